@@ -1,0 +1,118 @@
+//! Agents: identities that choose their own actions.
+
+use crate::{Charter, Name, Timestamp, ids::AgentId};
+use serde::{Deserialize, Serialize};
+
+/// One agent: an identity, its charter in force, and where it stands in its life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// For ever.
+    pub id: AgentId,
+    /// Unique for ever among identities of every class, and never given again.
+    pub name: Name,
+    /// Where it stands; see `provost-lifecycle` for the moves between.
+    pub status: AgentStatus,
+    /// What containment leaves it.
+    #[serde(default)]
+    pub level: Level,
+    /// Revision of the charter, from 1.
+    pub revision: u32,
+    /// The charter in force.
+    pub charter: Charter,
+    /// Where it came from.
+    pub provenance: Provenance,
+}
+
+/// The published states of an agent's life (REQUIREMENTS.md B1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentStatus {
+    /// Found, not adopted: may do nothing.
+    Unmanaged,
+    /// Declared, not yet started: may do nothing.
+    Proposed,
+    /// May act within its charter.
+    Active,
+    /// What it is made of changed: may do nothing until approved again.
+    PendingReapproval,
+    /// Stopped by a person or a rule: may do nothing until resumed.
+    Suspended,
+    /// Ended for ever.
+    Decommissioned,
+}
+
+/// What a containment order leaves an agent (REQUIREMENTS.md F2), from everything to nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Not contained.
+    #[default]
+    Normal,
+    /// Everything waits for a person.
+    ApprovalsOnly,
+    /// Only operations whose one effect is `read`.
+    ReadOnly,
+    /// Nothing.
+    Off,
+}
+
+/// Who brought an identity in, when, and from where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The person or process that created it.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// From where: `files`, `api`, or the scanner that found it.
+    pub source: String,
+}
+
+impl AgentStatus {
+    /// Every state.
+    pub const ALL: [Self; 6] = [
+        Self::Unmanaged,
+        Self::Proposed,
+        Self::Active,
+        Self::PendingReapproval,
+        Self::Suspended,
+        Self::Decommissioned,
+    ];
+
+    /// The word used in files, policies and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unmanaged => "unmanaged",
+            Self::Proposed => "proposed",
+            Self::Active => "active",
+            Self::PendingReapproval => "pending-reapproval",
+            Self::Suspended => "suspended",
+            Self::Decommissioned => "decommissioned",
+        }
+    }
+}
+
+impl Level {
+    /// The word used in files, policies and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::ApprovalsOnly => "approvals-only",
+            Self::ReadOnly => "read-only",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl std::fmt::Display for AgentStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,154 @@
+//! Everything the plane knows at one position in its order of changes, in memory. Copies share structure, so that
+//! a change among a million identities costs microseconds, and whoever holds a copy sees it whole.
+
+use crate::{
+    Agent, Kind, Name, Object, ObjectKey, Person, Seq, System, Task, TaskId, Tool, ToolName, Workload,
+    application::Application, organisation::Organisation, policy_file::PolicyFile,
+};
+use imbl::{HashMap, OrdMap};
+use std::sync::Arc;
+
+/// The whole organisation at one position. Cloning costs a handful of pointers.
+#[derive(Debug, Clone, Default)]
+pub struct Directory {
+    /// Position of the last change in it.
+    pub seq: Seq,
+    /// Settings, once declared.
+    pub organisation: Option<Arc<Organisation>>,
+    /// People by name.
+    pub people: HashMap<Name, Arc<Person>>,
+    /// Workloads by name.
+    pub workloads: HashMap<Name, Arc<Workload>>,
+    /// Systems by name, in order.
+    pub systems: OrdMap<Name, Arc<System>>,
+    /// Tools by system and name, in order.
+    pub tools: OrdMap<(Name, ToolName), Arc<Tool>>,
+    /// Organisation policies by file name, in order.
+    pub policies: OrdMap<Name, Arc<PolicyFile>>,
+    /// Applications by name, in order.
+    pub applications: OrdMap<Name, Arc<Application>>,
+    /// Agents by name.
+    pub agents: HashMap<Name, Arc<Agent>>,
+    /// Tasks by id; ended ones leave.
+    pub tasks: HashMap<TaskId, Arc<Task>>,
+}
+
+impl Directory {
+    /// Puts a row in, in place of the one under its key.
+    pub fn put(&mut self, object: Object) {
+        match object {
+            Object::Organisation(row) => self.organisation = Some(Arc::new(row)),
+            Object::Person(row) => insert(&mut self.people, row.name.clone(), row),
+            Object::Workload(row) => insert(&mut self.workloads, row.name.clone(), row),
+            Object::Agent(row) => insert(&mut self.agents, row.name.clone(), row),
+            Object::System(row) => drop(self.systems.insert(row.name.clone(), Arc::new(row))),
+            Object::Tool(row) => {
+                drop(self.tools.insert((row.system.clone(), row.name.clone()), Arc::new(row)))
+            }
+            Object::Policy(row) => drop(self.policies.insert(row.name.clone(), Arc::new(row))),
+            Object::Application(row) => drop(self.applications.insert(row.name.clone(), Arc::new(row))),
+            Object::Task(row) if row.status == crate::task::TaskStatus::Ended => {
+                drop(self.tasks.remove(&row.id))
+            }
+            Object::Task(row) => insert(&mut self.tasks, row.id, row),
+        }
+    }
+
+    /// Takes the row under this key out; a key nobody knows is no change.
+    pub fn remove(&mut self, key: &ObjectKey) {
+        let name = || key.key.parse::<Name>().ok();
+        match key.kind {
+            Kind::Organisation => self.organisation = None,
+            Kind::Person => name().map_or((), |name| drop(self.people.remove(&name))),
+            Kind::Workload => name().map_or((), |name| drop(self.workloads.remove(&name))),
+            Kind::Agent => name().map_or((), |name| drop(self.agents.remove(&name))),
+            Kind::System => name().map_or((), |name| drop(self.systems.remove(&name))),
+            Kind::Policy => name().map_or((), |name| drop(self.policies.remove(&name))),
+            Kind::Application => name().map_or((), |name| drop(self.applications.remove(&name))),
+            Kind::Tool => key.tool_parts().map_or((), |parts| drop(self.tools.remove(&parts))),
+            Kind::Task => key.key.parse().map_or((), |id: TaskId| drop(self.tasks.remove(&id))),
+        }
+    }
+
+    /// The row under this key.
+    #[must_use]
+    pub fn get(&self, key: &ObjectKey) -> Option<Object> {
+        let name = || key.key.parse::<Name>().ok();
+        match key.kind {
+            Kind::Organisation => self.organisation.as_deref().cloned().map(Object::Organisation),
+            Kind::Person => self.people.get(&name()?).map(|row| Object::Person(row.as_ref().clone())),
+            Kind::Workload => self.workloads.get(&name()?).map(|row| Object::Workload(row.as_ref().clone())),
+            Kind::Agent => self.agents.get(&name()?).map(|row| Object::Agent(row.as_ref().clone())),
+            Kind::System => self.systems.get(&name()?).map(|row| Object::System(row.as_ref().clone())),
+            Kind::Policy => self.policies.get(&name()?).map(|row| Object::Policy(row.as_ref().clone())),
+            Kind::Application => {
+                self.applications.get(&name()?).map(|row| Object::Application(row.as_ref().clone()))
+            }
+            Kind::Tool => {
+                self.tools.get(&key.tool_parts().ok()?).map(|row| Object::Tool(row.as_ref().clone()))
+            }
+            Kind::Task => {
+                self.tasks.get(&key.key.parse::<TaskId>().ok()?).map(|row| Object::Task(row.as_ref().clone()))
+            }
+        }
+    }
+
+    /// The tools of one system, in order of their names.
+    pub fn tools_of<'a>(&'a self, system: &'a Name) -> impl Iterator<Item = &'a Arc<Tool>> {
+        let first = FIRST_TOOL_NAME.parse::<ToolName>().ok().map(|tool| (system.clone(), tool));
+        let from = first.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included);
+        self.tools
+            .range((from, std::ops::Bound::Unbounded))
+            .map(|(_key, tool)| tool)
+            .take_while(move |tool| tool.system == *system)
+    }
+}
+
+fn insert<K: Clone + Eq + std::hash::Hash, V>(map: &mut HashMap<K, Arc<V>>, key: K, row: V) {
+    map.insert(key, Arc::new(row));
+}
+
+/// No tool name sorts before it: `-` is the least of the bytes a name may have.
+const FIRST_TOOL_NAME: &str = "-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Digest, tool::Tool};
+
+    fn tool(system: &str, name: &str) -> Object {
+        Object::Tool(Tool {
+            system: system.parse().unwrap(),
+            name: name.parse().unwrap(),
+            description: String::new(),
+            pin: Digest::of(b""),
+            effects: Default::default(),
+            args: Default::default(),
+            returns: Vec::new(),
+            sends_out: false,
+        })
+    }
+
+    #[test]
+    fn the_tools_of_a_system_are_its_own_and_all_of_them() {
+        let mut directory = Directory::default();
+        for (system, name) in [("a", "z"), ("b", "-"), ("b", "9"), ("b", "zz"), ("b-c", "x"), ("c", "a")] {
+            directory.put(tool(system, name));
+        }
+        let names = |system: &str| -> Vec<String> {
+            directory.tools_of(&system.parse().unwrap()).map(|tool| tool.name.to_string()).collect()
+        };
+        assert_eq!(names("b"), ["-", "9", "zz"]);
+        assert_eq!(names("a"), ["z"]);
+        assert!(names("d").is_empty());
+    }
+
+    #[test]
+    fn a_copy_keeps_what_it_saw_when_the_original_moves_on() {
+        let mut directory = Directory::default();
+        directory.put(tool("a", "x"));
+        let copy = directory.clone();
+        directory.remove(&tool("a", "x").key());
+        assert!(directory.tools.is_empty() && copy.get(&tool("a", "x").key()).is_some());
+    }
+}

@@ -1,0 +1,62 @@
+//! The nouns of Provost, always good once made: a name that exists is well formed, an id has its kind in its
+//! type, a limit can be expressed. Everything else in the workspace speaks in these words.
+//!
+//! **Invariant:** this crate is pure. It knows neither tokio, nor SQL, nor the clock, nor randomness.
+
+pub mod action;
+pub mod agent;
+pub mod application;
+pub mod canonical;
+pub mod charter;
+pub mod decimal;
+pub mod decision;
+pub mod digest;
+pub mod directory;
+pub mod effect;
+pub mod ids;
+pub mod label;
+pub mod limits;
+pub mod name;
+pub mod object;
+pub mod organisation;
+pub mod person;
+pub mod policy_file;
+pub mod system;
+pub mod task;
+pub mod time;
+pub mod tool;
+pub mod verdict;
+pub mod workload;
+
+pub use action::Action;
+pub use agent::{Agent, AgentStatus, Level};
+pub use charter::{Autonomy, Charter, Environment};
+pub use decimal::Decimal;
+pub use decision::{Completion, Decision, Outcome};
+pub use digest::Digest;
+pub use directory::Directory;
+pub use effect::Effect;
+pub use ids::{ChangeId, DecisionId, NodeId, TaskId};
+pub use label::Label;
+pub use name::{Name, NameError, ToolName};
+pub use object::{Kind, Object, ObjectKey};
+pub use person::Person;
+pub use system::System;
+pub use task::{Task, TaskState};
+pub use time::{Clock, DurationMs, Timestamp};
+pub use tool::Tool;
+pub use verdict::{Reason, Verdict};
+pub use workload::Workload;
+
+/// Position of a change in the plane's strict order of changes; the first change is 1, an empty plane is at 0.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+impl std::fmt::Display for Seq {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}

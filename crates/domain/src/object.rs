@@ -1,0 +1,159 @@
+//! The rows of the plane: everything that a change can touch, each under one key.
+
+use crate::{
+    Agent, Name, NameError, Person, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
+    organisation::Organisation, policy_file::PolicyFile,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The kinds of row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "each is the type of that name")]
+pub enum Kind {
+    Organisation,
+    Person,
+    Workload,
+    System,
+    Tool,
+    Policy,
+    Application,
+    Agent,
+    Task,
+}
+
+/// A row: one of the nouns, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "body", rename_all = "lowercase")]
+#[expect(missing_docs, reason = "each is the type of that name")]
+pub enum Object {
+    Organisation(Organisation),
+    Person(Person),
+    Workload(Workload),
+    System(System),
+    Tool(Tool),
+    Policy(PolicyFile),
+    Application(Application),
+    Agent(Agent),
+    Task(Task),
+}
+
+/// What names a row for ever: its kind and a key inside the kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectKey {
+    /// The kind.
+    pub kind: Kind,
+    /// Unique inside the kind: a name, `system/tool`, or a task id.
+    pub key: String,
+}
+
+impl Object {
+    /// The key the row stands under.
+    #[must_use]
+    pub fn key(&self) -> ObjectKey {
+        match self {
+            Self::Organisation(_) => ObjectKey::organisation(),
+            Self::Person(person) => ObjectKey::new(Kind::Person, person.name.as_str()),
+            Self::Workload(workload) => ObjectKey::new(Kind::Workload, workload.name.as_str()),
+            Self::System(system) => ObjectKey::new(Kind::System, system.name.as_str()),
+            Self::Tool(tool) => ObjectKey::tool(&tool.system, &tool.name),
+            Self::Policy(policy) => ObjectKey::new(Kind::Policy, policy.name.as_str()),
+            Self::Application(application) => ObjectKey::new(Kind::Application, application.name.as_str()),
+            Self::Agent(agent) => ObjectKey::new(Kind::Agent, agent.name.as_str()),
+            Self::Task(task) => ObjectKey::task(task.id),
+        }
+    }
+
+    /// Words that no two rows may claim (REQUIREMENTS.md A3): the name of an identity, across the three classes.
+    #[must_use]
+    pub fn claims(&self) -> Vec<String> {
+        match self {
+            Self::Person(Person { name, .. }) | Self::Workload(Workload { name, .. }) => vec![identity(name)],
+            Self::Agent(agent) => vec![identity(&agent.name)],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Kind {
+    /// Every kind, in the order in which rows may refer to earlier ones.
+    pub const ALL: [Self; 9] = [
+        Self::Organisation,
+        Self::Person,
+        Self::Workload,
+        Self::System,
+        Self::Tool,
+        Self::Policy,
+        Self::Application,
+        Self::Agent,
+        Self::Task,
+    ];
+
+    /// The word used in files, records and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Organisation => "organisation",
+            Self::Person => "person",
+            Self::Workload => "workload",
+            Self::System => "system",
+            Self::Tool => "tool",
+            Self::Policy => "policy",
+            Self::Application => "application",
+            Self::Agent => "agent",
+            Self::Task => "task",
+        }
+    }
+
+    /// Back from that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl ObjectKey {
+    /// A key by kind and name.
+    #[must_use]
+    pub fn new(kind: Kind, key: impl Into<String>) -> Self {
+        Self { kind, key: key.into() }
+    }
+
+    /// The one organisation row.
+    #[must_use]
+    pub fn organisation() -> Self {
+        Self::new(Kind::Organisation, "organisation")
+    }
+
+    /// A tool of a system.
+    #[must_use]
+    pub fn tool(system: &Name, tool: &ToolName) -> Self {
+        Self::new(Kind::Tool, format!("{system}/{tool}"))
+    }
+
+    /// A task.
+    #[must_use]
+    pub fn task(id: TaskId) -> Self {
+        Self::new(Kind::Task, id.to_string())
+    }
+
+    /// The system and tool of a tool key.
+    ///
+    /// # Errors
+    /// When the key is not `system/tool`.
+    pub fn tool_parts(&self) -> Result<(Name, ToolName), NameError> {
+        let (system, tool) = self.key.split_once('/').unwrap_or((self.key.as_str(), ""));
+        Ok((system.parse()?, tool.parse()?))
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.key)
+    }
+}
+
+fn identity(name: &Name) -> String {
+    format!("identity:{name}")
+}

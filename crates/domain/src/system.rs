@@ -1,0 +1,59 @@
+//! Systems: what agents act on.
+
+use crate::{DurationMs, Environment, Label, Name};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Something agents act on, reached through one connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct System {
+    /// Unique for ever.
+    pub name: Name,
+    /// What it is, in a sentence.
+    pub description: String,
+    /// An agent of another environment may not touch it.
+    pub environment: Environment,
+    /// How the plane reaches it.
+    pub connection: Connection,
+    /// The sealed credential the gateway adds, if the system wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialUse>,
+    /// How long, at worst, this system goes on honouring a credential after it was revoked.
+    pub revocation_max: DurationMs,
+    /// What reading its resources (rather than calling its tools) brings into a task.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub resource_labels: BTreeSet<Label>,
+}
+
+/// How the plane reaches a system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Connection {
+    /// An MCP server over streamable HTTP.
+    McpHttp {
+        /// Its endpoint.
+        url: String,
+    },
+    /// An MCP server that the plane starts and speaks to over stdio, one child for each agent.
+    McpStdio {
+        /// Program and arguments; no shell reads them.
+        command: Vec<String>,
+        /// The child's whole environment besides PATH and HOME.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        env: BTreeMap<String, String>,
+    },
+    /// An MCP server beside the agent, behind `provost wrap`; the plane decides, the wrapper enforces.
+    McpLocal,
+}
+
+/// How a sealed credential is put on a request to the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialUse {
+    /// The name the credential was sealed under (`provost credential set NAME`).
+    pub name: Name,
+    /// The header it goes into (HTTP), or the environment variable (stdio).
+    pub target: String,
+    /// Text before the secret, such as `Bearer `.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+}

@@ -1,0 +1,80 @@
+//! Tasks: bounded runs of an agent. Tokens belong to tasks, and a task ends.
+
+use crate::{DurationMs, Label, Name, TaskId, Timestamp, ToolName};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A bounded run of one agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Names it for ever.
+    pub id: TaskId,
+    /// Whose run it is.
+    pub agent: Name,
+    /// What this run is for, in the requester's words.
+    pub purpose: String,
+    /// The person who asked for it.
+    pub requester: Name,
+    /// The part of the charter it may use; all of it, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Vec<TaskScope>>,
+    /// When it started.
+    pub started: Timestamp,
+    /// From this moment on it may do nothing.
+    pub expires: Timestamp,
+    /// Where it stands.
+    pub status: TaskStatus,
+}
+
+/// Tools of one system that a task may use; a subset of the charter's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskScope {
+    /// The system.
+    pub system: Name,
+    /// Its tools; all the charter grants there, if empty.
+    #[serde(default)]
+    pub tools: Vec<ToolName>,
+}
+
+/// Where a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskStatus {
+    /// May act until it expires.
+    Running,
+    /// Over; its tokens are refused.
+    Ended,
+}
+
+/// What a task carries with it and gains as it acts. Every move raises `version`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskState {
+    /// From 0; a decision made on an older version is not recorded but made again.
+    pub version: u64,
+    /// What it has read so far.
+    pub labels: BTreeSet<Label>,
+}
+
+impl Task {
+    /// Whether it may act at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.status == TaskStatus::Running && now < self.expires
+    }
+
+    /// Whether its scope includes this tool.
+    #[must_use]
+    pub fn includes(&self, system: &Name, tool: &ToolName) -> bool {
+        self.scope.as_ref().is_none_or(|scope| {
+            scope
+                .iter()
+                .any(|part| part.system == *system && (part.tools.is_empty() || part.tools.contains(tool)))
+        })
+    }
+
+    /// How long it has left at `now`.
+    #[must_use]
+    pub fn left(&self, now: Timestamp) -> DurationMs {
+        self.expires.since(now)
+    }
+}

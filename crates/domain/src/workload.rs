@@ -1,0 +1,21 @@
+//! Workloads: scripted machine identities. They do what their code says, ask the plane for decisions, and hold no
+//! charter, no autonomy and no tasks; an agent never shares an identity with one.
+
+use crate::Name;
+use serde::{Deserialize, Serialize};
+
+/// A scripted machine identity, such as an application that asks the decision point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Unique for ever among identities of every class.
+    pub name: Name,
+    /// What it is for, in a sentence.
+    pub purpose: String,
+    /// The accountable person.
+    pub owner: Name,
+    /// The applications it may ask decisions for.
+    #[serde(default)]
+    pub applications: Vec<Name>,
+    /// False once it may no longer ask.
+    pub active: bool,
+}
