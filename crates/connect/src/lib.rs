@@ -1,1 +1,39 @@
+//! Outward: the systems agents act on, and the sealed credentials they want.
+//!
+//! The gateway speaks to every system through one message-level door: [`Upstreams::get`] opens (or finds) the
+//! [`Upstream`] of one caller, [`Upstream::request`] sends one JSON-RPC request and gives the [`Replies`], each a whole
+//! message with its bytes unaltered. Whether a streamable HTTP server or a child process answers, and in which era of
+//! MCP, shows only in the [`Handshake`].
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`seal`] | how a credential rests in the store, and the one place it is opened |
+//! | [`upstreams`] | which connection belongs to which caller; when it is opened, replaced, ended |
+//! | [`upstream`], [`replies`] | one connection; the answers to one request |
+//! | `http`, `stdio` | the two transports |
+//! | [`import`] | which tools a system has |
+//! | [`error`] | what went wrong, and whether the request could have reached the system |
+//!
+//! **Invariants.** Nothing of the agent's own authorization can be handed in: the only headers taken from outside are
+//! `Mcp-Param-*`. Sessions and children are never shared between callers. A credential appears in no log and no error.
+//! An error says truthfully whether the system may have acted: [`UpstreamError::may_have_acted`].
 
+mod call;
+mod credential;
+mod http;
+mod shared;
+mod stdio;
+
+pub mod error;
+pub mod import;
+pub mod replies;
+pub mod seal;
+pub mod upstream;
+pub mod upstreams;
+
+pub use error::{Lie, NotSent, UpstreamError};
+pub use import::{ImportError, list_tools};
+pub use replies::Replies;
+pub use seal::{SealError, SealingKey, Secret};
+pub use upstream::{Handshake, Upstream};
+pub use upstreams::{CallerKey, ClientProfile, Config, ConfigError, HostPolicy, Upstreams};

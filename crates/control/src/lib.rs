@@ -1,1 +1,47 @@
+//! Administration (the PAP): every operation a person or process can ask of the plane, one file for each noun.
+//!
+//! ```text
+//! op.authorize(Action) -> Authorised -> change: decide on the newest view, commit, catch up -> answer
+//! access.rs                             change.rs
+//! ```
+//!
+//! The shape is the same everywhere: who may (one table, [`access`]), then what becomes of the rows (decided on the
+//! newest view, again after each conflict), then one commit with its records, and no answer before the change binds
+//! on this node. Operations take and give the types of `provost-api`; the HTTP face only carries them.
+//!
+//! **Invariants.** Nothing is committed without an [`access::Authorised`]; it does not compile. An operation that
+//! answered binds. A secret that comes in never goes out, not into a record, not into a log, not into an error.
 
+pub mod access;
+pub mod agent;
+pub mod anchor;
+mod bound;
+pub mod care;
+mod change;
+pub mod credential;
+pub mod decision;
+mod diff;
+pub mod error;
+mod export;
+mod fsck;
+pub mod keys;
+pub mod ledger;
+pub mod metrics;
+mod page;
+pub mod person;
+pub mod plan;
+pub mod plane;
+pub mod policy;
+mod reason;
+pub mod sequencer;
+pub mod session;
+pub mod system;
+pub mod task;
+pub mod unfinished;
+mod why;
+mod words;
+pub mod workload;
+
+pub use access::{Action, Operator};
+pub use error::ControlError;
+pub use plane::{Op, OsRandom, Plane, Random};

@@ -1,1 +1,28 @@
+//! Enforcement: stands in the path of every action of every agent. Open `pipeline.rs` first: it is the life of a call.
+//!
+//! **Invariants.** No record, no permit; no permit, no act: [`Permit`] has no public constructor, and `act` takes it by
+//! value. Every arm that is not an explicit `Allow` refuses. `gateway` and `control` never import each other; they
+//! meet in the store and the replica, so that the data plane outlives an administration bug. `gateway` changes nothing
+//! of the organisation.
 
+mod act;
+mod decide;
+pub mod hosts;
+mod identify;
+mod journal;
+pub mod mcp;
+pub mod metadata;
+mod observe;
+mod outcome;
+mod permit;
+mod pipeline;
+mod refusal;
+
+pub use act::{Running, Work};
+pub use decide::Attempt;
+pub use hosts::Hosts;
+pub use identify::{Caller, Identifier, bearer};
+pub use observe::Metrics;
+pub use permit::{Permit, Recorded};
+pub use pipeline::{Parts, Pipeline};
+pub use refusal::{Blame, Refusal};

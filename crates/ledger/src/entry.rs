@@ -137,6 +137,9 @@ impl Entry {
         if body.len() > RECORD_BYTES_MAX {
             return Err(EntryError::BodyTooLong { bytes: body.len() });
         }
+        if !body.starts_with('{') {
+            return Err(EntryError::BodyNotObject);
+        }
         check_depth(&body)?;
         Self::with_content(kind, id, at_ms, Content::Kept { salt, body })
     }
@@ -145,7 +148,12 @@ impl Entry {
     ///
     /// # Errors
     /// A header out of bounds.
-    pub fn erased(kind: EntryKind, id: &str, at_ms: i64, digest: [u8; HASH_BYTES]) -> Result<Self, EntryError> {
+    pub fn erased(
+        kind: EntryKind,
+        id: &str,
+        at_ms: i64,
+        digest: [u8; HASH_BYTES],
+    ) -> Result<Self, EntryError> {
         Self::with_content(kind, id, at_ms, Content::Erased { digest })
     }
 
@@ -213,8 +221,10 @@ impl Entry {
     pub fn commitment(&self) -> Commitment {
         let digest = hex::encode(self.digest());
         // Canonical by hand: keys in order, and an id needs no escape (`check_id`).
-        let header =
-            format!(r#"{{"at_ms":{},"digest":"{digest}","id":"{}","kind":"{}"}}"#, self.at_ms, self.id, self.kind);
+        let header = format!(
+            r#"{{"at_ms":{},"digest":"{digest}","id":"{}","kind":"{}"}}"#,
+            self.at_ms, self.id, self.kind
+        );
         Commitment::from_bytes(Sha256::digest(header).into())
     }
 }
@@ -248,6 +258,9 @@ pub enum EntryError {
         /// Its length.
         bytes: usize,
     },
+    /// The body is a bare value.
+    #[error("the record is not a JSON object; wrap the value in one")]
+    BodyNotObject,
     /// The body is nested deeper than [`RECORD_DEPTH_MAX`].
     #[error("the record is nested deeper than {RECORD_DEPTH_MAX} (record_depth_max); flatten it")]
     BodyTooDeep,

@@ -20,7 +20,9 @@ pub fn write_line(index: u64, entry: &Entry) -> String {
     match entry.content() {
         Content::Kept { salt, body } => {
             let salt = hex::encode(salt);
-            format!(r#"{{"at_ms":{at_ms},"id":"{id}","index":{index},"kind":"{kind}","record":{body},"salt":"{salt}"}}"#)
+            format!(
+                r#"{{"at_ms":{at_ms},"id":"{id}","index":{index},"kind":"{kind}","record":{body},"salt":"{salt}"}}"#
+            )
         }
         Content::Erased { digest } => {
             let digest = hex::encode(digest);

@@ -100,7 +100,13 @@ pub fn consistency_tiles(old: u64, new: u64) -> Result<Vec<TileId>, TreeError> {
 ///
 /// # Errors
 /// What does not hold.
-pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, root: Hash, proof: &[Hash]) -> Result<(), ProofError> {
+pub fn verify_inclusion(
+    leaf: Hash,
+    index: u64,
+    size: u64,
+    root: Hash,
+    proof: &[Hash],
+) -> Result<(), ProofError> {
     check_length(proof)?;
     if index >= size {
         return Err(ProofError::OutsideTree { index, size });

@@ -3,7 +3,9 @@
 //! Hashing is RFC 9162, section 2.1. The edge is, for each level, the hashes of the tile that is not full yet; at most
 //! 255 hashes on each of eight levels, whatever the size of the tree.
 
-use crate::hash::{Commitment, HASH_BYTES, Hash, join, perfect_root};
+use std::collections::VecDeque;
+
+use crate::hash::{Commitment, HASH_BYTES, Hash, perfect_root};
 use crate::limits::TREE_SIZE_MAX;
 use crate::tile::{TILE_LEVELS, TILE_WIDTH, TileId, tiles_grown};
 
@@ -102,46 +104,44 @@ impl Tree {
         if new_size > TREE_SIZE_MAX {
             return Err(TreeError::TooLarge { size: new_size });
         }
-        let mut full: Vec<Vec<Hash>> = Vec::new();
-        let mut full_levels: Vec<usize> = Vec::new();
+        let mut filled = Filled::default();
         for leaf in leaves {
-            self.push(*leaf, |level, tile| {
-                full_levels.push(level);
-                full.push(tile);
-            });
+            self.push(*leaf, &mut filled);
         }
         self.size = new_size;
-        let tiles = self.grown(old_size, &full_levels, full);
+        let tiles = self.grown(old_size, filled);
         Ok(Appended { old_size, new_size, root: self.root(), tiles })
     }
 
+    /// The partial tiles of the right edge.
+    pub(crate) fn edge(&self) -> impl Iterator<Item = (TileId, Vec<u8>)> {
+        (0..TILE_LEVELS).zip(&self.edge).filter_map(|(level, hashes)| {
+            let tile = TileId::of_tree(level, (self.size >> (8 * level)) / TILE_WIDTH, self.size)?;
+            Some((tile, tile_bytes(hashes)))
+        })
+    }
+
     /// Puts a hash on the lowest level; a tile that fills up moves its root one level up.
-    fn push(&mut self, leaf: Hash, mut filled: impl FnMut(usize, Vec<Hash>)) {
+    fn push(&mut self, leaf: Hash, filled: &mut Filled) {
         let mut hash = leaf;
-        for (level, edge) in self.edge.iter_mut().enumerate() {
+        for (edge, filled) in self.edge.iter_mut().zip(filled) {
             edge.push(hash);
             if (edge.len() as u64) < TILE_WIDTH {
                 return;
             }
             let tile = std::mem::take(edge);
             let Some(root) = perfect_root(&tile) else { return };
-            filled(level, tile);
+            filled.push_back(tile);
             hash = root;
         }
     }
 
     /// Pairs the names of the tiles that changed with their hashes.
-    fn grown(&self, old_size: u64, full_levels: &[usize], full: Vec<Vec<Hash>>) -> Vec<(TileId, Vec<u8>)> {
-        let mut filled: [std::collections::VecDeque<Vec<Hash>>; TILE_LEVELS as usize] = Default::default();
-        for (level, tile) in full_levels.iter().zip(full) {
-            if let Some(queue) = filled.get_mut(*level) {
-                queue.push_back(tile);
-            }
-        }
+    fn grown(&self, old_size: u64, mut filled: Filled) -> Vec<(TileId, Vec<u8>)> {
         let mut tiles = Vec::new();
         for id in tiles_grown(old_size, self.size) {
             let level = usize::from(id.level());
-            let completed = filled.get_mut(level).and_then(std::collections::VecDeque::pop_front);
+            let completed = filled.get_mut(level).and_then(VecDeque::pop_front);
             if let Some(hashes) = completed.as_ref().or_else(|| self.edge.get(level)) {
                 tiles.push((id, tile_bytes(hashes)));
             }
@@ -149,6 +149,9 @@ impl Tree {
         tiles
     }
 }
+
+/// The tiles that an append filled, for each level in order.
+type Filled = [VecDeque<Vec<Hash>>; TILE_LEVELS as usize];
 
 /// Why the tree cannot be taken up, grown, or asked.
 #[derive(Debug, thiserror::Error)]
@@ -220,10 +223,4 @@ fn peaks(tile: &[Hash]) -> Vec<Hash> {
         rest = after;
     }
     roots
-}
-
-/// The root over hashes of one level that need not be a power of two.
-#[cfg(test)]
-pub(crate) fn root_of_leaves(leaves: &[Hash]) -> Hash {
-    join(&peaks(leaves)).unwrap_or(Hash::EMPTY)
 }

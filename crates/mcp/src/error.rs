@@ -110,7 +110,8 @@ impl RpcError {
     pub fn unsupported_version(requested: &str) -> RpcError {
         let requested = crate::strict::shortened(requested, 64);
         let supported = Revision::NEWEST_FIRST.map(|r| r.as_str());
-        let message = format!("the protocol version `{requested}` is not served; use one of {}", supported.join(", "));
+        let message =
+            format!("the protocol version `{requested}` is not served; use one of {}", supported.join(", "));
         RpcError::new(UNSUPPORTED_PROTOCOL_VERSION, Era::Modern, message)
             .with_data(json!({ "supported": supported, "requested": requested }))
     }

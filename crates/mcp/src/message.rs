@@ -258,7 +258,9 @@ pub enum MessageFault {
     #[error("the error must be an object with an integer `code` and a string `message`")]
     BadError,
     /// A member that readers which ignore case would take for another.
-    #[error("a member differs from `{0}` only in case; some readers take one for the other, spell it exactly")]
+    #[error(
+        "a member differs from `{0}` only in case; some readers take one for the other, spell it exactly"
+    )]
     Lookalike(&'static str),
 }
 
@@ -336,8 +338,18 @@ fn read_method<'a>(method: Raw<'a>, limits: &Limits) -> Result<Cow<'a, str>, Mes
 }
 
 /// Members of params that the gateway decides on.
-const DECIDING: [&str; 10] =
-    ["name", "arguments", "uri", "taskId", "requestState", "inputResponses", "_meta", "cursor", "ref", "task"];
+const DECIDING: [&str; 10] = [
+    "name",
+    "arguments",
+    "uri",
+    "taskId",
+    "requestState",
+    "inputResponses",
+    "_meta",
+    "cursor",
+    "ref",
+    "task",
+];
 
 fn read_params<'a>(envelope: &Object<'a>) -> Result<Option<Object<'a>>, MessageFault> {
     let Some(params) = envelope.get("params") else { return Ok(None) };

@@ -28,8 +28,9 @@ pub enum Kind {
 }
 
 impl<'a> Raw<'a> {
-    /// INVARIANT: `text` was accepted by the strict scan, is a value inside such a text, or was written by this crate.
-    pub(crate) fn trusted(text: &'a str) -> Raw<'a> {
+    /// A text that needs no scan. INVARIANT: `text` was accepted by [`crate::strict`], is a value inside such a text, or was
+    /// written by this crate; bytes from outside never come in here.
+    pub fn trusted(text: &'a str) -> Raw<'a> {
         Raw(text.trim_matches([' ', '\n', '\r', '\t']))
     }
 
@@ -154,7 +155,10 @@ impl<'a> Object<'a> {
     /// A member whose name equals one of `names` except for case. Readers that ignore case (Go's standard one does) would take it for
     /// the real one, so callers refuse it.
     pub fn lookalike(&self, names: &[&'static str]) -> Option<&'static str> {
-        let mistaken = |key: &str, name: &str| key != name && folded(key) == folded(name);
+        let mistaken = |key: &str, name: &str| match key.is_ascii() {
+            true => key != name && key.eq_ignore_ascii_case(name),
+            false => folded(key) == folded(name),
+        };
         self.members.iter().find_map(|m| names.iter().copied().find(|name| mistaken(&m.key, name)))
     }
 
@@ -185,9 +189,14 @@ impl<'a> Object<'a> {
     }
 }
 
+/// Whether a name is ASCII without capitals, so that folding leaves it as it is.
+pub(crate) fn is_folded(key: &str) -> bool {
+    key.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase())
+}
+
 /// A name with case differences removed, as case-ignoring JSON readers compare them (Unicode simple folding).
 pub(crate) fn folded(key: &str) -> Cow<'_, str> {
-    if key.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+    if is_folded(key) {
         return Cow::Borrowed(key);
     }
     // Through upper case first: the long s and the Kelvin sign fold to s and k only that way.
@@ -296,8 +305,7 @@ mod tests {
         let object = strict::check(text.as_bytes(), &Limits::default()).unwrap().as_object().unwrap();
         let seen: Vec<(&str, &str)> =
             object.members().iter().map(|m| (m.key.as_ref(), m.value.as_str())).collect();
-        let expected =
-            [("b", r#"[1, {"x":"}"}]"#), ("aA", r#""q\"]""#), ("n", "-1.50e+3"), ("e", "{}")];
+        let expected = [("b", r#"[1, {"x":"}"}]"#), ("aA", r#""q\"]""#), ("n", "-1.50e+3"), ("e", "{}")];
         assert_eq!(seen, expected);
         let b = object.get("b").unwrap().as_array().unwrap();
         assert_eq!(b.iter().map(Raw::as_str).collect::<Vec<_>>(), ["1", r#"{"x":"}"}"#]);

@@ -127,11 +127,17 @@ impl Patch {
             }
             let lead = piece(from, member.span.start);
             // After a removed first member the separator's comma has nothing before it.
-            out.push_str(if i > 0 && written == 0 { lead.trim_start_matches([' ', '\n', '\r', '\t']).trim_start_matches(',') } else { lead });
+            out.push_str(if i > 0 && written == 0 {
+                lead.trim_start_matches([' ', '\n', '\r', '\t']).trim_start_matches(',')
+            } else {
+                lead
+            });
             out.push_str(piece(member.span.start, member.value_start));
             match change {
                 Some(Change::Set(json)) => out.push_str(json),
-                Some(Change::Inside(inner)) => inner.write(member.value, &format!("{path}.{}", member.key), out)?,
+                Some(Change::Inside(inner)) => {
+                    inner.write(member.value, &format!("{path}.{}", member.key), out)?
+                }
                 Some(Change::Remove) | None => out.push_str(member.value.as_str()),
             }
             written += 1;
@@ -208,12 +214,30 @@ mod tests {
         let text = "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{\"a\":1 , \"b\":2},\"name\":\"t\" }}";
         let rows: [(Patch, &str); 7] = [
             (Patch::new(), text),
-            (Patch::new().id(&"q".into()), "{ \"jsonrpc\":\"2.0\" , \"id\" :  \"q\",\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{\"a\":1 , \"b\":2},\"name\":\"t\" }}"),
-            (Patch::new().name("s.t"), "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{\"a\":1 , \"b\":2},\"name\":\"s.t\" }}"),
-            (Patch::new().remove_meta("a"), "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{ \"b\":2},\"name\":\"t\" }}"),
-            (Patch::new().remove_meta("b").meta("c", &json!([3])), "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{\"a\":1,\"c\":[3]},\"name\":\"t\" }}"),
-            (Patch::new().remove(&["params", "_meta"]), "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"name\":\"t\" }}"),
-            (Patch::new().set(&["new", "deep"], &json!(true)), "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{\"a\":1 , \"b\":2},\"name\":\"t\" },\"new\":{\"deep\":true}}"),
+            (
+                Patch::new().id(&"q".into()),
+                "{ \"jsonrpc\":\"2.0\" , \"id\" :  \"q\",\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{\"a\":1 , \"b\":2},\"name\":\"t\" }}",
+            ),
+            (
+                Patch::new().name("s.t"),
+                "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{\"a\":1 , \"b\":2},\"name\":\"s.t\" }}",
+            ),
+            (
+                Patch::new().remove_meta("a"),
+                "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{ \"b\":2},\"name\":\"t\" }}",
+            ),
+            (
+                Patch::new().remove_meta("b").meta("c", &json!([3])),
+                "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{\"a\":1,\"c\":[3]},\"name\":\"t\" }}",
+            ),
+            (
+                Patch::new().remove(&["params", "_meta"]),
+                "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"name\":\"t\" }}",
+            ),
+            (
+                Patch::new().set(&["new", "deep"], &json!(true)),
+                "{ \"jsonrpc\":\"2.0\" , \"id\" :  1,\n \"x\\u0041\":1.50,\"params\":{\"_meta\":{\"a\":1 , \"b\":2},\"name\":\"t\" },\"new\":{\"deep\":true}}",
+            ),
         ];
         for (patch, expected) in rows {
             assert_eq!(apply(&patch, text), expected);
@@ -226,7 +250,11 @@ mod tests {
             (Patch::new().set(&["a"], &json!(1)), "{ }", "{\"a\":1 }"),
             (Patch::new().remove(&["a"]), "{\"a\":1}", "{}"),
             (Patch::new().remove(&["a"]).remove(&["b"]), "{\"a\":1,\"b\":2}", "{}"),
-            (Patch::new().remove(&["a"]).remove(&["b"]).set(&["c"], &json!(3)), "{\"a\":1,\"b\":2}", "{\"c\":3}"),
+            (
+                Patch::new().remove(&["a"]).remove(&["b"]).set(&["c"], &json!(3)),
+                "{\"a\":1,\"b\":2}",
+                "{\"c\":3}",
+            ),
             (Patch::new().remove(&["a"]).remove(&["b"]), "{\"a\":1,\"b\":2, \"c\":3}", "{ \"c\":3}"),
             (Patch::new().remove(&["params", "_meta", "x"]), "{}", "{}"),
             (Patch::new().set(&["a"], &json!(1)).remove(&["a"]), "{\"a\":5,\"b\":6}", "{\"b\":6}"),

@@ -321,6 +321,8 @@ impl<'a> Scan<'a> {
 
     fn duplicate(&mut self, key: Key) -> StrictFault {
         self.pos = key.offset;
+        // So that the path names this member and not the one before it.
+        self.keys.push(key);
         StrictFault::DuplicateKey { key: shortened(self.name(&key), KEY_SHOWN_BYTES_MAX) }
     }
 
@@ -401,44 +403,45 @@ impl<'a> Scan<'a> {
 
     fn number(&mut self) -> Result<(), StrictFault> {
         let start = self.pos;
+        let read = self.number_from(start);
+        if read.is_err() {
+            self.pos = start;
+        }
+        read
+    }
+
+    fn number_from(&mut self, start: usize) -> Result<(), StrictFault> {
         let negative = self.peek() == Some(b'-');
         self.pos += usize::from(negative);
-        let digits_start = self.pos;
+        let leading_zero = self.peek() == Some(b'0');
         let digits = self.digits();
-        let leading_zero = digits > 1 && self.bytes.get(digits_start) == Some(&b'0');
-        if digits == 0 || leading_zero {
+        if digits == 0 || (leading_zero && digits > 1) {
             return Err(StrictFault::BadNumber);
         }
         let fraction = self.peek() == Some(b'.');
         if fraction {
             self.pos += 1;
-            if self.digits() == 0 {
-                return Err(StrictFault::BadNumber);
-            }
+            self.some_digits()?;
         }
         let exponent = matches!(self.peek(), Some(b'e' | b'E'));
         if exponent {
             self.pos += 1;
             self.pos += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
-            if self.digits() == 0 {
-                return Err(StrictFault::BadNumber);
-            }
+            self.some_digits()?;
         }
         let literal = self.text.get(start..self.pos).unwrap_or_default();
-        let fault = if fraction || exponent {
-            (!literal.parse::<f64>().is_ok_and(f64::is_finite)).then_some(StrictFault::NumberTooLarge)
-        } else {
-            let fits = digits <= 18
-                || if negative { literal.parse::<i64>().is_ok() } else { literal.parse::<u64>().is_ok() };
-            (!fits).then_some(StrictFault::IntegerTooLarge)
-        };
-        match fault {
-            Some(fault) => {
-                self.pos = start;
-                Err(fault)
-            }
-            None => Ok(()),
+        if fraction || exponent {
+            let finite = literal.parse::<f64>().is_ok_and(f64::is_finite);
+            return if finite { Ok(()) } else { Err(StrictFault::NumberTooLarge) };
         }
+        // Up to 18 digits fit either sign.
+        let fits = digits <= 18
+            || if negative { literal.parse::<i64>().is_ok() } else { literal.parse::<u64>().is_ok() };
+        if fits { Ok(()) } else { Err(StrictFault::IntegerTooLarge) }
+    }
+
+    fn some_digits(&mut self) -> Result<(), StrictFault> {
+        if self.digits() == 0 { Err(StrictFault::BadNumber) } else { Ok(()) }
     }
 
     fn digits(&mut self) -> usize {

@@ -1,1 +1,46 @@
+//! The decision point: what the organisation declared, and one call, make one verdict. Cedar is inside; nothing
+//! outside this crate knows it.
+//!
+//! **Invariant:** pure. No clock, no randomness, no waiting; every arm that is not an explicit `Allow` denies.
+//!
+//! ```text
+//! Pdp::new(directory) -> Pdp                    pdp.with(directory) -> Pdp   (keeps what still holds)
+//! pdp.decide(&Question) -> Evaluation           sync
+//! pdp.could_allow(&agent, &task, &state, &system, &tool, pinned, now) -> bool
+//! Pdp::budgets(&agent, &tool, &args, &task) -> Result<Vec<Draw>, DrawError>
+//! replay(&directory, &decision) -> Replay { same, evaluation, differences }
+//! check(&directory) -> Vec<PolicyFault>         check_changed(&directory, &[ObjectKey]) -> Vec<PolicyFault>
+//! schema_text(&directory) -> String
+//! args_from_json_schema(&value) -> Result<BTreeMap<String, ArgType>, SchemaFault>
+//! App::compile(&application) -> Result<App, Vec<PolicyFault>>
+//! app.decide(&AuthzenRequest) -> Evaluation
+//! app.search_subject | search_resource(&AuthzenRequest, Page) | search_action(…) -> Found { entities, next }
+//! run_cases(&directory, &[Case]) -> Vec<CaseResult>
+//! ```
 
+pub mod app;
+mod args;
+mod bucket;
+mod budget;
+mod charter;
+mod check;
+mod civil;
+mod cure;
+mod est;
+pub mod fault;
+mod input_schema;
+mod pdp;
+mod render;
+mod rule;
+mod rulebook;
+mod schema;
+pub mod question;
+
+pub use app::{App, AuthzenAction, AuthzenEntity, AuthzenRequest, Found, Page};
+pub use check::{check, check_changed};
+pub use fault::{CharterFault, Place, PolicyFault, Spot};
+pub use input_schema::{SchemaFault, args_from_json_schema};
+pub use pdp::{Bounds, Pdp};
+pub use question::{Draw, DrawError, Evaluation, Question};
+pub use rulebook::GUARDRAILS;
+pub use schema::schema_text;

@@ -1,1 +1,164 @@
+//! The one door to durable state. Nothing but a `store-*` crate speaks SQL; nothing but [`Store::commit`] changes
+//! the organisation, and every change carries its record in the same transaction.
+//!
+//! Two native drivers implement the contract, and both pass `conformance`. Words here are the domain's: commit,
+//! record, complete, load, tail; never `execute(sql)`.
+//!
+//! **What is durable when.** Every method that returns `Ok` has synced what it promised (SQLite `synchronous=FULL`,
+//! PostgreSQL `synchronous_commit=on`), except [`Store::record_buffered`], whose name says so.
 
+mod change;
+mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod driver;
+mod error;
+mod intent;
+mod ledger;
+mod query;
+
+pub use change::{Attribution, ChangeReceipt, ChangeRecord, ChangeSet, Write};
+pub use clock::SystemClock;
+pub use error::{CommitError, RecordError, StoreError};
+pub use intent::{Charge, Intent, Receipt, TaskExpectation, WindowKey, danger};
+pub use ledger::{JournalKind, JournalRow, LedgerHead, Sequenced, StoredLeaf, TileKey};
+pub use query::{Balance, DecisionFilter, DecisionPage, Fault, Snapshot, StoredDecision};
+
+use async_trait::async_trait;
+use provost_domain::{
+    Completion, DecisionId, DurationMs, Name, NodeId, Object, ObjectKey, Seq, TaskId, TaskState, Timestamp,
+    decision::Refused,
+};
+
+/// Durable state of one plane. Implemented by `SqliteStore` and `PostgresStore`, and by nothing else in production.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- changes: rare, strictly ordered ---------------------------------------------------------------------
+
+    /// Position of the last committed change. Also the heartbeat of the lease: it reads the truth, not a cache.
+    async fn head(&self) -> Result<Seq, StoreError>;
+
+    /// Every row, with the position it is of, read in one snapshot. Ended tasks are left out.
+    async fn load(&self) -> Result<Snapshot, StoreError>;
+
+    /// The rows under these keys as they stood at an earlier position; a row that did not exist is left out.
+    async fn load_at(&self, seq: Seq, keys: &[ObjectKey]) -> Result<Vec<Object>, StoreError>;
+
+    /// All rows of the kinds that every decision may read (organisation, systems, tools, policies, applications,
+    /// people, workloads) as they stood at an earlier position.
+    async fn load_shared_at(&self, seq: Seq) -> Result<Vec<Object>, StoreError>;
+
+    /// Changes after a position, in order and without gaps, at most `max`.
+    async fn tail(&self, after: Seq, max: usize) -> Result<Vec<ChangeRecord>, StoreError>;
+
+    /// The changes of one row, newest first, at most `max`.
+    async fn history(&self, key: &ObjectKey, max: usize) -> Result<Vec<ChangeRecord>, StoreError>;
+
+    /// Makes all writes of the set, or none, in one transaction with one change record each. A write whose expected
+    /// version is not the row's is a [`CommitError::Conflict`]; a claim somebody else holds is
+    /// [`CommitError::Taken`]. Ending a task's row also ends its charges.
+    async fn commit(&self, set: ChangeSet) -> Result<ChangeReceipt, CommitError>;
+
+    /// The version a row stands at; 0 when there is none.
+    async fn version(&self, key: &ObjectKey) -> Result<u64, StoreError>;
+
+    // --- decisions: hot, group commit ------------------------------------------------------------------------
+
+    /// Writes a decision and returns when it is durable. In the same transaction, for an `Allow`: checks that the
+    /// task's state is still at the version the decision saw, and takes every charge, all or none. Recording the same
+    /// decision again, after an error that left open whether it happened, is `Ok` and takes nothing twice.
+    async fn record(&self, intent: Intent) -> Result<Receipt, RecordError>;
+
+    /// Queues a decision that has no charge and no expectation, and returns at once; at most
+    /// `limits.journal_buffered_max` may be waiting, beyond it this is [`RecordError::QueueFull`]. A crash may lose
+    /// what waits: only for questions the plane does not act on (AuthZEN reads of an application that chose it).
+    async fn record_buffered(&self, intent: Intent) -> Result<(), RecordError>;
+
+    /// Writes what came of a decision and, in the same transaction, adds the labels to the task's state, raising
+    /// its version if they are new. Durable on return. Completing twice keeps the first record and is `Ok`; the labels
+    /// of the second bind all the same, since its result is about to be handed out. A decision that was never
+    /// recorded, or was no `Allow`, is [`StoreError::Unsupported`].
+    async fn complete(&self, completion: Completion, task: Option<TaskId>) -> Result<TaskState, StoreError>;
+
+    /// Allowed decisions of `node` (of every node, if `None`) older than `before` that nobody completed, oldest first.
+    /// Those of the face `authzen` are left out: another enforcement point acts on them, and nobody ever tells.
+    async fn unfinished(
+        &self,
+        node: Option<NodeId>,
+        before: Timestamp,
+        max: usize,
+    ) -> Result<Vec<DecisionId>, StoreError>;
+
+    /// A refusal that came before there was anything to decide on.
+    async fn refused(&self, refused: Refused) -> Result<(), StoreError>;
+
+    /// The state of a task; the default for one that has gained nothing.
+    async fn task_state(&self, task: TaskId) -> Result<TaskState, StoreError>;
+
+    /// What each of these windows has left at `now`.
+    async fn balances(&self, keys: &[WindowKey], now: Timestamp) -> Result<Vec<Balance>, StoreError>;
+
+    /// One decision with what came of it.
+    async fn decision(&self, id: DecisionId) -> Result<Option<StoredDecision>, StoreError>;
+
+    /// Decisions, newest first.
+    async fn decisions(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError>;
+
+    // --- secrets: sealed before they come here ----------------------------------------------------------------
+
+    /// Keeps a sealed credential under a name, in place of the one before. Not a change: the ledger records that
+    /// it happened through the `ChangeSet` of the caller, never what it was.
+    async fn put_sealed(&self, name: &Name, sealed: &[u8]) -> Result<(), StoreError>;
+
+    /// The sealed credential under a name.
+    async fn sealed(&self, name: &Name) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// A small named value that is not part of the organisation: key material (sealed), settings of the plane.
+    async fn put_meta(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
+
+    /// Puts a named value only if there is none yet; returns what stands afterwards.
+    async fn put_meta_if_absent(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError>;
+
+    /// The value under a key.
+    async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    // --- ledger: one sequencer merges every journal row into the tree -----------------------------------------
+
+    /// Journal rows that have no leaf yet, in the order in which they are to be sequenced, at most `max`. A row once
+    /// returned keeps its place: later calls never put an unseen row before it.
+    async fn unsequenced(&self, max: usize) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// Appends leaves, tiles and the signed checkpoint in one transaction, if the tree still has
+    /// `sequenced.expected_size` leaves; `Ok(false)` when another node was faster and nothing was written.
+    async fn sequence(&self, sequenced: Sequenced) -> Result<bool, StoreError>;
+
+    /// Size and signed checkpoint of the tree; size 0 and an empty checkpoint at first.
+    async fn ledger_head(&self) -> Result<LedgerHead, StoreError>;
+
+    /// The newest stored bytes of a tile (a multiple of 32; partial tiles are replaced as they grow).
+    async fn tile(&self, key: TileKey) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Leaves with their journal records from an index on, at most `max`.
+    async fn leaves(&self, from: u64, max: usize) -> Result<Vec<StoredLeaf>, StoreError>;
+
+    /// The leaf of a journal record, by kind and id.
+    async fn leaf_of(&self, kind: JournalKind, id: &str) -> Result<Option<StoredLeaf>, StoreError>;
+
+    /// Earlier signed checkpoints, newest first, thinned out to at most `max`.
+    async fn checkpoints(&self, max: usize) -> Result<Vec<String>, StoreError>;
+
+    // --- care ------------------------------------------------------------------------------------------------
+
+    /// Looks for rows that contradict each other: tables against change records, completions without decisions,
+    /// balances against charges, the database's own integrity check. Empty when all is well.
+    async fn check(&self) -> Result<Vec<Fault>, StoreError>;
+
+    /// A consistent copy, made while running. SQLite writes one file; PostgreSQL refuses and names `pg_dump`.
+    async fn backup(&self, to: &std::path::Path) -> Result<(), StoreError>;
+
+    /// Forgets charges whose window has passed, at most a bounded batch. Called now and then by the plane.
+    async fn sweep(&self, now: Timestamp, window_max: DurationMs) -> Result<u64, StoreError>;
+
+    /// Writes out everything queued and stops the writer. Later writes are [`StoreError::Closed`].
+    async fn close(&self);
+}

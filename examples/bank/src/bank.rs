@@ -261,7 +261,11 @@ impl Bank {
             return Err(BankError::UnknownPayee(payee.to_owned()));
         };
         if account.balance < amount {
-            return Err(BankError::InsufficientFunds { account: account.id, balance: account.balance, amount });
+            return Err(BankError::InsufficientFunds {
+                account: account.id,
+                balance: account.balance,
+                amount,
+            });
         }
         let mut transfer = Transfer {
             id: 0,
@@ -499,7 +503,8 @@ mod tests {
     #[test]
     fn ibans_with_wrong_check_digits_are_no_payees() {
         let bank = Bank::open(None).unwrap();
-        for bad in ["DE88370400440532013000", "DE89", "de89370400440532013000", "", "DE893704004405320130é0"] {
+        for bad in ["DE88370400440532013000", "DE89", "de89370400440532013000", "", "DE893704004405320130é0"]
+        {
             assert!(matches!(bank.add_payee("New", bad), Err(BankError::Iban(_))), "{bad}");
         }
         assert_eq!(bank.add_payee("New", "LT12 1000 0111 0100 1000").unwrap().iban, seed::INJECTED_IBAN);

@@ -149,8 +149,7 @@ pub(crate) fn add_transfer(db: &Connection, transfer: &Transfer) -> rusqlite::Re
 
 /// Every transfer ever made, oldest first.
 pub(crate) fn transfers(db: &Connection) -> rusqlite::Result<Vec<Transfer>> {
-    let sql =
-        "SELECT id, from_account, payee, iban, amount_cents, reference, day FROM transfer ORDER BY id";
+    let sql = "SELECT id, from_account, payee, iban, amount_cents, reference, day FROM transfer ORDER BY id";
     let read = |r: &Row<'_>| {
         Ok(Transfer {
             id: r.get(0)?,

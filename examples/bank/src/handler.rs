@@ -49,7 +49,9 @@ impl ServerHandler for BankServer {
             .with_server_info(
                 Implementation::new("provost-bank", env!("CARGO_PKG_VERSION")).with_title("Example bank"),
             )
-            .with_instructions("A bank for demonstrations: accounts, statements, payees and transfers in EUR.")
+            .with_instructions(
+                "A bank for demonstrations: accounts, statements, payees and transfers in EUR.",
+            )
     }
 
     async fn list_tools(
@@ -83,9 +85,7 @@ impl ServerHandler for BankServer {
             Err(Refusal::Bank(BankError::Books(_))) => {
                 Err(ErrorData::internal_error("the bank's books cannot be used", None))
             }
-            Err(refusal) => {
-                Ok(CallToolResult::error(vec![ContentBlock::text(refusal.to_string())]).into())
-            }
+            Err(refusal) => Ok(CallToolResult::error(vec![ContentBlock::text(refusal.to_string())]).into()),
         }
     }
 
@@ -228,7 +228,9 @@ fn read<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Refusal> {
 fn bounded(name: &str, text: String, chars_max: usize) -> Result<String, Refusal> {
     match text.chars().count() {
         1.. if text.chars().count() <= chars_max => Ok(text),
-        count => Err(Refusal::Arguments(format!("`{name}` must have 1 to {chars_max} characters, not {count}"))),
+        count => {
+            Err(Refusal::Arguments(format!("`{name}` must have 1 to {chars_max} characters, not {count}")))
+        }
     }
 }
 

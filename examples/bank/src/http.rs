@@ -76,7 +76,6 @@ impl Drop for Server {
 ///
 /// # Errors
 /// [`ServeError`] when the listener is broken or reachable from outside of this machine.
-#[expect(clippy::unused_async, reason = "must run inside a runtime, which the signature says this way")]
 pub async fn serve(
     listener: TcpListener,
     bank: Bank,

@@ -19,7 +19,8 @@ pub const INJECTED_AMOUNT: u32 = 9_400;
 /// Writes the first day's books. To be called inside a transaction, on empty tables.
 pub(crate) fn plant(db: &Connection) -> rusqlite::Result<()> {
     for (id, name, iban) in ACCOUNTS {
-        let sql = "INSERT INTO account (id, name, iban, balance_cents, status) VALUES (?1, ?2, ?3, 0, 'open')";
+        let sql =
+            "INSERT INTO account (id, name, iban, balance_cents, status) VALUES (?1, ?2, ?3, 0, 'open')";
         db.execute(sql, params![id, name, iban])?;
     }
     for (name, iban) in PAYEES {

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use provost_bank::{Bank, INJECTED_MEMO, Server, serve};
 use rmcp::handler::client::ClientHandler;
-use rmcp::model::{
-    CallToolRequestParams, CallToolResult, ProgressNotificationParam, ProtocolVersion,
-};
+use rmcp::model::{CallToolRequestParams, CallToolResult, ProgressNotificationParam, ProtocolVersion};
 use rmcp::service::{
     ClientLifecycleMode, NotificationContext, RoleClient, RunningService, ServiceError,
     serve_client_with_lifecycle,
@@ -108,7 +106,8 @@ async fn both_eras_list_nine_tools_and_move_money() {
 #[tokio::test]
 async fn the_modern_client_speaks_2026_07_28_and_the_legacy_one_2025_11_25() {
     let server = bank(None).await;
-    for (era, then) in [(Era::Legacy, ProtocolVersion::V_2025_11_25), (Era::Modern, ProtocolVersion::V_2026_07_28)]
+    for (era, then) in
+        [(Era::Legacy, ProtocolVersion::V_2025_11_25), (Era::Modern, ProtocolVersion::V_2026_07_28)]
     {
         let client = connect(&server, None, era).await.unwrap();
         assert_eq!(client.peer_info().map(|info| info.protocol_version.clone()), Some(then), "{era:?}");
@@ -130,9 +129,7 @@ async fn the_statement_carries_the_order_of_a_counterparty_as_data() {
 async fn every_refusal_is_a_tool_error_that_says_why_and_moves_nothing() {
     let server = bank(None).await;
     let client = connect(&server, None, Era::Modern).await.unwrap();
-    let pay = |payee: &str, amount: Value| {
-        json!({ "from_account": "operations", "payee": payee, "amount": amount, "reference": "x" })
-    };
+    let pay = |payee: &str, amount: Value| json!({ "from_account": "operations", "payee": payee, "amount": amount, "reference": "x" });
     let rows = [
         ("transfer", pay("Kantoor Zuid BV", json!(999_999)), "insufficient funds"),
         ("transfer", pay("Nobody", json!(1)), "there is no payee"),
@@ -159,7 +156,8 @@ async fn every_refusal_is_a_tool_error_that_says_why_and_moves_nothing() {
 async fn the_ways_out_are_written_down() {
     let server = bank(None).await;
     let client = connect(&server, None, Era::Legacy).await.unwrap();
-    value(&client, "add_payee", json!({ "name": "Baltic Clearing UAB", "iban": "LT12 1000 0111 0100 1000" })).await;
+    value(&client, "add_payee", json!({ "name": "Baltic Clearing UAB", "iban": "LT12 1000 0111 0100 1000" }))
+        .await;
     value(&client, "send_message", json!({ "to": "a@b.example", "subject": "s", "body": "b" })).await;
     let exported = json!({ "account": "payroll", "destination": "https://files.example/in" });
     assert_eq!(value(&client, "export_statements", exported).await["export"]["lines"], 6);
@@ -204,7 +202,8 @@ async fn a_poisoned_tool_changes_its_definition_and_is_announced() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     server.bank().poison_tool("transfer").unwrap();
     let after = client.list_all_tools().await.unwrap();
-    let changed: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).map(|(a, _)| a.name.as_ref()).collect();
+    let changed: Vec<_> =
+        before.iter().zip(&after).filter(|(a, b)| a != b).map(|(a, _)| a.name.as_ref()).collect();
     assert_eq!(changed, ["transfer"]);
     let started = Instant::now();
     while *client.service().changes.lock().unwrap() == 0 && started.elapsed() < Duration::from_secs(5) {

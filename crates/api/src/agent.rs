@@ -1,0 +1,172 @@
+//! Agents.
+
+use crate::{Moment, Span, task::TaskSummary};
+use provost_domain::{AgentStatus, Autonomy, Charter, Environment, Level, Name};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// Which agents.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AgentQuery {
+    /// In this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub status: Option<AgentStatus>,
+    /// Owned by this person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub owner: Option<Name>,
+    /// Living in this environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub environment: Option<Environment>,
+    /// With a grant on this system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub system: Option<Name>,
+    /// Where to go on: `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// At most so many; the limit `page_size_max` if absent or larger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// An agent in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentSummary {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// Where it stands: `unmanaged`, `proposed`, `active`, `pending-reapproval`, `suspended`, `decommissioned`.
+    #[schema(value_type = String)]
+    pub status: AgentStatus,
+    /// What containment leaves it: `normal`, `approvals-only`, `read-only`, `off`.
+    #[schema(value_type = String)]
+    pub level: Level,
+    /// The accountable person.
+    #[schema(value_type = String)]
+    pub owner: Name,
+    /// Where it runs: `sandbox`, `staging`, `production`.
+    #[schema(value_type = String)]
+    pub environment: Environment,
+    /// How far it is trusted: `probation`, `supervised`, `bounded`.
+    #[schema(value_type = String)]
+    pub autonomy: Autonomy,
+    /// Revision of the charter in force.
+    pub revision: u32,
+    /// What it is for.
+    pub purpose: String,
+    /// Its systems.
+    #[schema(value_type = Vec<String>)]
+    pub systems: Vec<Name>,
+}
+
+/// An agent, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentView {
+    /// What the listing shows.
+    #[serde(flatten)]
+    pub summary: AgentSummary,
+    /// Names it for ever, whatever its name.
+    pub id: String,
+    /// Its version; send it back as `version` to change exactly what was seen.
+    pub version: u64,
+    /// The charter in words, a sentence each.
+    pub words: Vec<String>,
+    /// The charter as the plane keeps it; moments and durations in milliseconds.
+    #[schema(value_type = Object)]
+    pub charter: Charter,
+    /// The agent's file, as `provost apply` would read it.
+    pub file: String,
+    /// What it may do next: `suspend`, `resume` and so on.
+    pub moves: Vec<String>,
+    /// How long, at worst, something of it works on after it was stopped.
+    pub bound: RevocationBound,
+    /// Its running tasks, newest first, at most 100.
+    pub tasks: Vec<TaskSummary>,
+    /// What changed it, newest first, at most 100.
+    pub history: Vec<ChangeView>,
+    /// Who brought it in.
+    pub created_by: String,
+    /// When.
+    pub created_at: Moment,
+    /// From where.
+    pub source: String,
+}
+
+/// How long, at worst, an agent's power outlives the order to stop it, and what sets that time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RevocationBound {
+    /// The worst case: the sum of the links.
+    pub worst: Span,
+    /// The link that sets most of it.
+    pub set_by: String,
+    /// Every link.
+    pub links: Vec<RevocationLink>,
+    /// The bound the organisation sets for this environment, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Span>,
+}
+
+/// One link of the chain from the order to the last refused call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RevocationLink {
+    /// `enforcement points`, `task tokens`, or `system <name>`.
+    pub link: String,
+    /// How long it may take.
+    pub at_most: Span,
+    /// Whether it counts towards the worst case; a link beside a slower one does not.
+    pub counts: bool,
+    /// What it means.
+    pub meaning: String,
+}
+
+/// One change of one row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeView {
+    /// Its place in the order of changes.
+    pub seq: u64,
+    /// When.
+    pub at: Moment,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub why: String,
+    /// The row's kind.
+    pub kind: String,
+    /// The row's key.
+    pub key: String,
+    /// The row's version afterwards.
+    pub version: u64,
+    /// What became of it, in words.
+    pub summary: Vec<String>,
+}
+
+/// A new agent, or a new charter for one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentWrite {
+    /// The agent as its file says it (`agents/<name>.toml`), in JSON: `name`, `purpose`, `owner`, `grants`, …
+    /// Checked exactly like the file.
+    #[schema(value_type = Object)]
+    pub agent: serde_json::Map<String, serde_json::Value>,
+    /// Why, for the record.
+    pub reason: String,
+    /// The version that was seen, to change nothing that somebody else changed meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+}
+
+/// What containment leaves an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Restrict {
+    /// `normal`, `approvals-only`, `read-only` or `off`.
+    #[schema(value_type = String, example = "read-only")]
+    pub level: Level,
+    /// Why, for the record.
+    pub reason: String,
+}

@@ -1,0 +1,145 @@
+//! Decisions, and why they were what they were.
+
+use crate::Moment;
+use provost_domain::{Completion, Decision, DecisionId, Name, TaskId, Verdict};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// Which decisions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DecisionQuery {
+    /// Of this agent (or subject).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub agent: Option<Name>,
+    /// In this task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub task: Option<TaskId>,
+    /// On this system (or application).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub system: Option<Name>,
+    /// With this verdict: `allow`, `hold`, `deny`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub verdict: Option<VerdictWord>,
+    /// Made at or after this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub since: Option<Moment>,
+    /// Where to go on: `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// At most so many; the limit `page_size_max` if absent or larger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// The word of a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictWord {
+    /// May happen.
+    Allow,
+    /// May happen once somebody agrees.
+    Hold,
+    /// May not happen.
+    Deny,
+}
+
+impl VerdictWord {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Hold => "hold",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// A decision in a listing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DecisionSummary {
+    /// Names it for ever.
+    #[schema(value_type = String)]
+    pub id: DecisionId,
+    /// When it was made.
+    pub at: Moment,
+    /// `allow`, `hold` or `deny`.
+    pub verdict: String,
+    /// Who wanted to act: an agent's name, or `type/id` of an application.
+    pub subject: String,
+    /// The task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub task: Option<TaskId>,
+    /// `system/tool`.
+    pub tool: String,
+    /// Through which face: `mcp`, `wrap` or `authzen`.
+    pub face: String,
+    /// The reasons: policy and words.
+    pub reasons: Vec<ReasonView>,
+    /// What came of it: `success`, `failure`, `unsent`, `unknown`, `under way`; `refused` when it was not allowed,
+    /// `answered` when the plane was only asked.
+    pub outcome: String,
+    /// Its leaf in the ledger, once sequenced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<u64>,
+}
+
+/// One policy's part in a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReasonView {
+    /// The policy's id.
+    pub policy: String,
+    /// What it says.
+    pub reason: String,
+}
+
+/// A decision, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DecisionView {
+    /// What the listing shows.
+    #[serde(flatten)]
+    pub summary: DecisionSummary,
+    /// Who must agree, for a hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+    /// What would make it possible, for a denial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub possible_if: Vec<String>,
+    /// The record as it is in the ledger; moments in milliseconds.
+    #[schema(value_type = Object)]
+    pub record: Decision,
+    /// What came of it, as it is in the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub completion: Option<Completion>,
+}
+
+/// A decision made again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WhyView {
+    /// The decision.
+    #[schema(value_type = String)]
+    pub id: DecisionId,
+    /// Whether making it again, on the organisation as it stood then, gave the same bit by bit.
+    pub same: bool,
+    /// Where it differed, in words; empty when it did not.
+    pub differences: Vec<String>,
+    /// The story in words: who, what, on which knowledge, which policies, what came of it.
+    pub words: Vec<String>,
+    /// What was recorded.
+    #[schema(value_type = Object)]
+    pub recorded: Verdict,
+    /// What came out now.
+    #[schema(value_type = Option<Object>)]
+    pub replayed: Option<Verdict>,
+    /// The decision as recorded.
+    pub decision: DecisionView,
+}

@@ -1,0 +1,65 @@
+//! People and workloads.
+
+use provost_domain::Name;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PersonView {
+    /// The name.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// How the person is written to people.
+    pub display: String,
+    /// Where the person is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Who stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub manager: Option<Name>,
+    /// False once the person has left.
+    pub active: bool,
+    /// The agents owned, at most 1,000; empty in a listing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub owns: Vec<Name>,
+}
+
+/// A workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorkloadView {
+    /// The name.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// What it is for.
+    pub purpose: String,
+    /// The accountable person.
+    #[schema(value_type = String)]
+    pub owner: Name,
+    /// The applications it may ask decisions for.
+    #[schema(value_type = Vec<String>)]
+    pub applications: Vec<Name>,
+    /// False once it may no longer ask.
+    pub active: bool,
+    /// Whether it has a token.
+    pub has_token: bool,
+}
+
+/// A token of a workload, shown here and kept nowhere.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorkloadToken {
+    /// Whose.
+    #[schema(value_type = String)]
+    pub workload: Name,
+    /// The bearer token. The one before works no more.
+    pub token: String,
+}
+
+/// A token in a debug print would be a token in a log.
+impl std::fmt::Debug for WorkloadToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkloadToken").field("workload", &self.workload).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,159 @@
+//! Tasks and their tokens.
+
+use crate::{Moment, Span};
+use provost_domain::{Name, TaskId, task::TaskScope};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// A task to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskStart {
+    /// Whose run it is.
+    #[schema(value_type = String)]
+    pub agent: Name,
+    /// What this run is for; a person later judges it by this.
+    pub purpose: String,
+    /// The person who asks for it; the agent's owner, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub requester: Option<Name>,
+    /// How long it may last; the charter's longest, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<Span>,
+    /// The part of the charter it may use; all of it, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Vec<ScopePart>>,
+    /// The one system its token is for; all of them (`/mcp`), if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub system: Option<Name>,
+}
+
+/// Tools of one system that a task may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScopePart {
+    /// The system.
+    #[schema(value_type = String)]
+    pub system: Name,
+    /// Its tools; all the charter grants there, if empty.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub tools: Vec<provost_domain::ToolName>,
+}
+
+impl From<ScopePart> for TaskScope {
+    fn from(part: ScopePart) -> Self {
+        Self { system: part.system, tools: part.tools }
+    }
+}
+
+impl From<&TaskScope> for ScopePart {
+    fn from(part: &TaskScope) -> Self {
+        Self { system: part.system.clone(), tools: part.tools.clone() }
+    }
+}
+
+/// A token to ask for, for a task that runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// The one system it is for; all of them (`/mcp`), if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub system: Option<Name>,
+}
+
+/// A task with a token for it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaskStarted {
+    /// The task.
+    pub task: TaskSummary,
+    /// The bearer token, shown here and kept nowhere.
+    pub token: String,
+    /// When the token stops working; ask for another while the task runs.
+    pub token_expires: Moment,
+    /// The URL the token is for: the MCP server to configure in the client.
+    pub resource: String,
+}
+
+/// A token in a debug print would be a token in a log.
+impl std::fmt::Debug for TaskStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskStarted").field("task", &self.task.id).finish_non_exhaustive()
+    }
+}
+
+/// Which tasks. Ended ones are found through `GET /tasks/{id}` and the agent's decisions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TaskQuery {
+    /// Of this agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub agent: Option<Name>,
+    /// Where to go on: `next` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// At most so many; the limit `page_size_max` if absent or larger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// A task in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaskSummary {
+    /// Names it for ever.
+    #[schema(value_type = String)]
+    pub id: TaskId,
+    /// Whose run it is.
+    #[schema(value_type = String)]
+    pub agent: Name,
+    /// What it is for.
+    pub purpose: String,
+    /// Who asked for it.
+    #[schema(value_type = String)]
+    pub requester: Name,
+    /// `running`, `expired` or `ended`.
+    pub status: String,
+    /// When it started.
+    pub started: Moment,
+    /// When it ends by itself.
+    pub expires: Moment,
+    /// The part of the charter it may use; all of it, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Vec<ScopePart>>,
+}
+
+/// A task, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TaskView {
+    /// What the listing shows.
+    #[serde(flatten)]
+    pub summary: TaskSummary,
+    /// What it has read so far.
+    pub labels: Vec<String>,
+    /// What its budgets have left.
+    pub balances: Vec<BalanceView>,
+    /// What was decided for it, newest first, at most 20; the rest through `GET /decisions?task=`.
+    pub decisions: Vec<crate::decision::DecisionSummary>,
+    /// Who changed it, newest first.
+    pub history: Vec<crate::agent::ChangeView>,
+}
+
+/// What a budget has left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BalanceView {
+    /// Which balance: `agent/<name>/<budget>/count`, `task/<id>/<budget>/sum`.
+    pub budget: String,
+    /// The window that slides.
+    pub window: Span,
+    /// Used within it; calls, or the sum as a decimal.
+    pub used: String,
+    /// The most it may reach.
+    pub max: String,
+    /// What is left.
+    pub left: String,
+}

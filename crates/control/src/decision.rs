@@ -1,0 +1,104 @@
+//! Decisions, and why they were what they were.
+
+use crate::{Action, ControlError, Op, why};
+use provost_api::{
+    Page,
+    decision::{DecisionQuery, DecisionSummary, DecisionView, ReasonView, WhyView},
+};
+use provost_domain::{DecisionId, Verdict};
+use provost_store::{DecisionFilter, StoredDecision};
+
+/// Decisions, newest first.
+///
+/// # Errors
+/// When the operator may not, or the store fails.
+pub async fn list(op: &Op, query: DecisionQuery) -> Result<Page<DecisionSummary>, ControlError> {
+    op.authorize(Action::DecisionRead)?;
+    let most = op.plane.limits.page_size_max;
+    let filter = DecisionFilter {
+        agent: query.agent,
+        task: query.task,
+        system: query.system,
+        verdict: query.verdict.map(|verdict| verdict.as_str().to_owned()),
+        since: query.since.map(|moment| moment.0),
+        cursor: query.cursor,
+        max: query.limit.unwrap_or(most).clamp(1, most.max(1)),
+    };
+    let found = op.plane.store.decisions(&filter).await?;
+    Ok(Page { items: found.decisions.iter().map(summary).collect(), next: found.next })
+}
+
+/// One decision.
+///
+/// # Errors
+/// When the operator may not, nobody knows it, or the store fails.
+pub async fn show(op: &Op, id: DecisionId) -> Result<DecisionView, ControlError> {
+    op.authorize(Action::DecisionRead)?;
+    Ok(view(&find(op, id).await?))
+}
+
+/// Makes a decision again, on the organisation as it stood then, and compares.
+///
+/// # Errors
+/// When the operator may not, nobody knows it, or the store fails.
+pub async fn why(op: &Op, id: DecisionId) -> Result<WhyView, ControlError> {
+    op.authorize(Action::DecisionRead)?;
+    let stored = find(op, id).await?;
+    why::again(op, &stored).await
+}
+
+pub(crate) async fn find(op: &Op, id: DecisionId) -> Result<StoredDecision, ControlError> {
+    let stored = op.plane.store.decision(id).await?;
+    stored.ok_or_else(|| ControlError::unknown("decision", &id.to_string()))
+}
+
+/// A decision as a listing shows it.
+pub(crate) fn summary(stored: &StoredDecision) -> DecisionSummary {
+    let decision = &stored.decision;
+    let subject = &decision.subject;
+    let reasons = decision.verdict.reasons().iter();
+    DecisionSummary {
+        id: decision.id,
+        at: decision.at.into(),
+        verdict: decision.verdict.as_str().to_owned(),
+        subject: if subject.kind == "agent" {
+            subject.id.clone()
+        } else {
+            format!("{}/{}", subject.kind, subject.id)
+        },
+        task: subject.task,
+        tool: format!("{}/{}", decision.system, decision.tool),
+        face: decision.face.clone(),
+        reasons: reasons
+            .map(|reason| ReasonView { policy: reason.policy.clone(), reason: reason.reason.clone() })
+            .collect(),
+        outcome: outcome(stored).to_owned(),
+        leaf: stored.leaf,
+    }
+}
+
+/// A decision, whole.
+pub(crate) fn view(stored: &StoredDecision) -> DecisionView {
+    let (approvers, possible_if) = match &stored.decision.verdict {
+        Verdict::Allow { .. } => (Vec::new(), Vec::new()),
+        Verdict::Hold { approvers, .. } => (approvers.clone(), Vec::new()),
+        Verdict::Deny { possible_if, .. } => (Vec::new(), possible_if.clone()),
+    };
+    DecisionView {
+        summary: summary(stored),
+        approvers,
+        possible_if,
+        record: stored.decision.clone(),
+        completion: stored.completion.clone(),
+    }
+}
+
+fn outcome(stored: &StoredDecision) -> &'static str {
+    match &stored.completion {
+        Some(completion) => completion.outcome.as_str(),
+        // The face that only answers questions completes nothing.
+        None if stored.decision.face == "authzen" => "answered",
+        None if stored.decision.verdict.is_allow() => "under way",
+        None => "refused",
+    }
+}

@@ -1,0 +1,81 @@
+//! The plane's own signing keys: drawn once, sealed, kept in the store under a name. Two nodes that start at once
+//! agree on the seed that was first.
+
+use crate::plane::Random;
+use provost_connect::{SealError, SealingKey};
+use provost_store::{Store, StoreError};
+use zeroize::Zeroizing;
+
+/// The key that signs task tokens.
+///
+/// # Errors
+/// When the store fails, or the stored seed does not open under this sealing key.
+pub async fn token_key(
+    store: &dyn Store,
+    sealing: &SealingKey,
+    random: &dyn Random,
+) -> Result<provost_token::SigningKey, KeysError> {
+    let seed = seed(store, sealing, random, TOKEN_SEED).await?;
+    provost_token::SigningKey::from_seed(&seed).map_err(|_refused| KeysError::NotASeed { name: TOKEN_SEED })
+}
+
+/// The key that signs checkpoints. Its name, the ledger's origin, is `origin` the first time and stays that for ever:
+/// a renamed log would be another log.
+///
+/// # Errors
+/// As [`token_key`], and when `origin` is no name a signed note can carry.
+pub async fn ledger_key(
+    store: &dyn Store,
+    sealing: &SealingKey,
+    random: &dyn Random,
+    origin: &str,
+) -> Result<provost_ledger::SigningKey, KeysError> {
+    let seed = seed(store, sealing, random, LEDGER_SEED).await?;
+    let origin = store.put_meta_if_absent(LEDGER_ORIGIN, origin.as_bytes()).await?;
+    let origin = String::from_utf8(origin).map_err(|_not_text| KeysError::NotASeed { name: LEDGER_ORIGIN })?;
+    Ok(provost_ledger::SigningKey::log(&origin, &seed)?)
+}
+
+async fn seed(
+    store: &dyn Store,
+    sealing: &SealingKey,
+    random: &dyn Random,
+    name: &'static str,
+) -> Result<Zeroizing<[u8; 32]>, KeysError> {
+    let sealed = match store.meta(name).await? {
+        Some(sealed) => sealed,
+        None => {
+            let mut drawn = Zeroizing::new([0; 32]);
+            random.fill(drawn.as_mut_slice());
+            store.put_meta_if_absent(name, &sealing.seal(name, drawn.as_slice())?).await?
+        }
+    };
+    let secret = sealing.open(name, &sealed)?;
+    let seed: [u8; 32] =
+        secret.dangerous_expose().try_into().map_err(|_wrong_length| KeysError::NotASeed { name })?;
+    Ok(Zeroizing::new(seed))
+}
+
+/// Why a signing key cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// It does not open, or cannot be sealed.
+    #[error("a signing key of the plane cannot be opened: {0}")]
+    Seal(#[from] SealError),
+    /// What opens is not a key.
+    #[error("the stored `{name}` is damaged: restore the database from a backup")]
+    NotASeed {
+        /// Which.
+        name: &'static str,
+    },
+    /// The ledger's name.
+    #[error("the ledger cannot have this origin: {0}")]
+    Origin(#[from] provost_ledger::KeyError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+const TOKEN_SEED: &str = "seed/token";
+const LEDGER_SEED: &str = "seed/ledger";
+const LEDGER_ORIGIN: &str = "ledger-origin";

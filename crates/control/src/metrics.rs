@@ -1,0 +1,84 @@
+//! Counters of administration and of the sequencer, in the Prometheus text format (version 0.0.4). Looked at by
+//! people, never by a decision. The gateway's own text is added through a [`MetricsSource`].
+
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+/// Somebody else's metrics, as text; asked at each scrape.
+pub type MetricsSource = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What administration counts.
+#[derive(Default)]
+pub struct Metrics {
+    changes: AtomicU64,
+    conflicts: AtomicU64,
+    sequenced: AtomicU64,
+    sequencer_failures: AtomicU64,
+    sequencer_lost: AtomicU64,
+    /// When the sequencer last found nothing left to do, or did it; milliseconds since 1970-01-01 UTC.
+    sequenced_at: AtomicI64,
+    sources: Mutex<Vec<MetricsSource>>,
+}
+
+impl Metrics {
+    /// Adds somebody else's text to every scrape.
+    pub fn add_source(&self, source: MetricsSource) {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(source);
+    }
+
+    pub(crate) fn change(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn conflict(&self) {
+        self.conflicts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sequenced(&self, rows: u64, at: provost_domain::Timestamp) {
+        self.sequenced.fetch_add(rows, Ordering::Relaxed);
+        self.sequenced_at.store(at.as_millis(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn sequencer_lost(&self) {
+        self.sequencer_lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sequencer_failed(&self) {
+        self.sequencer_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// When the sequencer last did its work; the epoch, if never.
+    pub(crate) fn sequenced_at(&self) -> provost_domain::Timestamp {
+        provost_domain::Timestamp::from_millis(self.sequenced_at.load(Ordering::Relaxed))
+    }
+
+    /// All counters, then the gauges handed in, then every source's text.
+    #[must_use]
+    pub fn render(&self, gauges: &[(&str, &str, u64)]) -> String {
+        let mut text = String::new();
+        let counters = [
+            ("provost_changes_total", "Change sets committed by this node.", &self.changes),
+            ("provost_change_conflicts_total", "Changes decided again after a conflict.", &self.conflicts),
+            ("provost_ledger_sequenced_total", "Records this node put into the ledger.", &self.sequenced),
+            ("provost_sequencer_failures_total", "Steps of the sequencer that failed.", &self.sequencer_failures),
+            ("provost_sequencer_lost_total", "Steps another node was faster at.", &self.sequencer_lost),
+        ];
+        for (name, help, value) in counters {
+            let value = value.load(Ordering::Relaxed);
+            let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
+        }
+        for (name, help, value) in gauges {
+            let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+        }
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for source in sources {
+            text.push_str(&source());
+        }
+        text
+    }
+}

@@ -1,0 +1,272 @@
+//! Tasks: bounded runs of an agent, and the tokens that belong to them.
+
+use crate::{
+    Action, ControlError, Op,
+    change::{Change, Draft},
+    decision, diff,
+    page::page,
+    plane::Plane,
+};
+use provost_api::{
+    Page,
+    task::{
+        BalanceView, ScopePart, TaskQuery, TaskStart, TaskStarted, TaskSummary, TaskView, TokenRequest,
+    },
+};
+use provost_domain::{
+    Agent, Decimal, Kind, Name, Object, ObjectKey, Task, TaskId, Timestamp,
+    charter::{Budget, BudgetScope},
+    task::TaskStatus,
+};
+use provost_lifecycle::task::{Start, StartError};
+use provost_store::{Balance, DecisionFilter, WindowKey};
+use provost_token::TaskClaims;
+
+/// Starts a task and issues its first token.
+///
+/// # Errors
+/// When the operator may not, the agent is unknown or may not act, the requester is nobody, or the task would reach
+/// past the charter.
+pub async fn start(op: &Op, wanted: TaskStart) -> Result<TaskStarted, ControlError> {
+    let authorised = op.authorize(Action::TaskStart)?;
+    let id = op.plane.new_task_id();
+    let key = ObjectKey::task(id);
+    let why = wanted.purpose.chars().filter(|c| !c.is_control()).take(WHY_CHARS_MAX).collect::<String>();
+    let why = if why.trim().is_empty() { "no purpose" } else { &why };
+    let (_seq, task) = authorised
+        .change(&[key], why, |seen| {
+            let unknown = || ControlError::unknown("agent", wanted.agent.as_str());
+            let agent = seen.directory.agents.get(&wanted.agent).ok_or_else(unknown)?;
+            let requester = wanted.requester.clone().unwrap_or_else(|| agent.charter.owner.clone());
+            check_requester(seen.directory, &requester)?;
+            check_audience(agent, wanted.system.as_ref())?;
+            let start = Start {
+                id,
+                purpose: wanted.purpose.clone(),
+                requester,
+                duration: wanted.duration.map(|span| span.0),
+                scope: wanted.scope.clone().map(|scope| scope.into_iter().map(Into::into).collect()),
+            };
+            let task = provost_lifecycle::task::start(agent, start, op.plane.now())?;
+            Ok(Change {
+                drafts: vec![Draft::Put(Object::Task(task.clone()))],
+                what: format!("task of {} started", task.agent),
+                answer: task,
+            })
+        })
+        .await?;
+    issue(&op.plane, &task, wanted.system.as_ref())
+}
+
+/// Another token for a task that runs.
+///
+/// # Errors
+/// When the operator may not, or the task is unknown or over.
+pub async fn renew(op: &Op, id: TaskId, wanted: &TokenRequest) -> Result<TaskStarted, ControlError> {
+    op.authorize(Action::TaskToken)?;
+    let view = op.plane.replica.fresh(op.plane.limits.staleness_max)?;
+    let task = view.directory.tasks.get(&id).filter(|task| task.is_live(op.plane.now()));
+    let Some(task) = task else {
+        find(op, id).await?;
+        return Err(over(id));
+    };
+    let agent = view.directory.agents.get(&task.agent);
+    let agent = agent.filter(|agent| provost_lifecycle::agent::may_act(agent.status));
+    let agent = agent.ok_or_else(|| {
+        ControlError::refused(format!("{} may not act, so its tasks get no tokens", task.agent))
+            .cure("see `provost agent show`")
+    })?;
+    check_audience(agent, wanted.system.as_ref())?;
+    issue(&op.plane, task, wanted.system.as_ref())
+}
+
+/// Ends a task. When this answers, its tokens are refused here, and everywhere else within the lease.
+///
+/// # Errors
+/// When the operator may not, or nobody knows the task. Ending an ended task is `Ok`.
+pub async fn end(op: &Op, id: TaskId, why: &str) -> Result<TaskSummary, ControlError> {
+    let authorised = op.authorize(Action::TaskEnd)?;
+    let key = ObjectKey::task(id);
+    let known = find(op, id).await?;
+    let (_seq, task) = authorised
+        .change(&[key], why, |seen| {
+            let Some(task) = seen.directory.tasks.get(&id) else {
+                let ended = provost_lifecycle::task::end(&known);
+                return Ok(Change { drafts: Vec::new(), what: String::new(), answer: ended });
+            };
+            let ended = provost_lifecycle::task::end(task);
+            Ok(Change {
+                drafts: vec![Draft::Put(Object::Task(ended.clone()))],
+                what: format!("task of {} ended", task.agent),
+                answer: ended,
+            })
+        })
+        .await?;
+    Ok(summary(&task, op.plane.now()))
+}
+
+/// Tasks that run, in order of their start.
+///
+/// # Errors
+/// When the operator may not, or the cursor is not one of ours.
+pub async fn list(op: &Op, query: TaskQuery) -> Result<Page<TaskSummary>, ControlError> {
+    op.authorize(Action::TaskRead)?;
+    let view = op.plane.replica.latest();
+    let now = op.plane.now();
+    let wanted = |task: &Task| query.agent.as_ref().is_none_or(|agent| task.agent == *agent);
+    let tasks = view.directory.tasks.iter().filter(|(_id, task)| wanted(task));
+    let rows = tasks.map(|(id, task)| (id.to_string(), task)).collect();
+    let most = op.plane.limits.page_size_max;
+    page(rows, query.cursor.as_deref(), query.limit, most, |task| summary(task, now))
+}
+
+/// One task, ended ones too.
+///
+/// # Errors
+/// When the operator may not, or nobody knows the task.
+pub async fn show(op: &Op, id: TaskId) -> Result<TaskView, ControlError> {
+    op.authorize(Action::TaskRead)?;
+    let task = find(op, id).await?;
+    let plane = &op.plane;
+    let state = plane.store.task_state(id).await?;
+    let agent = plane.replica.latest().directory.agents.get(&task.agent).cloned();
+    let windows = agent.map(|agent| windows(&agent, id)).unwrap_or_default();
+    let balances = plane.store.balances(&windows, plane.now()).await?;
+    let filter = DecisionFilter { task: Some(id), max: DECISIONS_MAX, ..DecisionFilter::default() };
+    let decisions = plane.store.decisions(&filter).await?.decisions;
+    Ok(TaskView {
+        summary: summary(&task, plane.now()),
+        labels: state.labels.iter().map(ToString::to_string).collect(),
+        balances: balances.iter().map(balance).collect(),
+        decisions: decisions.iter().map(decision::summary).collect(),
+        history: diff::history(plane.store.history(&ObjectKey::task(id), HISTORY_MAX).await?),
+    })
+}
+
+/// A task as a listing shows it.
+pub(crate) fn summary(task: &Task, now: Timestamp) -> TaskSummary {
+    let status = match task.status {
+        TaskStatus::Ended => "ended",
+        TaskStatus::Running if task.is_live(now) => "running",
+        TaskStatus::Running => "expired",
+    };
+    TaskSummary {
+        id: task.id,
+        agent: task.agent.clone(),
+        purpose: task.purpose.clone(),
+        requester: task.requester.clone(),
+        status: status.to_owned(),
+        started: task.started.into(),
+        expires: task.expires.into(),
+        scope: task.scope.as_ref().map(|scope| scope.iter().map(ScopePart::from).collect()),
+    }
+}
+
+/// The windows of an agent's budgets, as one of its tasks sees them; named like the draws of `provost-policy`.
+pub(crate) fn windows(agent: &Agent, task: TaskId) -> Vec<WindowKey> {
+    agent.charter.budgets.iter().flat_map(|budget| budget_windows(agent, budget, task)).collect()
+}
+
+fn budget_windows(agent: &Agent, budget: &Budget, task: TaskId) -> Vec<WindowKey> {
+    let whose = match budget.per {
+        BudgetScope::Agent => format!("agent/{}", agent.name),
+        BudgetScope::Task => format!("task/{task}"),
+    };
+    let window = |what: &str, max: i64| WindowKey {
+        key: format!("{whose}/{}/{what}", budget.name),
+        window: budget.window,
+        max,
+    };
+    let count = budget.count_max.map(|max| window("count", i64::from(max)));
+    let sum = budget.sum.as_ref().map(|sum| window("sum", sum.max.units()));
+    count.into_iter().chain(sum).collect()
+}
+
+fn balance(balance: &Balance) -> BalanceView {
+    let sums = balance.window.key.ends_with("/sum");
+    let text = |units: i64| if sums { Decimal::from_units(units).to_string() } else { units.to_string() };
+    BalanceView {
+        budget: balance.window.key.clone(),
+        window: balance.window.window.into(),
+        used: text(balance.used),
+        max: text(balance.window.max),
+        left: text(balance.left()),
+    }
+}
+
+/// A task as the newest row says, ended ones from their history.
+async fn find(op: &Op, id: TaskId) -> Result<Task, ControlError> {
+    if let Some(task) = op.plane.replica.latest().directory.tasks.get(&id) {
+        return Ok(task.as_ref().clone());
+    }
+    let last = op.plane.store.history(&ObjectKey::new(Kind::Task, id.to_string()), 1).await?.pop();
+    match last.and_then(|record| record.after) {
+        Some(Object::Task(task)) => Ok(task),
+        _ => Err(ControlError::unknown("task", &id.to_string())),
+    }
+}
+
+fn issue(plane: &Plane, task: &Task, system: Option<&Name>) -> Result<TaskStarted, ControlError> {
+    let now = plane.now();
+    let expires = now.plus(plane.token_lifetime_max).min(task.expires);
+    let resource = plane.resource(system);
+    let claims = TaskClaims {
+        iss: plane.issuer.clone(),
+        aud: resource.clone(),
+        sub: task.agent.clone(),
+        client_id: task.agent.clone(),
+        task: task.id,
+        iat: now.as_seconds(),
+        exp: expires.as_seconds(),
+        jti: hex::encode(plane.random::<16>()),
+    };
+    let token = provost_token::issue(&claims, &plane.token_key)
+        .map_err(|error| ControlError::us("the token could not be signed", error))?;
+    let token_expires = Timestamp::from_millis(expires.as_seconds().saturating_mul(1_000)).into();
+    Ok(TaskStarted { task: summary(task, now), token, token_expires, resource })
+}
+
+fn check_requester(
+    directory: &provost_domain::Directory,
+    requester: &Name,
+) -> Result<(), ControlError> {
+    let person = directory.people.get(requester);
+    match person {
+        Some(person) if person.active => Ok(()),
+        Some(_left) => Err(ControlError::refused(format!("{requester} has left, and cannot ask for a task"))
+            .cure("name somebody who is here")),
+        None => Err(ControlError::caller(format!("there is no person `{requester}` to ask for a task"))
+            .because("behind every task stands a person")
+            .cure("name a person of the organisation as the requester")),
+    }
+}
+
+fn check_audience(agent: &Agent, system: Option<&Name>) -> Result<(), ControlError> {
+    match system {
+        Some(system) if !agent.charter.systems().contains(system) => Err(ControlError::refused(format!(
+            "{system} is not in the charter of {}, so no token for it makes sense",
+            agent.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn over(id: TaskId) -> ControlError {
+    ControlError::refused(format!("task {id} is over, and gets no more tokens")).cure("start a new task")
+}
+
+impl From<StartError> for ControlError {
+    fn from(error: StartError) -> Self {
+        let text = error.to_string();
+        match error {
+            StartError::Purpose | StartError::TooLong { .. } => Self::caller(text),
+            StartError::NotActive { .. } | StartError::Retired { .. } | StartError::OutsideCharter { .. } => {
+                Self::refused(text)
+            }
+        }
+    }
+}
+
+const DECISIONS_MAX: usize = 20;
+const HISTORY_MAX: usize = 100;
+const WHY_CHARS_MAX: usize = 240;

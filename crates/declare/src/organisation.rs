@@ -1,0 +1,86 @@
+//! `[organisation]`, `[person.NAME]`, `[workload.NAME]`.
+
+use crate::{Declared, desk::Desk, table::Item};
+use provost_domain::{Kind, Name, ObjectKey, Person, Workload, organisation::Organisation};
+use std::ops::Range;
+
+/// A name and where it stands.
+pub(crate) type Named = (Name, Range<usize>);
+
+pub(crate) fn organisation(item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut Declared) {
+    let Some(mut table) = item.table(desk, "[organisation]") else { return };
+    let fresh = desk.declare(ObjectKey::organisation(), &item.at);
+    let display = table.sentence(desk, "display", "write display = \"Acme Ltd\"");
+    let production_revocation_max = table.duration(desk, "production_revocation_max");
+    table.finish(desk);
+    if let (Some(display), true) = (display, fresh) {
+        declared.organisation = Some(Organisation { display, production_revocation_max });
+    }
+}
+
+pub(crate) fn person((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut Declared) {
+    let Some(mut table) = item.table(desk, format!("[person.{name}]")) else { return };
+    let key = ObjectKey::new(Kind::Person, name.as_str());
+    let fresh = desk.declare(key.clone(), &at);
+    let display = table.sentence(desk, "display", "write display = \"Maria Lindt\"");
+    let email = table.get("email").and_then(|item| email(&item, desk));
+    let manager = table.get("manager").and_then(|item| {
+        desk.mark("manager", &item.at);
+        let manager = item.name(desk)?;
+        desk.mention(Kind::Person, &manager, "manager", &item.at);
+        Some(manager)
+    });
+    let active = table.boolean(desk, "active");
+    table.finish(desk);
+    if let (Some(display), true) = (display, fresh) {
+        if active.is_none() {
+            declared.silent_on_active.insert(key);
+        }
+        let person = Person { name: name.clone(), display, email, manager, active: active.unwrap_or(true) };
+        declared.people.insert(name, person);
+    }
+}
+
+pub(crate) fn workload((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut Declared) {
+    let Some(mut table) = item.table(desk, format!("[workload.{name}]")) else { return };
+    let key = ObjectKey::new(Kind::Workload, name.as_str());
+    let fresh = desk.declare(key.clone(), &at);
+    let purpose = table.sentence(desk, "purpose", "say in a sentence what it is for");
+    let owner = owner(table.need(desk, "owner", "name the accountable person"), desk);
+    let applications = table.get("applications").map_or_else(Vec::new, |item| {
+        let names = item.distinct(desk, Item::name);
+        for (application, at) in &names {
+            desk.mention(Kind::Application, application, "application", at);
+        }
+        names.into_iter().map(|(name, _)| name).collect()
+    });
+    let active = table.boolean(desk, "active");
+    table.finish(desk);
+    if let (Some(purpose), Some(owner), true) = (purpose, owner, fresh) {
+        if active.is_none() {
+            declared.silent_on_active.insert(key);
+        }
+        let active = active.unwrap_or(true);
+        declared.workloads.insert(name.clone(), Workload { name, purpose, owner, applications, active });
+    }
+}
+
+/// The accountable person of an agent or workload.
+pub(crate) fn owner(item: Option<Item<'_>>, desk: &mut Desk<'_>) -> Option<Name> {
+    let item = item?;
+    desk.mark("owner", &item.at);
+    let owner = item.name(desk)?;
+    desk.mention(Kind::Person, &owner, "owner", &item.at);
+    Some(owner)
+}
+
+fn email(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<String> {
+    let text = item.text(desk)?.trim();
+    let good = text.split_once('@').is_some_and(|(user, host)| {
+        !user.is_empty() && !host.is_empty() && !host.contains('@') && !text.contains(char::is_whitespace)
+    });
+    if !good {
+        desk.error(&item.at, "`email` is not a mail address", "write email = \"maria@acme.example\"");
+    }
+    good.then(|| text.to_owned())
+}

@@ -1,0 +1,370 @@
+//! Differences between rows, in words.
+
+use crate::{
+    plan::{PlannedWrite, Reach, Step, StepKind, Words, charter},
+    table::{clip, join},
+};
+use provost_domain::{
+    DurationMs, Effect, Object, ObjectKey, Person, System, Tool, Workload, application::Application,
+    organisation::Organisation, policy_file::PolicyFile, system::Connection, tool::ArgShape,
+};
+use std::{collections::BTreeSet, fmt::Display};
+
+/// Words as they are found.
+#[derive(Debug, Default)]
+pub(crate) struct Said(Vec<Words>);
+
+impl Said {
+    pub(crate) fn wider(&mut self, text: impl Into<String>) {
+        self.say(Reach::Widens, text.into());
+    }
+
+    pub(crate) fn narrower(&mut self, text: impl Into<String>) {
+        self.say(Reach::Narrows, text.into());
+    }
+
+    pub(crate) fn neutral(&mut self, text: impl Into<String>) {
+        self.say(Reach::Neutral, text.into());
+    }
+
+    /// With the direction spelled out at the end.
+    pub(crate) fn marked(&mut self, reach: Reach, text: &str) {
+        let mark = match reach {
+            Reach::Widens => " (wider)",
+            Reach::Narrows => " (narrower)",
+            Reach::Neutral => "",
+        };
+        self.say(reach, format!("{text}{mark}"));
+    }
+
+    pub(crate) fn say(&mut self, reach: Reach, text: String) {
+        self.0.push(Words { text, reach });
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn step(self, kind: StepKind, key: ObjectKey, write: Option<PlannedWrite>) -> Step {
+        let reach = self.0.iter().map(|words| words.reach).max().unwrap_or(Reach::Neutral);
+        Step { kind, key, words: self.0, reach, write }
+    }
+
+    /// `owner maria → jonas`, when they differ.
+    pub(crate) fn moved<T: PartialEq + Display>(&mut self, reach: Reach, what: &str, from: &T, to: &T) {
+        if from != to {
+            self.marked(reach, &format!("{what}: {} → {}", clip(&from.to_string()), clip(&to.to_string())));
+        }
+    }
+
+    /// Like [`Said::moved`], where nothing may be said on either side.
+    fn moved_option<T: PartialEq + Display>(&mut self, what: &str, from: Option<&T>, to: Option<&T>) {
+        let word = |value: Option<&T>| value.map_or("nothing".to_owned(), ToString::to_string);
+        self.moved(Reach::Neutral, what, &word(from), &word(to));
+    }
+}
+
+/// A row that is new.
+pub(crate) fn added(row: &Object) -> Said {
+    let mut said = Said::default();
+    match row {
+        Object::Organisation(row) => {
+            said.neutral(format!("is called {}", row.display));
+            if let Some(max) = row.production_revocation_max {
+                said.narrower(format!("holds agents in production to systems that revoke within {max}"));
+            }
+        }
+        Object::Person(row) => {
+            let manager = row.manager.as_ref().map_or(String::new(), |name| format!(", reports to {name}"));
+            said.neutral(format!("joins: {}{manager}", row.display));
+        }
+        Object::Workload(row) => {
+            said.neutral(format!("is added, owned by {}: {}", row.owner, row.purpose));
+            for application in &row.applications {
+                said.wider(format!("may ask decisions for application {application}"));
+            }
+        }
+        Object::System(row) => {
+            said.neutral(format!("is added ({}): {}", row.environment, row.description));
+            said.wider(format!("is reached {}", way(&row.connection)));
+            if let Some(credential) = &row.credential {
+                said.wider(format!("gets the sealed credential {}", credential.name));
+            }
+        }
+        Object::Tool(row) => {
+            said.wider(format!("is added and pinned, {}", effects_words(&row.effects)));
+            for returns in &row.returns {
+                said.narrower(format!("results carry {}", returned(returns)));
+            }
+            if row.sends_out {
+                said.narrower("hands data to somebody outside: flow rules apply");
+            }
+        }
+        Object::Policy(row) => policy_added(&mut said, row),
+        Object::Application(row) => {
+            said.wider(format!("is served by the decision point ({} entities stored)", row.entities.len()));
+        }
+        Object::Agent(row) => return charter::added(&row.charter),
+        Object::Task(_) => {}
+    }
+    said
+}
+
+/// A row that changes. Says something for every difference, and something in any case.
+pub(crate) fn changed(from: &Object, to: &Object) -> Said {
+    let mut said = Said::default();
+    match (from, to) {
+        (Object::Organisation(from), Object::Organisation(to)) => organisation(&mut said, from, to),
+        (Object::Person(from), Object::Person(to)) => person(&mut said, from, to),
+        (Object::Workload(from), Object::Workload(to)) => workload(&mut said, from, to),
+        (Object::System(from), Object::System(to)) => system(&mut said, from, to),
+        (Object::Tool(from), Object::Tool(to)) => tool(&mut said, from, to),
+        (Object::Policy(from), Object::Policy(to)) => policy_changed(&mut said, from, to),
+        (Object::Application(from), Object::Application(to)) => application(&mut said, from, to),
+        (Object::Agent(from), Object::Agent(to)) => return charter::changed(&from.charter, &to.charter),
+        _ => {}
+    }
+    if said.is_empty() {
+        said.wider("is written differently");
+    }
+    said
+}
+
+/// A row that goes away.
+pub(crate) fn removed(row: &Object) -> Said {
+    let mut said = Said::default();
+    match row {
+        Object::Agent(agent) => {
+            said.narrower("is decommissioned: it ends for ever, and its name is not given again");
+            for (system, tool) in charter::granted(&agent.charter).keys() {
+                said.narrower(format!("loses {system}/{tool}"));
+            }
+        }
+        Object::Policy(policy) => {
+            let ids = policy_ids(&policy.text);
+            said.wider(format!("goes away with {}: what it forbade is no longer forbidden", policies_words(&ids)));
+        }
+        Object::Tool(_) => said.narrower("goes away: calls to it are refused"),
+        Object::System(_) => said.narrower("goes away: no call reaches it any more"),
+        Object::Workload(_) => said.narrower("goes away: it may ask no more decisions"),
+        Object::Application(_) => said.narrower("goes away: nothing is decided for it any more"),
+        _ => said.narrower("goes away"),
+    }
+    said
+}
+
+fn organisation(said: &mut Said, from: &Organisation, to: &Organisation) {
+    said.moved(Reach::Neutral, "name", &from.display, &to.display);
+    let (was, is) = (from.production_revocation_max, to.production_revocation_max);
+    let reach = if more(was, is) { Reach::Widens } else { Reach::Narrows };
+    let word = |max: Option<DurationMs>| max.map_or("no bound".to_owned(), |max| max.to_string());
+    said.moved(reach, "revocation time allowed in production", &word(was), &word(is));
+}
+
+fn person(said: &mut Said, from: &Person, to: &Person) {
+    said.moved(Reach::Neutral, "name", &from.display, &to.display);
+    said.moved_option("email", from.email.as_ref(), to.email.as_ref());
+    said.moved_option("manager", from.manager.as_ref(), to.manager.as_ref());
+    match (from.active, to.active) {
+        (true, false) => said.narrower("leaves: owns nothing that may act"),
+        (false, true) => said.wider("is back"),
+        _ => {}
+    }
+}
+
+fn workload(said: &mut Said, from: &Workload, to: &Workload) {
+    said.moved(Reach::Neutral, "purpose", &from.purpose, &to.purpose);
+    said.moved(Reach::Neutral, "owner", &from.owner, &to.owner);
+    let sets = (from.applications.iter().collect(), to.applications.iter().collect());
+    both_ways(sets, |gained, application| {
+        if gained {
+            said.wider(format!("may ask decisions for application {application}"));
+        } else {
+            said.narrower(format!("may no longer ask decisions for application {application}"));
+        }
+    });
+    match (from.active, to.active) {
+        (true, false) => said.narrower("may no longer ask decisions"),
+        (false, true) => said.wider("may ask decisions again"),
+        _ => {}
+    }
+}
+
+fn system(said: &mut Said, from: &System, to: &System) {
+    said.moved(Reach::Neutral, "description", &from.description, &to.description);
+    said.moved(Reach::Widens, "environment", &from.environment, &to.environment);
+    if from.connection != to.connection {
+        said.wider(format!("is reached {} instead of {}", way(&to.connection), way(&from.connection)));
+    }
+    match (&from.credential, &to.credential) {
+        (None, Some(to)) => said.wider(format!("gets the sealed credential {}", to.name)),
+        (Some(from), None) => said.narrower(format!("no longer gets the sealed credential {}", from.name)),
+        (Some(from), Some(to)) if from != to => {
+            said.wider(format!(
+                "gets the sealed credential {} in {} instead of {} in {}",
+                to.name, to.target, from.name, from.target
+            ));
+        }
+        _ => {}
+    }
+    let reach = if to.revocation_max > from.revocation_max { Reach::Widens } else { Reach::Narrows };
+    said.moved(reach, "revocation time", &from.revocation_max, &to.revocation_max);
+    both_ways((from.resource_labels.iter().collect(), to.resource_labels.iter().collect()), |gained, label| {
+        if gained {
+            said.narrower(format!("resources carry {label}"));
+        } else {
+            said.wider(format!("resources no longer carry {label}"));
+        }
+    });
+}
+
+fn tool(said: &mut Said, from: &Tool, to: &Tool) {
+    if from.pin != to.pin {
+        said.wider("is re-pinned (definition changed)");
+    }
+    said.moved(Reach::Neutral, "description", &from.description, &to.description);
+    if from.effects != to.effects {
+        let (was, is) = (from.effects_or_worst(), to.effects_or_worst());
+        let reach = if was.is_subset(&is) { Reach::Narrows } else { Reach::Widens };
+        said.marked(reach, &format!("effects: {} → {}", effects_words(&from.effects), effects_words(&to.effects)));
+    }
+    for (name, arg) in &to.args {
+        match from.args.get(name) {
+            None => said.wider(format!("takes a new argument `{}` ({})", clip(name), shape(&arg.shape))),
+            Some(was) if was != arg => {
+                let must = |required: bool| if required { "" } else { ", may be left out" };
+                let (was, is) = (
+                    format!("{}{}", shape(&was.shape), must(was.required)),
+                    format!("{}{}", shape(&arg.shape), must(arg.required)),
+                );
+                let text = match was == is {
+                    true => format!("argument `{}` has other members", clip(name)),
+                    false => format!("argument `{}`: {was} → {is}", clip(name)),
+                };
+                said.marked(Reach::Widens, &text);
+            }
+            Some(_) => {}
+        }
+    }
+    for name in from.args.keys().filter(|name| !to.args.contains_key(*name)) {
+        said.narrower(format!("no longer takes argument `{}`", clip(name)));
+    }
+    for returns in to.returns.iter().filter(|returns| !from.returns.contains(returns)) {
+        said.narrower(format!("results carry {}", returned(returns)));
+    }
+    for returns in from.returns.iter().filter(|returns| !to.returns.contains(returns)) {
+        said.marked(Reach::Widens, &format!("results no longer carry {}", returned(returns)));
+    }
+    match (from.sends_out, to.sends_out) {
+        (true, false) => said.marked(Reach::Widens, "no longer counts as handing data outside"),
+        (false, true) => said.narrower("hands data to somebody outside: flow rules apply"),
+        _ => {}
+    }
+}
+
+fn policy_added(said: &mut Said, policy: &PolicyFile) {
+    let ids = policy_ids(&policy.text);
+    let text = format!("comes into force with {}", policies_words(&ids));
+    if may_permit(&policy.text) {
+        said.marked(Reach::Widens, &format!("{text}; it permits something"));
+    } else {
+        said.narrower(text);
+    }
+}
+
+fn policy_changed(said: &mut Said, from: &PolicyFile, to: &PolicyFile) {
+    let (was, is) = (policy_ids(&from.text), policy_ids(&to.text));
+    both_ways((was.iter().collect(), is.iter().collect()), |gained, id| {
+        if gained {
+            said.wider(format!("gains policy {}", clip(id)));
+        } else {
+            said.wider(format!("loses policy {}", clip(id)));
+        }
+    });
+    if was == is {
+        said.marked(Reach::Widens, "its text changes: nobody but a reader can tell which way");
+    }
+}
+
+fn application(said: &mut Said, from: &Application, to: &Application) {
+    if from.schema != to.schema {
+        said.wider("its schema changes");
+    }
+    if from.policies != to.policies {
+        said.wider("its policies change");
+    }
+    if from.entities != to.entities {
+        said.wider(format!("stored entities: {} → {}, or others", from.entities.len(), to.entities.len()));
+    }
+    let sets = (&from.request_properties.accepted, &to.request_properties.accepted);
+    both_ways((sets.0.iter().collect(), sets.1.iter().collect()), |gained, property| {
+        if gained {
+            said.wider(format!("requests may bring {property}"));
+        } else {
+            said.narrower(format!("requests may no longer bring {property}"));
+        }
+    });
+}
+
+/// Calls with `true` for what only the second has, and with `false` for what only the first has.
+pub(crate) fn both_ways<T: Ord + Copy>((from, to): (BTreeSet<T>, BTreeSet<T>), mut say: impl FnMut(bool, T)) {
+    to.difference(&from).for_each(|gained| say(true, *gained));
+    from.difference(&to).for_each(|lost| say(false, *lost));
+}
+
+/// Whether the second bound allows more; no bound allows most.
+pub(crate) fn more<T: PartialOrd>(from: Option<T>, to: Option<T>) -> bool {
+    match (from, to) {
+        (Some(from), Some(to)) => to > from,
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+fn way(connection: &Connection) -> String {
+    match connection {
+        Connection::McpHttp { url } => format!("at {}", clip(url)),
+        Connection::McpStdio { command, .. } => format!("by starting `{}`", clip(&command.join(" "))),
+        Connection::McpLocal => "beside the agent, through `provost wrap`".to_owned(),
+    }
+}
+
+fn effects_words(effects: &BTreeSet<Effect>) -> String {
+    if effects.is_empty() { "unclassified: counts as every effect".to_owned() } else { join(effects) }
+}
+
+fn returned(returns: &provost_domain::tool::Returns) -> String {
+    let field = returns.field.as_ref().map_or(String::new(), |field| format!(" when they have {}", clip(field)));
+    format!("{}{field}", returns.label)
+}
+
+fn shape(shape: &ArgShape) -> String {
+    match shape {
+        ArgShape::String => "text".to_owned(),
+        ArgShape::Long => "whole number".to_owned(),
+        ArgShape::Decimal => "decimal".to_owned(),
+        ArgShape::Bool => "true or false".to_owned(),
+        ArgShape::Set { of } => format!("list of {}", self::shape(of)),
+        ArgShape::Record { members } => format!("object with {}", clip(&join(members.keys()))),
+        ArgShape::Json => "any JSON".to_owned(),
+    }
+}
+
+/// The `@id`s in Cedar text, in order; only for words, never for deciding.
+fn policy_ids(text: &str) -> BTreeSet<String> {
+    let after = text.split("@id(\"").skip(1);
+    after.filter_map(|rest| rest.split_once('"').map(|(id, _)| id.to_owned())).collect()
+}
+
+/// Whether Cedar text could hold a permit: the word outside of comments. A wrong yes is only a louder word.
+fn may_permit(text: &str) -> bool {
+    text.lines().any(|line| line.split("//").next().unwrap_or("").contains("permit"))
+}
+
+fn policies_words(ids: &BTreeSet<String>) -> String {
+    match ids.len() {
+        0 => "no named policy".to_owned(),
+        1 => format!("policy {}", join(ids.iter().map(|id| clip(id)))),
+        _ => format!("policies {}", join(ids.iter().map(|id| clip(id)))),
+    }
+}

@@ -1,0 +1,217 @@
+//! What a system says outside of calls: list changes, updated resources, log messages, questions. A legacy client
+//! hears it on its GET stream, a modern one on a listen request.
+
+use super::{
+    answer, ask,
+    exchange::Client,
+    front::{Front, Inbound, Opened},
+    session::{Session, lock},
+};
+use crate::{decide::Attempt, refusal::Refusal};
+use axum::{
+    body::Body,
+    http::{HeaderMap, Response},
+};
+use futures::{Stream, StreamExt as _, stream};
+use provost_connect::{Replies, Upstream};
+use provost_domain::{System, tool::BuiltIn};
+use provost_mcp::{
+    Era, Message, Request, RpcError,
+    methods::Treatment,
+    translate::{Listening, to_legacy, to_modern},
+};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc};
+
+impl Front {
+    /// A legacy client's GET: messages that belong to no request of its own.
+    pub(super) async fn open_events(self: &Arc<Self>, system: Option<&str>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+        let inbound = self.inbound(system, headers)?;
+        let session = self.session_of(&inbound)?;
+        let Some(system) = inbound.system.clone() else {
+            let text = "nothing happens outside of calls at this address; listen at a system's own";
+            return Err(RpcError::invalid_request(text).with_status(405).into());
+        };
+        let upstream = self.connections.open(&system, &inbound.caller, &session.profile()).await?;
+        let (tx, rx) = mpsc::channel(EVENTS_WAITING_MAX);
+        let listener = Listener { front: Arc::clone(self), session, upstream, tx };
+        let place = self.places.take(inbound.caller.task.id)?;
+        tokio::spawn(async move {
+            let _held_while_listening = place;
+            listener.run().await;
+        });
+        Ok(answer::stream(tokio_stream::wrappers::ReceiverStream::new(rx)))
+    }
+
+    /// A modern client's `subscriptions/listen`. Each resource it wants to hear of is decided like a read of it.
+    pub(super) async fn listen(self: &Arc<Self>, inbound: &Inbound<'_>, request: &Request<'_>) -> Result<Response<Body>, Refusal> {
+        let Some(system) = inbound.system.clone() else {
+            return Err(RpcError::method_not_found(&request.method, inbound.revision.era()).into());
+        };
+        let filter = request.params.as_ref().and_then(|params| params.object("notifications"));
+        let wanted = filter.map(|filter| Listening::read(&filter)).unwrap_or_default();
+        for uri in &wanted.uris {
+            let permit = self.pipeline.authorise(&reading(inbound, &system, uri)?).await?;
+            // Hearing that a resource changed is not reading it: what was permitted is complete as it stands.
+            self.close_unsent(permit).await;
+        }
+        let profile = self.profile(request, &Client::Modern);
+        let upstream = self.connections.open(&system, &inbound.caller, &profile).await?;
+        if upstream.handshake().era() == Era::Legacy {
+            return self.listen_to_legacy(inbound, request, &upstream, wanted).await;
+        }
+        match self.open_exchange(inbound, request, Treatment::Pass, Client::Modern).await? {
+            Opened::Answered(response) => Ok(response),
+            Opened::Running(exchange) => Ok(self.stream_modern(exchange).await),
+        }
+    }
+
+    async fn listen_to_legacy(
+        self: &Arc<Self>,
+        inbound: &Inbound<'_>,
+        request: &Request<'_>,
+        upstream: &Arc<Upstream>,
+        wanted: Listening,
+    ) -> Result<Response<Body>, Refusal> {
+        let raw = upstream.handshake().result.as_ref();
+        let raw = raw.and_then(|raw| provost_mcp::strict::check(raw, self.upstream_limits()).ok());
+        let capabilities = raw.and_then(|raw| raw.as_object()).and_then(|object| object.object("capabilities"));
+        let honoured = capabilities.map(|capabilities| wanted.honoured_by(&capabilities)).unwrap_or_default();
+        let events = upstream.events();
+        let ids = std::iter::repeat_with(|| upstream.fresh_id()).take(honoured.uris.len());
+        for subscribe in to_legacy::subscribe(ids, &honoured) {
+            let replies = upstream.request(subscribe.into(), Vec::new()).await;
+            drain(replies.map_err(|error| Refusal::Upstream(error.to_string()))?).await;
+        }
+        let first = to_legacy::acknowledged(&request.id, &honoured);
+        let place = self.places.take(inbound.caller.task.id)?;
+        let (front, id, keep) = (Arc::clone(self), request.id.clone(), Arc::clone(upstream));
+        let heard = messages(events).filter_map(move |message| {
+            let _held_while_listening = (&place, &keep);
+            let text = match Message::parse(&message, front.upstream_limits()) {
+                Ok(Message::Notification(notification)) => {
+                    if notification.method == "notifications/tools/list_changed" {
+                        front.connections.forget(keep.system());
+                    }
+                    to_legacy::on_listen_stream(&notification, &id, &honoured)
+                }
+                _ => None,
+            };
+            async move { text }
+        });
+        Ok(answer::stream(stream::once(async { first }).chain(heard)))
+    }
+
+    async fn close_unsent(&self, permit: crate::Permit) {
+        let completion = provost_domain::Completion {
+            v: 1,
+            decision: permit.decision(),
+            at: self.pipeline.now(),
+            outcome: provost_domain::Outcome::Success,
+            took_ms: 0,
+            labels: std::collections::BTreeSet::new(),
+            result: None,
+        };
+        self.pipeline.settle(completion, None).await;
+    }
+}
+
+/// Carries a system's messages to one legacy client.
+struct Listener {
+    front: Arc<Front>,
+    session: Arc<Session>,
+    upstream: Arc<Upstream>,
+    tx: mpsc::Sender<String>,
+}
+
+impl Listener {
+    async fn run(self) {
+        match self.upstream.handshake().era() {
+            Era::Legacy => self.from_legacy().await,
+            Era::Modern => self.from_modern().await,
+        }
+    }
+
+    async fn from_legacy(self) {
+        let mut events = Box::pin(messages(self.upstream.events()));
+        loop {
+            let message = tokio::select! {
+                message = events.next() => message,
+                () = self.tx.closed() => None,
+            };
+            let Some(message) = message else { return };
+            let text = match Message::parse(&message, self.front.upstream_limits()) {
+                Ok(Message::Notification(notification)) => {
+                    if notification.method == "notifications/tools/list_changed" {
+                        self.front.connections.forget(self.upstream.system());
+                    }
+                    Some(notification.raw.as_str().to_owned())
+                }
+                Ok(Message::Request(question)) => ask::pass_on(&self.session, &self.upstream, &question).await,
+                Ok(Message::Response(_)) | Err(_) => None,
+            };
+            if let Some(text) = text
+                && self.tx.send(text).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// A modern system is listened to with one request, made anew whenever the client's subscriptions change.
+    async fn from_modern(self) {
+        while !self.tx.is_closed() {
+            let uris = lock(&self.session.subscribed).iter().cloned().collect();
+            let wanted = Listening { tools: true, prompts: true, resources: true, uris };
+            let request = to_modern::listen(&self.upstream.fresh_id(), &wanted, &self.session.client());
+            let Ok(mut replies) = self.upstream.request(request.into(), Vec::new()).await else { return };
+            loop {
+                tokio::select! {
+                    message = replies.next() => match message {
+                        Some(Ok(message)) => self.hand_on(&message).await,
+                        Some(Err(_)) | None => return,
+                    },
+                    () = self.session.resubscribe.notified() => break,
+                    () = self.tx.closed() => return,
+                }
+            }
+        }
+    }
+
+    async fn hand_on(&self, message: &[u8]) {
+        let Ok(Message::Notification(notification)) = Message::parse(message, self.front.upstream_limits()) else { return };
+        if notification.method == "notifications/tools/list_changed" {
+            self.front.connections.forget(self.upstream.system());
+        }
+        if let Some(text) = to_modern::notification(&notification) {
+            drop(self.tx.send(text).await);
+        }
+    }
+}
+
+/// A read of a resource, as policies see it.
+fn reading(inbound: &Inbound<'_>, system: &Arc<System>, uri: &str) -> Result<Attempt, Refusal> {
+    let tool = BuiltIn::Resources.tool(system).map_err(|error| Refusal::internal(error.to_string()))?;
+    Ok(Attempt {
+        face: "mcp",
+        view: Arc::clone(&inbound.view),
+        caller: inbound.caller.clone(),
+        system: Arc::clone(system),
+        name: tool.name.clone(),
+        tool: Some(Arc::new(tool)),
+        pinned: true,
+        args: Map::from_iter([("uri".to_owned(), Value::from(uri))]),
+    })
+}
+
+async fn drain(mut replies: Replies) {
+    while let Some(Ok(_message)) = replies.next().await {}
+}
+
+/// A receiver as a stream; messages that were lost because nobody read them in time are skipped.
+fn messages(receiver: broadcast::Receiver<bytes::Bytes>) -> impl Stream<Item = bytes::Bytes> + Send {
+    tokio_stream::wrappers::BroadcastStream::new(receiver).filter_map(|message| async { message.ok() })
+}
+
+const EVENTS_WAITING_MAX: usize = 64;

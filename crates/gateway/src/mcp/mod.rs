@@ -1,0 +1,25 @@
+//! The MCP face: `/mcp/{system}` with names unchanged, `/mcp` with every system's tools as `system.tool`.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `front` | bytes in: read strictly, say who speaks which era, hand on |
+//! | `session` | what a legacy client's session remembers |
+//! | `connection` | the caller's connection to a system, its catalogue of definitions and their pins |
+//! | `exchange` | one request, from the permit to the last message, whatever the eras on the two sides |
+//! | `ask` | questions of a system in the middle of a call, put to the client in the client's era |
+//! | `list` | listings that show only what would not be denied |
+//! | `listen` | what a system says outside of calls |
+//! | `aggregate` | all systems at one address |
+//! | `answer` | messages out: JSON, an event stream, an error with its challenge |
+
+mod aggregate;
+mod answer;
+mod ask;
+mod connection;
+mod exchange;
+mod front;
+mod list;
+mod listen;
+mod session;
+
+pub use front::{Front, FrontParts};

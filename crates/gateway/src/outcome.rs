@@ -1,0 +1,109 @@
+//! Reading what a system answered: did it do it, and what does the answer bring into the task.
+
+use provost_domain::{Label, Outcome, Tool};
+use provost_mcp::{Limits, Message, message};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// An answer, as far as the record and the labels need it.
+pub struct Seen {
+    /// What came of the call.
+    pub outcome: Outcome,
+    /// The structured result, when there is one.
+    structured: Option<Value>,
+}
+
+/// Reads a response. One that does not read is a failure whose content counts as anything.
+#[must_use]
+pub fn read(response: &[u8]) -> Seen {
+    let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
+    let result = match Message::parse(response, &limits) {
+        Ok(Message::Response(response)) => match response.outcome {
+            message::Outcome::Result(result) => result,
+            message::Outcome::Error(error) => {
+                return Seen { outcome: failure(&format!("{}: {}", error.code, error.message)), structured: None };
+            }
+        },
+        Ok(_) | Err(_) => return Seen { outcome: failure("the answer is not a response"), structured: None },
+    };
+    let failed = result.get("isError").and_then(|raw| raw.as_bool()).unwrap_or(false);
+    let structured = result.get("structuredContent").and_then(|raw| raw.to_value().ok());
+    let outcome = if failed { failure("the tool reported an error") } else { Outcome::Success };
+    Seen { outcome, structured }
+}
+
+/// The labels an answer of this tool brings. An error text is content too, so it brings every label that does not
+/// depend on a field; a label bound to a field comes when the field is there, or when there is no structure to look
+/// into.
+#[must_use]
+pub fn labels(tool: &Tool, seen: &Seen) -> BTreeSet<Label> {
+    let comes = |field: Option<&String>| match (field, &seen.structured) {
+        (Some(field), Some(structured)) => has(structured, field),
+        (Some(_) | None, _) => true,
+    };
+    tool.returns.iter().filter(|r| comes(r.field.as_ref())).map(|r| r.label.clone()).collect()
+}
+
+/// Whether something other than null stands at a dotted path; arrays are walked.
+fn has(value: &Value, path: &str) -> bool {
+    if let Value::Array(elements) = value {
+        return elements.iter().any(|element| has(element, path));
+    }
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    match (value.get(first), rest) {
+        (None | Some(Value::Null), _) => false,
+        (Some(inner), Some(rest)) => has(inner, rest),
+        (Some(Value::Array(elements)), None) => !elements.is_empty(),
+        (Some(_), None) => true,
+    }
+}
+
+fn failure(error: &str) -> Outcome {
+    Outcome::Failure { error: error.chars().take(ERROR_CHARS_MAX).collect() }
+}
+
+const ERROR_CHARS_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answer(result: Value) -> Seen {
+        read(json!({"jsonrpc": "2.0", "id": 1, "result": result}).to_string().as_bytes())
+    }
+
+    #[test]
+    fn an_answer_is_a_success_only_when_it_says_so() {
+        let table = [
+            (answer(json!({"content": []})), "success"),
+            (answer(json!({"content": [], "isError": false})), "success"),
+            (answer(json!({"content": [], "isError": true})), "failure"),
+            (read(br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}"#), "failure"),
+            (read(b"<html>"), "failure"),
+            (read(br#"{"jsonrpc":"2.0","method":"ping"}"#), "failure"),
+        ];
+        for (seen, wanted) in table {
+            assert_eq!(seen.outcome.as_str(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_label_bound_to_a_field_comes_with_the_field_and_without_structure() {
+        let tool: Tool = serde_json::from_value(json!({
+            "system": "bank", "name": "get_statement", "pin": provost_domain::Digest::of(b""),
+            "returns": [{"label": "confidential"}, {"label": "untrusted", "field": "lines.memo"}],
+        }))
+        .unwrap();
+        let table = [
+            (json!({"structuredContent": {"lines": [{"memo": "hi"}]}}), 2),
+            (json!({"structuredContent": {"lines": [{"memo": null}, {"memo": "x"}]}}), 2),
+            (json!({"structuredContent": {"lines": [{"amount": 1}]}}), 1),
+            (json!({"structuredContent": {"lines": []}}), 1),
+            (json!({"content": [{"type": "text", "text": "hi"}]}), 2),
+        ];
+        for (result, wanted) in table {
+            assert_eq!(labels(&tool, &answer(result.clone())).len(), wanted, "{result}");
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! One call and the organisation make one verdict.
+
+use crate::{
+    Evaluation, Question,
+    bucket::{self, AgentBucket, Rules, ToolBucket},
+    civil, cure,
+    rulebook::Rulebook,
+};
+use cedar_policy::{Authorizer, Context, Decision, EntityUid, PolicyId, Request, RestrictedExpression};
+use moka::sync::Cache;
+use provost_domain::{
+    Agent, Directory, Name, Reason, System, Task, TaskState, Timestamp, Tool, ToolName, Verdict,
+};
+use serde_json::{Map, Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// The decision point for one state of the organisation. Cloning is cheap.
+///
+/// **Invariant:** caches hold nothing but functions of the directory, so an answer never depends on them.
+#[derive(Debug, Clone)]
+pub struct Pdp {
+    directory: Directory,
+    rulebook: Arc<Rulebook>,
+    authorizer: Arc<Authorizer>,
+    tools: Cache<(Name, ToolName), Arc<ToolBucket>>,
+    agents: Cache<(Name, Name, ToolName), Arc<AgentBucket>>,
+    bounds: Bounds,
+}
+
+/// Bounds of a decision point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Policies evaluated for one decision; a call with more candidates is refused.
+    pub candidate_policies_max: usize,
+    /// Pairs of agent and tool kept ready; about 20 KiB each.
+    pub prepared_max: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let limits = provost_domain::limits::Limits::default();
+        Self { candidate_policies_max: limits.candidate_policies_max, prepared_max: 16_384 }
+    }
+}
+
+impl Pdp {
+    /// Reads the guardrails and the organisation's policies; charters are compiled when they are first needed.
+    #[must_use]
+    pub fn new(directory: Directory) -> Self {
+        Self::with_bounds(directory, Bounds::default())
+    }
+
+    /// The same with other bounds.
+    #[must_use]
+    pub fn with_bounds(directory: Directory, bounds: Bounds) -> Self {
+        Self {
+            rulebook: Arc::new(Rulebook::new(&directory)),
+            directory,
+            authorizer: Arc::new(Authorizer::new()),
+            tools: Cache::new(bounds.prepared_max),
+            agents: Cache::new(bounds.prepared_max),
+            bounds,
+        }
+    }
+
+    /// The decision point for the next state, keeping everything prepared that still holds.
+    #[must_use]
+    pub fn with(&self, directory: Directory) -> Self {
+        let rulebook = if self.rulebook.is_of(&directory) {
+            Arc::clone(&self.rulebook)
+        } else {
+            Arc::new(Rulebook::new(&directory))
+        };
+        Self { directory, rulebook, ..self.clone() }
+    }
+
+    /// The organisation it decides for.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Decides one call. Never waits; the same question gets the same answer.
+    #[must_use]
+    pub fn decide(&self, question: &Question<'_>) -> Evaluation {
+        let prepared = self.prepare(question.agent, question.system, question.tool);
+        let (policies, candidates) =
+            prepared.as_ref().map_or((self.rulebook.digest, 0), |bucket| (bucket.digest, bucket.candidates()));
+        let Said { verdict, errors } = match prepared {
+            Ok(bucket) => self.say(question, &bucket),
+            Err(error) => Said::broken(vec![error]),
+        };
+        Evaluation { verdict, policies, input: input(question), errors, candidates }
+    }
+
+    /// Whether a call of this tool could be allowed or held for some arguments: what a listing shows.
+    #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "each is one thing a listing knows; arguments are what it lacks")]
+    pub fn could_allow(
+        &self,
+        agent: &Agent,
+        task: &Task,
+        state: &TaskState,
+        system: &System,
+        tool: &Tool,
+        pinned: bool,
+        now: Timestamp,
+    ) -> bool {
+        let args = Map::new();
+        let question =
+            Question { agent, task, state, system, tool, pinned, args: &args, approvals: &[], exhausted: &[], now };
+        let Ok(bucket) = self.prepare(agent, system, tool) else { return false };
+        if !bucket.granted || self.refused_before(&question, &bucket).is_some() {
+            return false;
+        }
+        let Ok(nothing) = RestrictedExpression::new_record([]) else { return false };
+        let sets = Sets { authorizer: &self.authorizer, bucket: &bucket, with_args: false };
+        !matches!(sets.outcome(&question, &nothing), Outcome::Forbidden { .. } | Outcome::Failed(_))
+    }
+
+    fn say(&self, question: &Question<'_>, bucket: &AgentBucket) -> Said {
+        if let Some(said) = self.refused_before(question, bucket) {
+            return said;
+        }
+        let args = match crate::args::typed(&question.tool.args, question.args) {
+            Ok(args) => args,
+            Err(faults) => return Said::plainly(cure::arguments(&faults)),
+        };
+        let sets = Sets { authorizer: &self.authorizer, bucket, with_args: true };
+        match sets.outcome(question, &args) {
+            Outcome::Allowed { reasons } if bucket.granted => Said::plainly(Verdict::Allow { reasons }),
+            Outcome::Held { approvers, reasons } if bucket.granted => {
+                Said::plainly(Verdict::Hold { approvers, reasons })
+            }
+            Outcome::Allowed { .. } | Outcome::Held { .. } | Outcome::NoPermit => {
+                Said::plainly(cure::not_granted(question))
+            }
+            Outcome::Forbidden { reasons } => {
+                let possible_if = cure::all(&reasons, question, &bucket.cures);
+                Said::plainly(Verdict::Deny { reasons, possible_if })
+            }
+            Outcome::Failed(failures) => {
+                let errors = failures.iter().map(|reason| format!("{}: {}", reason.policy, reason.reason)).collect();
+                Said { verdict: Verdict::Deny { reasons: failures, possible_if: Vec::new() }, errors }
+            }
+        }
+    }
+
+    /// What is refused whatever the policies would say.
+    fn refused_before(&self, question: &Question<'_>, bucket: &AgentBucket) -> Option<Said> {
+        if !self.rulebook.broken.is_empty() {
+            return Some(Said::broken(self.rulebook.broken.clone()));
+        }
+        let candidates = bucket.candidates();
+        if candidates > self.bounds.candidate_policies_max {
+            let reason = format!(
+                "{candidates} policies could matter to this call; candidate_policies_max is {}",
+                self.bounds.candidate_policies_max
+            );
+            let cure = "give the organisation's policies narrower scopes".to_owned();
+            return Some(Said::plainly(Verdict::deny("guardrail/candidates", reason, Some(cure))));
+        }
+        if question.task.agent != question.agent.name {
+            let reason = format!("the task belongs to {}, not to {}", question.task.agent, question.agent.name);
+            return Some(Said::plainly(Verdict::deny("guardrail/task-agent", reason, None)));
+        }
+        if question.tool.system != question.system.name {
+            let reason = format!("{} is not a tool of {}", question.tool.path(), question.system.name);
+            return Some(Said::plainly(Verdict::deny("guardrail/tool-system", reason, None)));
+        }
+        None
+    }
+
+    fn prepare(&self, agent: &Agent, system: &System, tool: &Tool) -> Result<Arc<AgentBucket>, String> {
+        let key = (tool.system.clone(), tool.name.clone());
+        let by_tool = match self.tools.get(&key) {
+            Some(ready) if ready.holds_for(&self.rulebook, system, tool) => ready,
+            _ => {
+                let fresh = Arc::new(ToolBucket::new(&self.rulebook, system, tool)?);
+                self.tools.insert(key.clone(), Arc::clone(&fresh));
+                fresh
+            }
+        };
+        let key = (agent.name.clone(), key.0, key.1);
+        let before = self.agents.get(&key);
+        if let Some(ready) = &before
+            && ready.holds_for(&by_tool, agent)
+        {
+            return Ok(Arc::clone(ready));
+        }
+        let fresh = Arc::new(AgentBucket::new(&self.rulebook, by_tool, agent, before.as_deref())?);
+        self.agents.insert(key, Arc::clone(&fresh));
+        Ok(fresh)
+    }
+}
+
+/// What was said, with the evaluation errors.
+struct Said {
+    verdict: Verdict,
+    errors: Vec<String>,
+}
+
+impl Said {
+    fn plainly(verdict: Verdict) -> Self {
+        Self { verdict, errors: Vec::new() }
+    }
+
+    /// Policies that cannot be read or prepared allow nothing.
+    fn broken(errors: Vec<String>) -> Self {
+        let reason = "the policies of the organisation cannot be used; this is an alarm";
+        Self { verdict: Verdict::deny("guardrail/policies", reason, None), errors }
+    }
+}
+
+pub(crate) enum Outcome {
+    Allowed { reasons: Vec<Reason> },
+    Held { approvers: Vec<String>, reasons: Vec<Reason> },
+    Forbidden { reasons: Vec<Reason> },
+    NoPermit,
+    Failed(Vec<Reason>),
+}
+
+/// What one look at the policies gives.
+#[derive(Default)]
+pub(crate) struct Look {
+    pub(crate) permits: Vec<PolicyId>,
+    pub(crate) forbids: Vec<PolicyId>,
+    pub(crate) errors: Vec<(PolicyId, String)>,
+}
+
+/// Where policies come from: the index, or (in tests) all of them at once.
+pub(crate) trait Evaluate {
+    fn look(&self, question: &Question<'_>, context: Context) -> Result<Look, String>;
+    fn annotation(&self, id: &PolicyId, key: &str) -> Option<&str>;
+    fn zone(&self) -> &jiff::tz::TimeZone;
+    fn tool_facts(&self, pinned: bool) -> RestrictedExpression;
+    fn requester(&self, question: &Question<'_>) -> Result<EntityUid, String> {
+        bucket::uid(crate::est::PERSON, question.task.requester.as_str())
+    }
+
+    /// The verdict in three outcomes (DESIGN.md section 5): when only gates stand in the way, their approvals are
+    /// assumed and everything is evaluated again, since a denial lists forbids and never says whether a permit
+    /// was there.
+    fn outcome(&self, question: &Question<'_>, args: &RestrictedExpression) -> Outcome {
+        let mut approvals: BTreeSet<String> = question.approvals.iter().cloned().collect();
+        let mut gates: BTreeMap<PolicyId, String> = BTreeMap::new();
+        for _round in 0..GATE_ROUNDS_MAX {
+            let look = match context(self, question, args, &approvals).and_then(|c| self.look(question, c)) {
+                Ok(look) => look,
+                Err(error) => return Outcome::Failed(vec![failure("guardrail/context", error)]),
+            };
+            if !look.errors.is_empty() {
+                let failures = look.errors.iter().map(|(id, error)| failure(&id.to_string(), error));
+                return Outcome::Failed(sorted(failures.collect()));
+            }
+            if look.forbids.is_empty() {
+                return self.unforbidden(look.permits, gates);
+            }
+            let (gated, plain): (Vec<_>, Vec<_>) =
+                look.forbids.into_iter().partition(|id| self.annotation(id, "gate").is_some());
+            if !plain.is_empty() {
+                return Outcome::Forbidden { reasons: self.reasons(plain.iter()) };
+            }
+            let before = approvals.len();
+            for id in gated {
+                let approver = self.annotation(&id, "gate").unwrap_or_default().to_owned();
+                approvals.insert(approver.clone());
+                gates.insert(id, approver);
+            }
+            if approvals.len() == before {
+                // A gate that its own approval does not open.
+                break;
+            }
+        }
+        Outcome::Forbidden { reasons: self.reasons(gates.keys()) }
+    }
+
+    fn unforbidden(&self, permits: Vec<PolicyId>, gates: BTreeMap<PolicyId, String>) -> Outcome {
+        if permits.is_empty() {
+            return Outcome::NoPermit;
+        }
+        if gates.is_empty() {
+            return Outcome::Allowed { reasons: self.reasons(permits.iter()) };
+        }
+        let reasons = self.reasons(gates.keys());
+        let approvers: BTreeSet<String> = gates.into_values().collect();
+        Outcome::Held { approvers: approvers.into_iter().collect(), reasons }
+    }
+
+    fn reasons<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> Vec<Reason> {
+        sorted(
+            ids.map(|id| Reason {
+                policy: id.to_string(),
+                reason: self.annotation(id, "reason").unwrap_or("no reason given").to_owned(),
+            })
+            .collect(),
+        )
+    }
+}
+
+struct Sets<'a> {
+    authorizer: &'a Authorizer,
+    bucket: &'a AgentBucket,
+    with_args: bool,
+}
+
+impl Evaluate for Sets<'_> {
+    /// Two sets evaluated apart say together what their union would: forbids beat permits wherever they stand, and
+    /// a set lists its permits exactly when none of its own forbids matched.
+    fn look(&self, _question: &Question<'_>, context: Context) -> Result<Look, String> {
+        let (principal, tool) = (self.bucket.principal.clone(), &self.bucket.tool);
+        let request = Request::new(principal, tool.action.clone(), tool.resource.clone(), context, None)
+            .map_err(|error| error.to_string())?;
+        let mut look = Look::default();
+        for rules in [&tool.rules, self.bucket.rules.as_ref()] {
+            let set = if self.with_args { &rules.all } else { &rules.without_args };
+            let response = self.authorizer.is_authorized(&request, set, &self.bucket.entities);
+            look.add(&response);
+        }
+        Ok(look)
+    }
+
+    fn annotation(&self, id: &PolicyId, key: &str) -> Option<&str> {
+        let of = |rules: &'_ Rules| rules.all.policy(id).is_some();
+        let rules = if of(&self.bucket.rules) { self.bucket.rules.as_ref() } else { &self.bucket.tool.rules };
+        rules.all.annotation(id, key)
+    }
+
+    fn zone(&self) -> &jiff::tz::TimeZone {
+        &self.bucket.zone
+    }
+
+    fn tool_facts(&self, pinned: bool) -> RestrictedExpression {
+        if pinned { self.bucket.tool.as_reviewed.clone() } else { self.bucket.tool.changed.clone() }
+    }
+}
+
+impl Look {
+    pub(crate) fn add(&mut self, response: &cedar_policy::Response) {
+        let diagnostics = response.diagnostics();
+        let list = if response.decision() == Decision::Allow { &mut self.permits } else { &mut self.forbids };
+        list.extend(diagnostics.reason().cloned());
+        self.errors.extend(diagnostics.errors().map(|error| {
+            let cedar_policy::AuthorizationError::PolicyEvaluationError(failed) = error;
+            (failed.policy_id().clone(), failed.inner().to_string())
+        }));
+    }
+}
+
+fn context<E: Evaluate + ?Sized>(
+    from: &E,
+    question: &Question<'_>,
+    args: &RestrictedExpression,
+    approvals: &BTreeSet<String>,
+) -> Result<Context, String> {
+    let (weekday, minute) = civil::day_and_minute(question.now, from.zone())
+        .ok_or_else(|| format!("{} ms is no moment of the calendar", question.now.as_millis()))?;
+    let Question { task, state, system, tool, now, .. } = question;
+    let bool = RestrictedExpression::new_bool;
+    let task = RestrictedExpression::new_record([
+        ("id".to_owned(), RestrictedExpression::new_string(task.id.to_string())),
+        ("purpose".to_owned(), bucket::text(&task.purpose)),
+        ("requester".to_owned(), RestrictedExpression::new_entity_uid(from.requester(question)?)),
+        ("labels".to_owned(), bucket::texts(state.labels.iter().map(provost_domain::Label::as_str))),
+        ("untrusted".to_owned(), bool(state.labels.iter().any(provost_domain::Label::is_integrity))),
+        ("confidential".to_owned(), bool(state.labels.iter().any(|label| !label.is_integrity()))),
+        ("in_scope".to_owned(), bool(task.includes(&system.name, &tool.name))),
+        ("live".to_owned(), bool(task.is_live(*now))),
+    ])
+    .map_err(|error| error.to_string())?;
+    Context::from_pairs([
+        ("now".to_owned(), RestrictedExpression::new_long(now.as_millis())),
+        ("weekday".to_owned(), bucket::text(weekday)),
+        ("minute".to_owned(), RestrictedExpression::new_long(minute)),
+        ("task".to_owned(), task),
+        ("tool".to_owned(), from.tool_facts(question.pinned)),
+        ("approvals".to_owned(), bucket::texts(approvals.iter().map(String::as_str))),
+        ("exhausted".to_owned(), bucket::texts(question.exhausted.iter().map(Name::as_str))),
+        ("args".to_owned(), args.clone()),
+    ])
+    .map_err(|error| error.to_string())
+}
+
+fn input(question: &Question<'_>) -> Value {
+    let approvals: BTreeSet<&String> = question.approvals.iter().collect();
+    let exhausted: BTreeSet<&Name> = question.exhausted.iter().collect();
+    json!({
+        "args": question.args,
+        "now": question.now,
+        "labels": question.state.labels,
+        "approvals": approvals,
+        "exhausted": exhausted,
+        "pinned": question.pinned,
+        "task": question.task.id,
+    })
+}
+
+fn failure(policy: &str, error: impl std::fmt::Display) -> Reason {
+    Reason { policy: policy.to_owned(), reason: format!("could not be evaluated: {error}") }
+}
+
+fn sorted(mut reasons: Vec<Reason>) -> Vec<Reason> {
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons
+}
+
+/// Each round adds at least one approver, so this is also how many different approvers one call may need.
+const GATE_ROUNDS_MAX: usize = 8;

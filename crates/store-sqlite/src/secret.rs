@@ -1,0 +1,53 @@
+//! Sealed credentials and small named values: kept as given, never looked into.
+
+use crate::{error::failed, writer::Tx};
+use provost_domain::Name;
+use provost_store::StoreError;
+use rusqlite::{Connection, OptionalExtension as _};
+
+pub(crate) fn put_sealed(tx: &mut Tx<'_>, name: &Name, sealed: &[u8]) -> Result<(), StoreError> {
+    write(tx, PUT_SEALED, name.as_str(), sealed)
+}
+
+pub(crate) fn sealed(db: &Connection, name: &Name) -> Result<Option<Vec<u8>>, StoreError> {
+    read(db, "SELECT value FROM sealed WHERE name = ?1", name.as_str())
+}
+
+pub(crate) fn put_meta(tx: &mut Tx<'_>, key: &str, value: &[u8]) -> Result<(), StoreError> {
+    write(tx, PUT_META, key, value)
+}
+
+pub(crate) fn put_meta_if_absent(tx: &mut Tx<'_>, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    write(tx, PUT_META_IF_ABSENT, key, value)?;
+    Ok(meta(tx.db, key)?.unwrap_or_default())
+}
+
+pub(crate) fn meta(db: &Connection, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    read(db, "SELECT value FROM meta WHERE key = ?1", key)
+}
+
+fn write(tx: &Tx<'_>, sql: &str, name: &str, value: &[u8]) -> Result<(), StoreError> {
+    tx.db
+        .prepare_cached(sql)
+        .and_then(|mut put| put.execute((name, value)))
+        .map(drop)
+        .map_err(failed("keep a named value"))
+}
+
+fn read(db: &Connection, sql: &str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    db.prepare_cached(sql)
+        .and_then(|mut read| read.query_row([name], |row| row.get(0)).optional())
+        .map_err(failed("read a named value"))
+}
+
+const PUT_SEALED: &str = "INSERT INTO sealed (name, value)
+VALUES (?1, ?2)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+const PUT_META: &str = "INSERT INTO meta (key, value)
+VALUES (?1, ?2)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+
+const PUT_META_IF_ABSENT: &str = "INSERT INTO meta (key, value)
+VALUES (?1, ?2)
+ON CONFLICT (key) DO NOTHING";

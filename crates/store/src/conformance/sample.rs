@@ -1,0 +1,282 @@
+//! Rows and records for tests, each complete, each made in one line.
+
+use crate::{
+    Attribution, ChangeSet, Charge, Intent, Sequenced, Store, TaskExpectation, TileKey, WindowKey, Write,
+};
+use provost_domain::{
+    Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Label, Name, NodeId,
+    Object, Outcome, Person, Seq, System, Task, TaskId, Timestamp, Tool, Verdict, Workload,
+    agent::{AgentStatus, Level, Provenance},
+    decision::Subject,
+    ids::AgentId,
+    system::Connection,
+    task::TaskStatus,
+};
+use serde_json::json;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// A moment all samples are near.
+pub const NOON: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+/// Ten bytes never given before.
+#[must_use]
+pub fn random() -> [u8; 10] {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let mut bytes = [0; 10];
+    let (_, low) = bytes.split_at_mut(2);
+    low.copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    bytes
+}
+
+/// The node every sample decision is made on.
+#[must_use]
+pub fn node() -> NodeId {
+    NodeId::from_bytes([7; 16])
+}
+
+/// A name.
+#[must_use]
+pub fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+/// Labels.
+#[must_use]
+pub fn labels(words: &[&str]) -> BTreeSet<Label> {
+    words.iter().map(|word| word.parse().unwrap()).collect()
+}
+
+/// A task's id.
+#[must_use]
+pub fn task_id() -> TaskId {
+    TaskId::new(NOON, random())
+}
+
+/// A person.
+#[must_use]
+pub fn person(person: &str) -> Object {
+    let display = format!("{person} of the tests");
+    Object::Person(Person { name: name(person), display, email: None, manager: None, active: true })
+}
+
+/// A person whose row says something else.
+#[must_use]
+pub fn person_displayed(person: &str, display: &str) -> Object {
+    Object::Person(Person {
+        name: name(person),
+        display: display.to_owned(),
+        email: None,
+        manager: None,
+        active: true,
+    })
+}
+
+/// A workload.
+#[must_use]
+pub fn workload(workload: &str) -> Object {
+    Object::Workload(Workload {
+        name: name(workload),
+        purpose: "asks".to_owned(),
+        owner: name("maria"),
+        applications: Vec::new(),
+        active: true,
+    })
+}
+
+/// A system.
+#[must_use]
+pub fn system(system: &str) -> Object {
+    Object::System(System {
+        name: name(system),
+        description: "a bank".to_owned(),
+        environment: Environment::Sandbox,
+        connection: Connection::McpLocal,
+        credential: None,
+        revocation_max: DurationMs::from_mins(5),
+        resource_labels: BTreeSet::new(),
+    })
+}
+
+/// A tool.
+#[must_use]
+pub fn tool(system: &str, tool: &str) -> Object {
+    Object::Tool(Tool {
+        system: name(system),
+        name: tool.parse().unwrap(),
+        description: "does it".to_owned(),
+        pin: Digest::of(b"pin"),
+        effects: BTreeSet::new(),
+        args: Default::default(),
+        returns: Vec::new(),
+        sends_out: false,
+    })
+}
+
+/// An agent.
+#[must_use]
+pub fn agent(agent: &str) -> Object {
+    let charter: Charter = serde_json::from_value(json!({
+        "purpose": "pays invoices",
+        "owner": "maria",
+        "environment": "sandbox",
+        "autonomy": "supervised",
+        "task_duration_max": 3_600_000,
+    }))
+    .unwrap();
+    Object::Agent(Agent {
+        id: AgentId::new(NOON, random()),
+        name: name(agent),
+        status: AgentStatus::Active,
+        level: Level::Normal,
+        revision: 1,
+        charter,
+        provenance: Provenance {
+            created_by: "maria".to_owned(),
+            created_at: NOON,
+            source: "files".to_owned(),
+        },
+    })
+}
+
+/// A task.
+#[must_use]
+pub fn task(id: TaskId, status: TaskStatus) -> Object {
+    Object::Task(Task {
+        id,
+        agent: name("clerk"),
+        purpose: "the invoices of May".to_owned(),
+        requester: name("maria"),
+        scope: None,
+        started: NOON,
+        expires: NOON.plus(DurationMs::from_mins(60)),
+        status,
+    })
+}
+
+/// A change set by `maria`.
+#[must_use]
+pub fn set(writes: Vec<Write>) -> ChangeSet {
+    let by = Attribution { actor: "person maria".to_owned(), why: "a test".to_owned() };
+    ChangeSet { by, at: NOON, writes }
+}
+
+/// A write.
+#[must_use]
+pub fn put(object: Object, expected: u64) -> Write {
+    Write::Put { object, expected }
+}
+
+/// A verdict that allows.
+#[must_use]
+pub fn allow() -> Verdict {
+    Verdict::Allow { reasons: Vec::new() }
+}
+
+/// A verdict that denies.
+#[must_use]
+pub fn deny() -> Verdict {
+    Verdict::deny("guardrail/test", "because", None)
+}
+
+/// A verdict that holds.
+#[must_use]
+pub fn hold() -> Verdict {
+    Verdict::Hold { approvers: vec!["owner".to_owned()], reasons: Vec::new() }
+}
+
+/// A decision about the agent `clerk` on the system `bank` at [`NOON`], without a task.
+#[must_use]
+pub fn decision(verdict: Verdict) -> Decision {
+    Decision {
+        v: 1,
+        id: DecisionId::new(NOON, random()),
+        at: NOON,
+        node: node(),
+        view: Seq(1),
+        policies: Digest::of(b"policies"),
+        face: "mcp".to_owned(),
+        subject: Subject {
+            kind: "agent".to_owned(),
+            id: "clerk".to_owned(),
+            owner: Some(name("maria")),
+            revision: Some(1),
+            task: None,
+            requester: None,
+        },
+        system: name("bank"),
+        tool: "transfer".to_owned(),
+        action: Digest::of(b"action"),
+        input: json!({"args": {"amount": "12.50", "payee": "ACME \u{1f4b6}"}, "n": 1e21}),
+        verdict,
+        errors: Vec::new(),
+    }
+}
+
+/// An intent without conditions.
+#[must_use]
+pub fn plain(decision: Decision) -> Intent {
+    Intent { decision, expects: None, charges: Vec::new() }
+}
+
+/// An allowed intent that takes these charges.
+#[must_use]
+pub fn charged(charges: Vec<Charge>) -> Intent {
+    Intent { decision: decision(allow()), expects: None, charges }
+}
+
+/// An allowed intent on a state of a task.
+#[must_use]
+pub fn on_task(task: TaskId, version: u64) -> Intent {
+    let mut decision = decision(allow());
+    decision.subject.task = Some(task);
+    Intent { decision, expects: Some(TaskExpectation { task, version }), charges: Vec::new() }
+}
+
+/// A charge on a window of a minute.
+#[must_use]
+pub fn charge(key: &str, max: i64, amount: i64) -> Charge {
+    Charge { window: window(key, max), amount }
+}
+
+/// A window of a minute.
+#[must_use]
+pub fn window(key: &str, max: i64) -> WindowKey {
+    WindowKey { key: key.to_owned(), window: DurationMs::from_secs(60), max }
+}
+
+/// A success with these labels.
+#[must_use]
+pub fn completion(decision: DecisionId, words: &[&str]) -> Completion {
+    Completion {
+        v: 1,
+        decision,
+        at: NOON,
+        outcome: Outcome::Success,
+        took_ms: 12,
+        labels: labels(words),
+        result: Some(Digest::of(b"result")),
+    }
+}
+
+/// Makes everything that waits, at most `max` rows, into leaves under tiles of zeros; says whether it could.
+pub async fn append(store: &dyn Store, max: usize) -> bool {
+    let size = store.ledger_head().await.unwrap().size;
+    let rows: Vec<i64> = store.unsequenced(max).await.unwrap().iter().map(|row| row.row).collect();
+    store.sequence(step(size, rows)).await.unwrap()
+}
+
+/// A step that appends these rows.
+#[must_use]
+pub fn step(expected_size: u64, rows: Vec<i64>) -> Sequenced {
+    let size = expected_size + rows.len() as u64;
+    let tiles = (expected_size / 256..size.div_ceil(256))
+        .map(|index| {
+            let full = usize::try_from((size - index * 256).min(256)).unwrap();
+            (TileKey { level: 0, index }, vec![0; 32 * full])
+        })
+        .collect();
+    Sequenced { expected_size, rows, tiles, checkpoint: format!("checkpoint of {size}"), at: NOON }
+}
