@@ -1,5 +1,5 @@
-//! Any bytes as a message: no panic; what passes reads as serde_json reads it; a rewritten message is a message with only that changed;
-//! what is translated to the other era is a message of that era.
+//! Any bytes as a message: no panic; what passes reads as serde_json reads it; a rewritten message is a
+//! message with only that changed; what is translated to the other era is a message of that era.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

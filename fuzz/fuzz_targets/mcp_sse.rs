@@ -1,5 +1,5 @@
-//! Any bytes as an event stream and as lines, in any chunks: no panic, and the chunks do not matter; what was read and is written again
-//! reads the same.
+//! Any bytes as an event stream and as lines, in any chunks: no panic, and the chunks do not matter; what was
+//! read and is written again reads the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

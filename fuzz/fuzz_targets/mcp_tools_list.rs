@@ -1,4 +1,5 @@
-//! Any bytes as a list result: no panic, a pin for every tool that is read, and a list renamed and renamed back has its old bytes.
+//! Any bytes as a list result: no panic, a pin for every tool that is read, and a list renamed and renamed
+//! back has its old bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -14,7 +15,10 @@ fuzz_target!(|text: &str| {
     let Some(result) = object(text) else { return };
     if let Ok(page) = read_page(&result, &limits) {
         for tool in page.tools {
-            assert_eq!(split(&join("bank", &tool.name, usize::MAX).unwrap()), Some(("bank", tool.name.as_str())));
+            assert_eq!(
+                split(&join("bank", &tool.name, usize::MAX).unwrap()),
+                Some(("bank", tool.name.as_str()))
+            );
             let again = strict::check(tool.raw.as_bytes(), &limits).unwrap();
             assert_eq!(ToolDefinition::read(again, &limits).unwrap().pin(), tool.pin());
         }

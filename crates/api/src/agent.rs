@@ -79,8 +79,6 @@ pub struct AgentView {
     /// The charter as the plane keeps it; moments and durations in milliseconds.
     #[schema(value_type = Object)]
     pub charter: Charter,
-    /// The agent's file, as `provost apply` would read it.
-    pub file: String,
     /// What it may do next: `suspend`, `resume` and so on.
     pub moves: Vec<String>,
     /// How long, at worst, something of it works on after it was stopped.
@@ -145,12 +143,26 @@ pub struct ChangeView {
     pub summary: Vec<String>,
 }
 
-/// A new agent, or a new charter for one.
+/// A new agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AgentWrite {
-    /// The agent as its file says it (`agents/<name>.toml`), in JSON: `name`, `purpose`, `owner`, `grants`, …
-    /// Checked exactly like the file.
+pub struct AgentCreate {
+    /// Its name, for ever.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// What a file says under `[agent.<name>]`, in JSON: `purpose`, `owner`, `environment`, `autonomy`,
+    /// `task_duration_max`, `grant`, `budget` and so on. Checked exactly like the file.
+    #[schema(value_type = Object)]
+    pub agent: serde_json::Map<String, serde_json::Value>,
+    /// Why, for the record.
+    pub reason: String,
+}
+
+/// A new charter for an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentUpdate {
+    /// As in [`AgentCreate::agent`]; the whole of it.
     #[schema(value_type = Object)]
     pub agent: serde_json::Map<String, serde_json::Value>,
     /// Why, for the record.

@@ -72,13 +72,3 @@ pub struct ExportPiece {
     /// What is in it, base64 (RFC 4648 section 4).
     pub base64: String,
 }
-
-/// To accept that the database is another one than the checkpoint file says, after a look at both.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Adopt {
-    /// The size of the tree in the database that is accepted, so that nobody adopts what was not looked at.
-    pub size: u64,
-    /// Why, for the record.
-    pub reason: String,
-}

@@ -32,11 +32,12 @@ pub use problem::Problem;
 pub use when::{Moment, Span};
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Why a change is made. It goes into the record, for whoever asks later.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Because {
     /// In words, 1 to 1,000 bytes.
     #[schema(example = "the owner asked for it in the weekly review")]

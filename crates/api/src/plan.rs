@@ -26,9 +26,9 @@ pub struct ApplyRequest {
     pub prune: bool,
     /// Why, for the record.
     pub reason: String,
-    /// The position the plan was shown at (`PlanView.seq`); refused when the organisation has moved on since.
+    /// `digest` of the plan that was looked at; refused when applying would by now do something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seq: Option<u64>,
+    pub plan: Option<String>,
 }
 
 /// One file.
@@ -46,8 +46,14 @@ pub struct FileText {
 pub struct PlanView {
     /// The position of the organisation it was made on.
     pub seq: u64,
+    /// Names exactly these steps.
+    pub digest: String,
     /// The steps, in the order in which they are made.
     pub steps: Vec<PlanStep>,
+    /// Rows of the plane that no file has and that stay.
+    pub left_alone: usize,
+    /// Whether somebody gains power by it.
+    pub widens: bool,
     /// Everything wrong; an `error` stops the whole.
     pub faults: Vec<Fault>,
     /// Whether `apply` would be refused.
@@ -57,16 +63,25 @@ pub struct PlanView {
 /// One row that would change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PlanStep {
-    /// `create`, `change` or `remove`.
+    /// `add`, `change`, `remove`, or `keep` for a row that no file has and that stays.
     pub verb: String,
     /// The row's kind.
     pub kind: String,
     /// The row's key.
     pub key: String,
-    /// What changes, who gains and who loses what, in words.
-    pub words: Vec<String>,
-    /// Whether somebody gains power by it.
-    pub widens: bool,
+    /// What changes, who gains and who loses what.
+    pub words: Vec<PlanWords>,
+    /// The furthest of its words: `neutral`, `narrows` or `widens`.
+    pub reach: String,
+}
+
+/// One difference in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlanWords {
+    /// Continues the row's name: `gains bank/transfer …`.
+    pub text: String,
+    /// What it does to what may happen: `neutral`, `narrows` or `widens`.
+    pub reach: String,
 }
 
 /// What applying did.

@@ -62,6 +62,9 @@ pub struct CaseReport {
     pub name: String,
     /// Whether it held.
     pub passed: bool,
+    /// What was said: `allow`, `hold` or `deny`; absent when the case could not be run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
     /// What was expected and what came, in words; empty when it held.
     pub detail: Vec<String>,
 }

@@ -25,9 +25,6 @@ pub struct Problem {
     /// Every fault found, where there can be several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
-    /// The request, as in the header `X-Request-ID`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
 }
 
 /// One fault in what was sent.
@@ -44,6 +41,12 @@ pub struct Fault {
     /// The column in that line, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
+    /// How many characters of the line it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// The line itself, cut; absent where it may hold a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
     /// What is wrong.
     pub what: String,
     /// What to do.

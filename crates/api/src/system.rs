@@ -1,6 +1,6 @@
 //! Systems and their tools.
 
-use crate::{Span, problem::Fault};
+use crate::Span;
 use provost_domain::{Digest, Effect, Environment, Name, ToolName, system::Connection};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -43,8 +43,6 @@ pub struct SystemView {
     pub agents: Vec<Name>,
     /// Whether its credential is there: `set`, `missing` or `none wanted`.
     pub credential_state: String,
-    /// Its file, as `provost apply` would read it.
-    pub file: String,
     /// What changed it, newest first, at most 100.
     pub history: Vec<crate::agent::ChangeView>,
 }
@@ -170,6 +168,8 @@ pub struct SystemDraft {
     pub text: String,
     /// The tools found, with what was proposed for each and why.
     pub tools: Vec<ToolDraft>,
+    /// Tools that cannot be used, and why.
+    pub unusable: Vec<UnusableTool>,
     /// What a reviewer should know.
     pub notes: Vec<String>,
 }
@@ -187,6 +187,15 @@ pub struct ToolDraft {
     pub because: String,
 }
 
+/// A tool that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnusableTool {
+    /// What the server calls it, shortened.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
 /// What a new look at a system's server would change. Nothing is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RepinPlan {
@@ -199,10 +208,8 @@ pub struct RepinPlan {
     /// Reviewed tools the server no longer has.
     #[schema(value_type = Vec<String>)]
     pub gone: Vec<ToolName>,
-    /// The steps in words.
-    pub steps: Vec<String>,
-    /// What would be wrong with the result.
-    pub faults: Vec<Fault>,
+    /// What applying the file would do.
+    pub plan: crate::plan::PlanView,
     /// Where the file belongs.
     pub path: String,
     /// The file with the new pins, to review and apply.

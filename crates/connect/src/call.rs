@@ -220,9 +220,12 @@ pub(crate) fn sort(
             // An error without an id says at least what the server thought.
             let thought = match (&response.id, &response.outcome) {
                 (None, Outcome::Error(error)) => format!("none (error {})", error.code),
-                (id, _) => id.as_ref().map_or_else(|| "none".into(), |id| clipped(&id.to_json(), 64)),
+                (id, _) => id.as_ref().map_or_else(|| "none".into(), RequestId::to_json),
             };
-            Err(shared.lied(Lie::WrongId { got: shared.masked_text(thought), wanted: call.id.to_json() }))
+            Err(shared.lied(Lie::WrongId {
+                got: shared.excerpt(thought, ID_SHOWN_BYTES_MAX),
+                wanted: call.id.to_json(),
+            }))
         }
         Ok(Message::Request(_)) if !requests => {
             Err(shared
@@ -244,7 +247,9 @@ pub(crate) fn sort(
 pub(crate) fn result_of(shared: &Shared, response: &[u8]) -> Option<Bytes> {
     match Message::parse(response, &shared.bounds.message).ok()? {
         Message::Response(response) => match response.outcome {
-            Outcome::Result(result) => Some(Bytes::copy_from_slice(result.raw().as_str().as_bytes())),
+            Outcome::Result(result) => {
+                Some(shared.masked(Bytes::copy_from_slice(result.raw().as_str().as_bytes())))
+            }
             Outcome::Error(_) => None,
         },
         _ => None,
@@ -274,5 +279,7 @@ pub(crate) fn nobody_listens(id: &RequestId) -> Bytes {
     Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, id.to_json()))
 }
 
+/// Bytes of a foreign id that are quoted.
+pub(crate) const ID_SHOWN_BYTES_MAX: usize = 64;
 /// Messages that wait for a slow reader before the system is no longer read.
 const REPLIES_MAX: usize = 16;

@@ -83,9 +83,10 @@ impl Credential {
     /// Text for people (an error, a log line) without the secret.
     pub(crate) fn mask_text(&self, text: String) -> String {
         let Ok(secret) = std::str::from_utf8(self.secret.dangerous_expose()) else { return text };
+        let masked = mask(text, secret);
         match &self.in_json {
-            Some(escaped) => text.replace(secret, MASK).replace(escaped.as_str(), MASK),
-            None => text.replace(secret, MASK),
+            Some(escaped) if escaped.as_str() != secret => mask(masked, escaped),
+            _ => masked,
         }
     }
 
@@ -109,6 +110,25 @@ impl PartialEq for Credential {
     fn eq(&self, other: &Self) -> bool {
         self.used == other.used && self.secret == other.secret
     }
+}
+
+/// Masks a secret, also where only its beginning is left because somebody cut the text.
+fn mask(text: String, secret: &str) -> String {
+    let begins = secret.get(..secret.ceil_char_boundary(MASKED_BYTES_MIN)).unwrap_or(secret);
+    if secret.is_empty() || !text.contains(begins) {
+        return text;
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, found)) = rest.find(begins).and_then(|at| rest.split_at_checked(at)) {
+        let same =
+            found.chars().zip(secret.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+        masked.push_str(before);
+        masked.push_str(MASK);
+        rest = found.get(same..).unwrap_or_default();
+    }
+    masked.push_str(rest);
+    masked
 }
 
 fn refused(system: &Name, why: String) -> UpstreamError {
@@ -177,5 +197,11 @@ mod tests {
         assert_eq!(masked, r#"{"echo":"Bearer ***!"}"#);
         assert_eq!(credential.mask_message(&Bytes::from_static(b"{}")), None);
         assert_eq!(credential.mask_text("x a\"b\\c-long-enough y".into()), "x *** y");
+        assert_eq!(
+            credential.mask_text("a\"b\\c-long… a\"b\\c-lo".into()),
+            "***… ***",
+            "cut by somebody else"
+        );
+        assert_eq!(credential.mask_text("a\"b".into()), "a\"b");
     }
 }

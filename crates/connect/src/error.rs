@@ -101,7 +101,7 @@ pub enum NotSent {
     #[error("it is local to the agent (`provost wrap`); the plane has no connection to it")]
     Local,
     /// The opening conversation failed; the request itself was never tried.
-    #[error("the connection could not be opened: {0}")]
+    #[error("the connection could not be opened: {}", while_opening(.0))]
     Opening(Box<UpstreamError>),
     /// The opening conversation was understood, and does not fit.
     #[error("{0}")]
@@ -188,6 +188,24 @@ impl UpstreamError {
         match self {
             Self::NotSent { .. } => self,
             other => Self::NotSent { system: other.system().clone(), why: NotSent::Opening(Box::new(other)) },
+        }
+    }
+}
+
+/// The same failure without the system's name, which stands before it, and without a word on an outcome that was never at stake.
+fn while_opening(error: &UpstreamError) -> String {
+    match error {
+        UpstreamError::Lost { why, .. } => why.clone(),
+        UpstreamError::TimedOut { limit, after, .. } => {
+            format!("no answer within the limit {limit} = {after}")
+        }
+        UpstreamError::Refused { status, excerpt, .. } => {
+            format!("http status {status}{}", hint(*status, excerpt))
+        }
+        UpstreamError::Lied { why, .. } => why.to_string(),
+        UpstreamError::NotSent { why, .. } => why.to_string(),
+        UpstreamError::TooLarge { limit, bytes_max, .. } => {
+            format!("more than the limit {limit} = {bytes_max} bytes allows")
         }
     }
 }

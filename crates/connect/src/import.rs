@@ -6,7 +6,7 @@ use provost_mcp::Era;
 use provost_mcp::era::{META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_PROTOCOL_VERSION};
 use provost_mcp::message::{Message, Outcome, write_request};
 use provost_mcp::tools::{Collector, ListError, ToolDefinition, Unusable};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::broadcast::error::TryRecvError;
 
 use crate::error::UpstreamError;
@@ -123,18 +123,19 @@ async fn page(upstream: &Upstream, cursor: Option<&str>) -> Result<(Bytes, bool)
 }
 
 fn params(upstream: &Upstream, cursor: Option<&str>) -> Value {
-    let mut params = json!({});
+    let mut params = Map::new();
     if let Some(cursor) = cursor {
-        params["cursor"] = cursor.into();
+        params.insert("cursor".to_owned(), cursor.into());
     }
     if upstream.handshake().era() == Era::Modern {
-        params["_meta"] = json!({
+        let meta = json!({
             META_PROTOCOL_VERSION: upstream.handshake().revision.as_str(),
             META_CLIENT_CAPABILITIES: {},
             META_CLIENT_INFO: { "name": "provost", "version": env!("CARGO_PKG_VERSION") },
         });
+        params.insert("_meta".to_owned(), meta);
     }
-    params
+    Value::Object(params)
 }
 
 fn is_list_changed(message: &Bytes) -> bool {

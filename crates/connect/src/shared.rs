@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use provost_domain::{DurationMs, Name};
+use provost_mcp::handshake::HandshakeError;
 use provost_mcp::{Limits as MessageLimits, RequestId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,6 +12,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::call::clipped;
 use crate::credential::Credential;
 use crate::error::{Lie, NotSent, UpstreamError};
 use crate::upstreams::Config;
@@ -177,6 +179,35 @@ impl Shared {
             Some(credential) => credential.mask_text(text.into()),
             None => text.into(),
         }
+    }
+
+    /// The beginning of a text of the system's, for people: masked before it is cut, so that no half of a secret is left.
+    pub(crate) fn excerpt(&self, text: impl Into<String>, bytes_max: usize) -> String {
+        let masked = self.masked_text(text);
+        let printable: String = masked.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        clipped(printable.trim(), bytes_max)
+    }
+
+    /// An opening conversation that does not fit.
+    pub(crate) fn unfit(&self, error: HandshakeError) -> UpstreamError {
+        self.not_sent(NotSent::Handshake(match error {
+            HandshakeError::NotMcp { http_status, why } => {
+                HandshakeError::NotMcp { http_status, why: self.masked_text(why) }
+            }
+            HandshakeError::Refused { code, message } => {
+                HandshakeError::Refused { code, message: self.masked_text(message) }
+            }
+            HandshakeError::Revision { version } => {
+                HandshakeError::Revision { version: self.masked_text(version) }
+            }
+            error @ HandshakeError::PerhapsHttpSse { .. } => error,
+        }))
+    }
+
+    /// A modern system without a revision in common.
+    pub(crate) fn no_common_revision(&self, supported: Vec<String>) -> UpstreamError {
+        let supported = supported.into_iter().map(|version| self.masked_text(version)).collect();
+        self.not_sent(NotSent::NoCommonRevision { supported })
     }
 
     pub(crate) fn not_sent(&self, why: NotSent) -> UpstreamError {

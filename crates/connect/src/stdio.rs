@@ -68,6 +68,21 @@ pub(crate) async fn open(
     profile: &ClientProfile,
     known: Option<Era>,
 ) -> Result<Handshake, UpstreamError> {
+    match greet(link, profile, known).await {
+        // It ended before it was spoken to: how it ended says more.
+        Err(UpstreamError::NotSent { why: NotSent::ChildEnded, .. }) => {
+            let _ = tokio::time::timeout(link.shared.bounds.grace_max.to_std(), link.ended()).await;
+            Err(link.shared.lost(link.epitaph()))
+        }
+        greeted => greeted,
+    }
+}
+
+async fn greet(
+    link: &Arc<StdioLink>,
+    profile: &ClientProfile,
+    known: Option<Era>,
+) -> Result<Handshake, UpstreamError> {
     if known != Some(Era::Legacy)
         && let Some(handshake) = probe(link, profile).await?
     {
@@ -97,9 +112,7 @@ async fn probe(link: &Arc<StdioLink>, profile: &ClientProfile) -> Result<Option<
             let result = answer.and_then(|answer| result_of(shared, &answer));
             Ok(Some(Handshake { revision, result }))
         }
-        Probe::NoCommonRevision { supported } => {
-            Err(shared.not_sent(NotSent::NoCommonRevision { supported }))
-        }
+        Probe::NoCommonRevision { supported } => Err(shared.no_common_revision(supported)),
         Probe::TryInitialize | Probe::Challenged { .. } | Probe::Unavailable { .. } => Ok(None),
     }
 }
@@ -109,8 +122,8 @@ async fn initialize(link: &Arc<StdioLink>, profile: &ClientProfile) -> Result<Ha
     let id = shared.fresh_id();
     let request = initialize_request(&id, &profile.capabilities, &profile.client_info);
     let answer = ask(link, &id, request).await?;
-    let initialized = read_initialized(200, &answer, &shared.bounds.message)
-        .map_err(|error| shared.not_sent(NotSent::Handshake(error)))?;
+    let initialized =
+        read_initialized(200, &answer, &shared.bounds.message).map_err(|error| shared.unfit(error))?;
     let done = Bytes::from(write_notification("notifications/initialized", &serde_json::Value::Null));
     link.write(&done).await?;
     Ok(Handshake { revision: initialized.revision, result: result_of(shared, &answer) })

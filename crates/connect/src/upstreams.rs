@@ -390,9 +390,9 @@ impl SlotState {
 
     fn idle(&self, idle_max: Duration) -> bool {
         match &self.open {
-            Some(open) => {
-                !open.upstream.is_open() && self.failures == 0 || open.upstream.shared.idle_for(idle_max)
-            }
+            Some(open) if open.upstream.is_open() => open.upstream.shared.idle_for(idle_max),
+            // One that ended by itself is remembered for a while, so that its restarts are counted.
+            Some(open) => open.upstream.shared.idle_for(idle_max.min(STABLE_AFTER)),
             None => self.not_before.is_none_or(|then| then.elapsed() > STABLE_AFTER),
         }
     }

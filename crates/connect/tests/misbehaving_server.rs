@@ -77,7 +77,11 @@ fn faults() -> Vec<(&'static str, Vec<Step>, Expect)> {
             vec![bytes(format!("{head}Transfer-Encoding: chunked\r\n\r\nff\r\n{{")), Step::Close],
             Expect::EndedEarly,
         ),
-        ("announces too much", vec![bytes(format!("{head}Content-Length: 99999999\r\n\r\n"))], Expect::TooLarge),
+        (
+            "announces too much",
+            vec![bytes(format!("{head}Content-Length: 99999999\r\n\r\n"))],
+            Expect::TooLarge,
+        ),
         ("sends too much", stream_of_spaces(head), Expect::TooLarge),
         (
             "drips",
@@ -90,7 +94,11 @@ fn faults() -> Vec<(&'static str, Vec<Step>, Expect)> {
         ("answers nothing", empty(202), Expect::OutOfPlace),
         ("answers text as json", json_answer("hello"), Expect::NotJsonRpc),
         ("answers a batch", json_answer(&format!("[{good}]")), Expect::NotJsonRpc),
-        ("answers twice in one", json_answer(&good.replace("\"id\"", "\"id\":1000,\"id\"")), Expect::NotJsonRpc),
+        (
+            "answers twice in one",
+            json_answer(&good.replace("\"id\"", "\"id\":1000,\"id\"")),
+            Expect::NotJsonRpc,
+        ),
         ("answers another request", json_answer(&result("7", "{}")), Expect::WrongId),
         ("answers the id as a string", json_answer(&result("\"1000\"", "{}")), Expect::WrongId),
         ("answers a notification", json_answer(PROGRESS), Expect::OutOfPlace),
@@ -134,7 +142,8 @@ fn endless() -> Vec<Step> {
 async fn every_fault_of_a_server_has_its_own_error_of_the_right_class() {
     for speaks in [Speaks::Modern, Speaks::Legacy] {
         let checks = faults().into_iter().map(|(name, steps, expect)| async move {
-            let fake = Fake::start(speaks, move |seen| (seen.rpc() == "tools/call").then(|| steps.clone())).await;
+            let fake =
+                Fake::start(speaks, move |seen| (seen.rpc() == "tools/call").then(|| steps.clone())).await;
             let upstream = open(&pool(), &fake.url).await;
             let begun = Instant::now();
             let error = ask(&upstream, call(1000)).await.unwrap_err();
@@ -176,7 +185,8 @@ async fn a_modern_server_may_ask_nothing_on_a_stream() {
         (seen.rpc() == "tools/call").then(|| stream([event(ask_client), Step::Hang]))
     })
     .await;
-    let error = ask(&open(&pool(), &fake.url).await, call(1000)).await.unwrap_err();
+    let upstream = open(&pool(), &fake.url).await;
+    let error = ask(&upstream, call(1000)).await.unwrap_err();
     check("modern request", &error, Expect::OutOfPlace);
 }
 
@@ -187,13 +197,20 @@ async fn what_cannot_be_reached_is_not_sent() {
         format!("http://{}/mcp", listener.local_addr().unwrap())
     };
     let plain = Fake::start(Speaks::Modern, |_| None).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let no_tls = format!("https://{}/mcp", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut socket, b"HTTP/1.1 400 X\r\n\r\n").await;
+        }
+    });
     let mut hosts = config();
     hosts.hosts.only = Some(["example.org".to_owned()].into());
     let hosts = provost_connect::Upstreams::new(hosts).unwrap();
     let rows = [
         ("nobody listens", &pool(), http_system(&closed), "no connection"),
         ("no such name", &pool(), http_system("http://no-such-host.invalid/mcp"), "no connection"),
-        ("no tls there", &pool(), http_system(&plain.url.replace("http:", "https:")), "no connection"),
+        ("no tls there", &pool(), http_system(&no_tls), "no connection"),
         ("not http", &pool(), http_system("file:///etc/passwd"), "https://"),
         ("not a url", &pool(), http_system("bank"), "not a url"),
         ("a password in the url", &pool(), http_system("http://u:p@127.0.0.1/"), "holds a credential"),
@@ -243,5 +260,8 @@ async fn a_fault_while_opening_is_never_an_unknown_outcome() {
     let future = r#"{"supportedVersions":["2099-01-01"],"capabilities":{}}"#;
     let fake = Fake::start(Speaks::Modern, move |seen| Some(json_answer(&result(&seen.id(), future)))).await;
     let error = pool().get(&http_system(&fake.url), &caller(1), &profile(), None).await.unwrap_err();
-    assert!(matches!(&error, UpstreamError::NotSent { why: NotSent::NoCommonRevision { .. }, .. }), "{error}");
+    assert!(
+        matches!(&error, UpstreamError::NotSent { why: NotSent::NoCommonRevision { .. }, .. }),
+        "{error}"
+    );
 }

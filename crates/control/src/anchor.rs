@@ -33,7 +33,8 @@ pub async fn check(plane: &Plane) -> Result<(), AnchorError> {
         return Err(AnchorError::Newer { path, file: seen.size, database: head.size });
     }
     let tree = open(plane.store.as_ref(), &head, &key).await.map_err(AnchorError::store)?;
-    let fork = |why: String| AnchorError::Fork { path: path.clone(), file: seen.size, database: head.size, why };
+    let fork =
+        |why: String| AnchorError::Fork { path: path.clone(), file: seen.size, database: head.size, why };
     let wanted = consistency_tiles(seen.size, head.size).map_err(|error| fork(error.to_string()))?;
     let tiles = fetch(plane.store.as_ref(), wanted).await.map_err(AnchorError::store)?;
     let proof = consistency_proof(seen.size, head.size, |tile| tiles.read(tile));
@@ -63,7 +64,10 @@ pub async fn adopt(op: &Op, size: u64, why: &str) -> Result<(), ControlError> {
         node: plane.node,
         face: "control".to_owned(),
         code: "ledger-adopted".to_owned(),
-        message: format!("{} adopted the ledger at size {size}, against the checkpoint file: {why}", op.subject),
+        message: format!(
+            "{} adopted the ledger at size {size}, against the checkpoint file: {why}",
+            op.subject
+        ),
         count: 1,
     };
     plane.store.refused(notice).await?;
@@ -174,8 +178,10 @@ impl AnchorError {
         let (because, means, cure) = match self {
             Self::Newer { file, database, .. } => (
                 "the database was probably restored from an older backup".to_owned(),
-                format!("{} recorded entries would be forked; whoever kept the checkpoint would see two histories",
-                    file.saturating_sub(*database)),
+                format!(
+                    "{} recorded entries would be forked; whoever kept the checkpoint would see two histories",
+                    file.saturating_sub(*database)
+                ),
                 "restore a newer backup; or, if that is all there is, start once with --adopt-ledger and that size",
             ),
             Self::Fork { why, .. } => (

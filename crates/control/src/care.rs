@@ -66,7 +66,9 @@ pub async fn backup(op: &Op, wanted: &BackupRequest) -> Result<Backup, ControlEr
     let failed = |error| ControlError::us("the folder for backups cannot be used", error);
     tokio::fs::create_dir_all(&folder).await.map_err(failed)?;
     if tokio::fs::try_exists(&path).await.map_err(failed)? {
-        return Err(ControlError::conflict(format!("there is a backup `{name}` already")).cure("choose another name"));
+        return Err(
+            ControlError::conflict(format!("there is a backup `{name}` already")).cure("choose another name")
+        );
     }
     op.plane.store.backup(&path).await?;
     tracing::info!(request = %op.request_id, subject = %op.subject, name, "backup written");
@@ -83,7 +85,8 @@ pub async fn readiness(plane: &Plane) -> Readiness {
     };
     let age = plane.replica.age();
     let most = plane.limits.staleness_max;
-    let lease = check("lease", age <= most, format!("the store was heard of {age} ago; at most {most} is allowed"));
+    let lease =
+        check("lease", age <= most, format!("the store was heard of {age} ago; at most {most} is allowed"));
     let idle = plane.now().since(plane.metrics.sequenced_at());
     let behind = waiting > 0 && idle > SEQUENCER_LAG_MAX;
     let lag = match behind {

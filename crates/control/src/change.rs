@@ -142,9 +142,11 @@ impl Authorised<'_> {
 }
 
 fn not_binding(seq: Seq, because: &str) -> ControlError {
-    ControlError::unavailable(format!("the change was made, at position {seq}, but this node could not read it back"))
-        .because(because)
-        .cure("do not repeat it; it binds as soon as the store answers, and until then calls are refused")
+    ControlError::unavailable(format!(
+        "the change was made, at position {seq}, but this node could not read it back"
+    ))
+    .because(because)
+    .cure("do not repeat it; it binds as soon as the store answers, and until then calls are refused")
 }
 
 const ATTEMPTS_MAX: u32 = 8;

@@ -83,7 +83,8 @@ async fn note(authorised: &Authorised<'_>, name: &Name, what: &str, why: &str) -
         };
         return Ok(plane.store.refused(notice).await?);
     }
-    let keys: Vec<ObjectKey> = users.iter().map(|system| Object::System(system.as_ref().clone()).key()).collect();
+    let keys: Vec<ObjectKey> =
+        users.iter().map(|system| Object::System(system.as_ref().clone()).key()).collect();
     let change = authorised.change(&keys, why, |seen| {
         let users = self::users(seen.directory, name);
         let known = users.iter().map(|system| Object::System(system.as_ref().clone()));
@@ -92,11 +93,7 @@ async fn note(authorised: &Authorised<'_>, name: &Name, what: &str, why: &str) -
             // Nothing would be on record.
             return Err(ControlError::conflict("the systems that use it changed meanwhile").cure("try again"));
         }
-        Ok(Change {
-            drafts,
-            what: format!("credential {name} {what}"),
-            answer: (),
-        })
+        Ok(Change { drafts, what: format!("credential {name} {what}"), answer: () })
     });
     change.await.map(|(_seq, ())| ())
 }
@@ -113,7 +110,10 @@ fn check(secret: &str) -> Result<(), ControlError> {
 }
 
 fn wanted(directory: &Directory) -> impl Iterator<Item = (&Name, &Arc<System>)> {
-    directory.systems.values().filter_map(|system| system.credential.as_ref().map(|used| (&used.name, system)))
+    directory
+        .systems
+        .values()
+        .filter_map(|system| system.credential.as_ref().map(|used| (&used.name, system)))
 }
 
 fn users(directory: &Directory, name: &Name) -> Vec<Arc<System>> {

@@ -60,7 +60,8 @@ fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
             let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
             for name in names {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                let (old, new) = (old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null));
+                let (old, new) =
+                    (old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null));
                 compare(&path, old, new, lines);
             }
         }

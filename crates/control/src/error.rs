@@ -149,7 +149,10 @@ impl From<StoreError> for ControlError {
         let text = |what: &str| Explained::from(what.to_owned());
         match error {
             StoreError::DiskFull => Self::Unavailable {
-                text: Explained { cure: Some("free space, then try again".into()), ..text("the disk is full") },
+                text: Explained {
+                    cure: Some("free space, then try again".into()),
+                    ..text("the disk is full")
+                },
                 source: Some(Box::new(error)),
             },
             StoreError::Uncertain => Self::Unavailable {
@@ -162,7 +165,10 @@ impl From<StoreError> for ControlError {
             },
             StoreError::Unsupported(why) => Self::Refused(why.to_owned().into()),
             StoreError::Corrupt { .. } => Self::Us {
-                text: Explained { cure: Some("run `provost fsck`".into()), ..text("a stored row cannot be read") },
+                text: Explained {
+                    cure: Some("run `provost fsck`".into()),
+                    ..text("a stored row cannot be read")
+                },
                 source: Some(Box::new(error)),
             },
             StoreError::Backend { .. } | StoreError::Closed => Self::Unavailable {
@@ -179,11 +185,11 @@ impl From<CommitError> for ControlError {
             CommitError::Conflict { .. } => {
                 Self::conflict(error.to_string()).cure("read it again, then decide again")
             }
-            CommitError::Taken { claim, by } => {
-                Self::conflict(format!("{claim} is already taken by {by}; names of identities are given once"))
-                    .because("people, workloads and agents share one inventory, and a name is never given again")
-                    .cure("choose another name")
-            }
+            CommitError::Taken { claim, by } => Self::conflict(format!(
+                "{claim} is already taken by {by}; names of identities are given once"
+            ))
+            .because("people, workloads and agents share one inventory, and a name is never given again")
+            .cure("choose another name"),
             CommitError::Store(error) => error.into(),
         }
     }

@@ -32,7 +32,8 @@ pub async fn ledger_key(
 ) -> Result<provost_ledger::SigningKey, KeysError> {
     let seed = seed(store, sealing, random, LEDGER_SEED).await?;
     let origin = store.put_meta_if_absent(LEDGER_ORIGIN, origin.as_bytes()).await?;
-    let origin = String::from_utf8(origin).map_err(|_not_text| KeysError::NotASeed { name: LEDGER_ORIGIN })?;
+    let origin =
+        String::from_utf8(origin).map_err(|_not_text| KeysError::NotASeed { name: LEDGER_ORIGIN })?;
     Ok(provost_ledger::SigningKey::log(&origin, &seed)?)
 }
 

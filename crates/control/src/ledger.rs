@@ -6,7 +6,6 @@ use crate::{
     sequencer::{entry, fetch},
 };
 use provost_api::ledger::{ExportPage, ExportQuery, LedgerView, ProofView};
-use provost_domain::DecisionId;
 use provost_ledger::{Checkpoint, Receipt, inclusion_proof, inclusion_tiles};
 use provost_store::JournalKind;
 
@@ -36,19 +35,13 @@ pub fn vkey(plane: &Plane) -> String {
     plane.ledger_key.verifier().to_string()
 }
 
-/// Proves that a decision is in the ledger, to anybody, offline.
+/// Proves that a record is in the ledger, to anybody, offline: by kind (`change`, `decision`, `completion`, `refused`)
+/// and id.
 ///
 /// # Errors
-/// When the operator may not, nobody knows the decision, it is not sequenced yet, or the store fails.
-pub async fn prove(op: &Op, id: DecisionId) -> Result<ProofView, ControlError> {
-    prove_record(op, JournalKind::Decision, &id.to_string()).await
-}
-
-/// Proves any record: by kind (`change`, `decision`, `completion`, `refused`) and id.
-///
-/// # Errors
-/// As [`prove`].
-pub async fn prove_kind(op: &Op, kind: &str, id: &str) -> Result<ProofView, ControlError> {
+/// When the operator may not, nobody knows the record, it is not sequenced yet, or the store fails.
+pub async fn prove(op: &Op, kind: &str, id: &str) -> Result<ProofView, ControlError> {
+    op.authorize(Action::LedgerRead)?;
     let Some(kind) = JournalKind::from_word(kind) else {
         return Err(ControlError::caller(format!("`{kind}` is not a kind of record"))
             .cure("use change, decision, completion or refused"));
@@ -57,7 +50,6 @@ pub async fn prove_kind(op: &Op, kind: &str, id: &str) -> Result<ProofView, Cont
 }
 
 async fn prove_record(op: &Op, kind: JournalKind, id: &str) -> Result<ProofView, ControlError> {
-    op.authorize(Action::LedgerRead)?;
     let store = op.plane.store.as_ref();
     let Some(leaf) = store.leaf_of(kind, id).await? else {
         return Err(ControlError::unknown(kind.as_str(), id)
@@ -66,15 +58,16 @@ async fn prove_record(op: &Op, kind: JournalKind, id: &str) -> Result<ProofView,
     };
     // After the leaf, so that the head is not older than it.
     let head = store.ledger_head().await?;
-    let entry = entry(&leaf.row).map_err(|error| ControlError::us("a stored record cannot be read", error))?;
+    let entry =
+        entry(&leaf.row).map_err(|error| ControlError::us("a stored record cannot be read", error))?;
     let broken = |error| ControlError::us("the stored tree cannot prove this record", error);
     let tiles = fetch(store, inclusion_tiles(leaf.index, head.size).map_err(broken)?).await?;
     let proof = inclusion_proof(leaf.index, head.size, |tile| tiles.read(tile)).map_err(broken)?;
     let receipt = Receipt::with_record(leaf.index, &entry, proof, head.checkpoint);
     // A receipt that does not hold must not be handed out.
-    receipt
-        .verify(&entry.commitment(), &op.plane.ledger_key.verifier(), &[])
-        .map_err(|error| ControlError::us("the proof of this record does not hold; run `provost fsck`", error))?;
+    receipt.verify(&entry.commitment(), &op.plane.ledger_key.verifier(), &[]).map_err(|error| {
+        ControlError::us("the proof of this record does not hold; run `provost fsck`", error)
+    })?;
     Ok(ProofView {
         kind: kind.as_str().to_owned(),
         id: id.to_owned(),

@@ -65,7 +65,11 @@ impl Metrics {
             ("provost_changes_total", "Change sets committed by this node.", &self.changes),
             ("provost_change_conflicts_total", "Changes decided again after a conflict.", &self.conflicts),
             ("provost_ledger_sequenced_total", "Records this node put into the ledger.", &self.sequenced),
-            ("provost_sequencer_failures_total", "Steps of the sequencer that failed.", &self.sequencer_failures),
+            (
+                "provost_sequencer_failures_total",
+                "Steps of the sequencer that failed.",
+                &self.sequencer_failures,
+            ),
             ("provost_sequencer_lost_total", "Steps another node was faster at.", &self.sequencer_lost),
         ];
         for (name, help, value) in counters {

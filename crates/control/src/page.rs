@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn pages_follow_each_other_without_repeating_or_hiding() {
-        let rows = |names: &[&str]| names.iter().map(|n| ((*n).to_owned(), (*n).to_owned())).collect::<Vec<_>>();
+        let rows =
+            |names: &[&str]| names.iter().map(|n| ((*n).to_owned(), (*n).to_owned())).collect::<Vec<_>>();
         let first = page(rows(&["d", "b", "a"]), None, Some(2), 10, |r| r).unwrap();
         assert_eq!(first.items, ["a", "b"]);
         // `b` went and `c` came meanwhile.

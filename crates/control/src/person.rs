@@ -13,7 +13,7 @@ pub async fn list(op: &Op, query: PageQuery) -> Result<Page<PersonView>, Control
     let view = op.plane.replica.latest();
     let rows = view.directory.people.iter().map(|(name, person)| (name.to_string(), person)).collect();
     page(rows, query.cursor.as_deref(), query.limit, op.plane.limits.page_size_max, |person| {
-        show(person, Vec::new())
+        view_of(person, Vec::new())
     })
 }
 
@@ -21,12 +21,12 @@ pub async fn list(op: &Op, query: PageQuery) -> Result<Page<PersonView>, Control
 ///
 /// # Errors
 /// When the operator may not, or nobody has that name.
-pub async fn show_one(op: &Op, name: &Name) -> Result<PersonView, ControlError> {
+pub async fn show(op: &Op, name: &Name) -> Result<PersonView, ControlError> {
     op.authorize(Action::PersonRead)?;
     let view = op.plane.replica.latest();
     let person =
         view.directory.people.get(name).ok_or_else(|| ControlError::unknown("person", name.as_str()))?;
-    Ok(show(person, owned(&view.directory, name)))
+    Ok(view_of(person, owned(&view.directory, name)))
 }
 
 fn owned(directory: &Directory, person: &Name) -> Vec<Name> {
@@ -37,7 +37,7 @@ fn owned(directory: &Directory, person: &Name) -> Vec<Name> {
     names
 }
 
-fn show(person: &Person, owns: Vec<Name>) -> PersonView {
+fn view_of(person: &Person, owns: Vec<Name>) -> PersonView {
     PersonView {
         name: person.name.clone(),
         display: person.display.clone(),

@@ -183,7 +183,9 @@ pub enum SequencerError {
     #[error("a journalled record cannot become a leaf: {0}; run `provost fsck`")]
     Entry(#[from] EntryError),
     /// Tiles and checkpoint are of different trees.
-    #[error("the stored tiles of {size} leaves do not have the root that was signed for {signed}; run `provost fsck`")]
+    #[error(
+        "the stored tiles of {size} leaves do not have the root that was signed for {signed}; run `provost fsck`"
+    )]
     Parted {
         /// Leaves by the table.
         size: u64,

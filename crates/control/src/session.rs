@@ -39,7 +39,8 @@ pub async fn resolve(plane: &Plane, token: &str) -> Result<Option<Operator>, Sto
 /// # Errors
 /// When the store cannot be asked.
 pub async fn workload_of(store: &dyn Store, token: &str) -> Result<Option<Name>, StoreError> {
-    let Some((name, _secret)) = token.strip_prefix(WORKLOAD_PREFIX).and_then(|rest| rest.split_once('.')) else {
+    let Some((name, _secret)) = token.strip_prefix(WORKLOAD_PREFIX).and_then(|rest| rest.split_once('.'))
+    else {
         return Ok(None);
     };
     let Ok(name) = name.parse::<Name>() else { return Ok(None) };
@@ -105,7 +106,10 @@ fn is_digest_of(kept: &[u8], token: &str) -> bool {
 fn read_private(path: &Path) -> io::Result<String> {
     let file = std::fs::File::open(path)?;
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others may read it; remove it and start again"));
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "others may read it; remove it and start again",
+        ));
     }
     let mut text = String::new();
     file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;

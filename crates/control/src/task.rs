@@ -9,9 +9,7 @@ use crate::{
 };
 use provost_api::{
     Page,
-    task::{
-        BalanceView, ScopePart, TaskQuery, TaskStart, TaskStarted, TaskSummary, TaskView, TokenRequest,
-    },
+    task::{BalanceView, ScopePart, TaskQuery, TaskStart, TaskStarted, TaskSummary, TaskView, TokenRequest},
 };
 use provost_domain::{
     Agent, Decimal, Kind, Name, Object, ObjectKey, Task, TaskId, Timestamp,
@@ -226,10 +224,7 @@ fn issue(plane: &Plane, task: &Task, system: Option<&Name>) -> Result<TaskStarte
     Ok(TaskStarted { task: summary(task, now), token, token_expires, resource })
 }
 
-fn check_requester(
-    directory: &provost_domain::Directory,
-    requester: &Name,
-) -> Result<(), ControlError> {
+fn check_requester(directory: &provost_domain::Directory, requester: &Name) -> Result<(), ControlError> {
     let person = directory.people.get(requester);
     match person {
         Some(person) if person.active => Ok(()),

@@ -105,7 +105,9 @@ fn verdict(decision: &Decision) -> Vec<String> {
 fn what_came(stored: &StoredDecision) -> String {
     match stored.completion.as_ref().map(|completion| (&completion.outcome, completion.took_ms)) {
         Some((Outcome::Success, took_ms)) => format!("the system did it, in {took_ms} ms"),
-        Some((Outcome::Failure { error }, took_ms)) => format!("the system refused it after {took_ms} ms: {error}"),
+        Some((Outcome::Failure { error }, took_ms)) => {
+            format!("the system refused it after {took_ms} ms: {error}")
+        }
         Some((Outcome::Unsent { error }, _)) => format!("it was never sent: {error}"),
         Some((Outcome::Unknown { error }, _)) => format!("it was sent, and may have happened: {error}"),
         None if !stored.decision.verdict.is_allow() => "nothing was sent".to_owned(),

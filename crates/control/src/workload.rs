@@ -67,7 +67,8 @@ pub async fn issue_token(op: &Op, name: &Name, why: &str) -> Result<WorkloadToke
 }
 
 fn active<'d>(directory: &'d Directory, name: &Name) -> Result<&'d Workload, ControlError> {
-    let row = directory.workloads.get(name).ok_or_else(|| ControlError::unknown("workload", name.as_str()))?;
+    let row =
+        directory.workloads.get(name).ok_or_else(|| ControlError::unknown("workload", name.as_str()))?;
     if row.active {
         return Ok(row);
     }

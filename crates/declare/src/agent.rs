@@ -82,7 +82,8 @@ fn agent(
     let grants = parts.grants.map_or_else(Vec::new, |item| grant::grants(&item, prefix, desk));
     let budgets = parts.budgets.map_or_else(Vec::new, |item| grant::budgets(&item, prefix, desk));
     let hours = parts.hours.and_then(|item| hours(&item, prefix, desk));
-    let delegation = parts.delegation.map_or_else(Delegation::default, |item| delegation(&item, prefix, desk));
+    let delegation =
+        parts.delegation.map_or_else(Delegation::default, |item| delegation(&item, prefix, desk));
 
     // What could not be read left a fault behind, and nothing is applied while there is one.
     if let (Some(purpose), Some(owner), Some(environment), Some(autonomy), Some(task_duration_max), true) =
@@ -173,7 +174,11 @@ fn hours(item: &Item<'_>, prefix: &str, desk: &mut Desk<'_>) -> Option<Hours> {
         let words: Vec<_> = Weekday::ALL.iter().map(|day| (day.as_str(), *day)).collect();
         let days = item.distinct(desk, |item, desk| item.word(desk, &words));
         if matches!(item.value, toml::de::DeValue::Array(days) if days.is_empty()) {
-            desk.error(&item.at, "`days` is empty: the agent could never act", "name a day, or take [hours] out");
+            desk.error(
+                &item.at,
+                "`days` is empty: the agent could never act",
+                "name a day, or take [hours] out",
+            );
         }
         days.into_iter().map(|(day, _)| day).collect::<BTreeSet<_>>()
     });
@@ -238,7 +243,11 @@ fn delegation(item: &Item<'_>, prefix: &str, desk: &mut Desk<'_>) -> Delegation 
     let at = table.at.clone();
     table.finish(desk);
     if depth.is_some_and(|depth| depth > 0) && children_item.is_none() {
-        desk.missing(&at, "delegation has no `children_max`", "say how many may be alive at once at each level");
+        desk.missing(
+            &at,
+            "delegation has no `children_max`",
+            "say how many may be alive at once at each level",
+        );
     } else if depth.is_some_and(|depth| (depth > 0) != children.is_some_and(|children| children > 0)) {
         let message = "`depth_max` and `children_max` disagree on whether the agent may delegate";
         desk.error(&at, message, "let both be above zero, or both be zero");

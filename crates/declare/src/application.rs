@@ -53,7 +53,11 @@ fn application(
 ) {
     let fresh = desk.declare(ObjectKey::new(Kind::Application, name.as_str()), &at);
     if name.as_str() == RESERVED {
-        desk.error(&at, "an application cannot be called `agent`: that is the plane's own", "call it otherwise");
+        desk.error(
+            &at,
+            "an application cannot be called `agent`: that is the plane's own",
+            "call it otherwise",
+        );
     }
     let schema = file(table, "schema", (&name, "cedarschema"), true, desk, &mut folder);
     let policies = file(table, "policies", (&name, "cedar"), true, desk, &mut folder);

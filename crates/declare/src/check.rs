@@ -1,5 +1,7 @@
 //! What files say about each other: mentions of what does not exist, circles of managers, one name for two.
 
+mod charters;
+
 use crate::{
     Declared, Fault, Place, Severity,
     desk::{Found, Mention, Mentioned},
@@ -18,14 +20,14 @@ pub(crate) fn all(declared: &mut Declared, found: &mut Found, current: &Director
     // A thing in a file that is not valid TOML may be there and unreadable: nothing is said about what is missing.
     if !found.unreadable {
         let world = World { declared, named: &found.named, current };
-        let faults: Vec<Fault> =
-            mentions.iter().filter_map(|mention| world.look_up(mention)).collect();
+        let faults: Vec<Fault> = mentions.iter().filter_map(|mention| world.look_up(mention)).collect();
         found.faults.extend(faults);
     }
-    let more = one_name_for_two(declared, &found.named).chain(circles_of_managers(declared, found));
-    let more: Vec<Fault> = more.collect();
-    found.faults.extend(more);
+    found.faults.extend(one_name_for_two(declared, &found.named));
+    found.faults.extend(circles_of_managers(declared, &found.managers));
     write_decimals_as_text(declared, current);
+    let hollow = charters::hollow_grants(declared, current, found);
+    found.faults.extend(hollow);
 }
 
 /// What may be mentioned.
@@ -38,22 +40,25 @@ struct World<'a> {
 
 impl World<'_> {
     fn look_up(&self, mention: &Mention) -> Option<Fault> {
+        let mut severity = Severity::Error;
         let (message, cure) = match &mention.of {
-            Mentioned::Object { key, role } => self.object(key, role)?,
+            Mentioned::Object { key, role } if self.knows(key) => {
+                // Who does not answer for anything today only has to be replaced some day.
+                severity = if *role == "owner" { Severity::Error } else { Severity::Warning };
+                self.gone(key, role)?
+            }
+            Mentioned::Object { key, role } => self.object(key, role),
             Mentioned::Tool { system, tool } => self.tool(system, tool)?,
             Mentioned::Arg { system, tools, path, number } => self.arg(system, tools, path, *number)?,
         };
-        Some(self.declared.fault_at(mention.place.clone(), Severity::Error, message, cure))
+        Some(self.declared.fault_at(mention.place.clone(), severity, message, cure))
     }
 
     fn knows(&self, key: &ObjectKey) -> bool {
         self.named.contains_key(key) || self.current.get(key).is_some()
     }
 
-    fn object(&self, key: &ObjectKey, role: &str) -> Option<(String, String)> {
-        if self.knows(key) {
-            return self.gone(key, role);
-        }
+    fn object(&self, key: &ObjectKey, role: &str) -> (String, String) {
         let kind = key.kind.as_str();
         let known = self.named.keys().filter(|other| other.kind == key.kind).map(|other| other.key.as_str());
         let message = if role == kind {
@@ -65,7 +70,7 @@ impl World<'_> {
             || format!("declare [{kind}.{}], or name another", key.key),
             |near| format!("did you mean `{near}`?"),
         );
-        Some((message, cure))
+        (message, cure)
     }
 
     /// A person who has left owns nothing that may act.
@@ -83,7 +88,7 @@ impl World<'_> {
             None => current.is_none_or(|person| person.active),
         };
         let message = format!("{role} `{name}` has left (active = false)");
-        (!active).then(|| (message, format!("name a {role} who is there")))
+        (!active).then(|| (message, format!("name a person who is there as {role}")))
     }
 
     fn tool(&self, system: &Name, tool: &ToolName) -> Option<(String, String)> {
@@ -118,13 +123,7 @@ impl World<'_> {
             || (!self.named.contains_key(&system_key) && self.current.get(&key).is_some())
     }
 
-    fn arg(
-        &self,
-        system: &Name,
-        tools: &[ToolName],
-        path: &str,
-        number: bool,
-    ) -> Option<(String, String)> {
+    fn arg(&self, system: &Name, tools: &[ToolName], path: &str, number: bool) -> Option<(String, String)> {
         tools.iter().find_map(|name| {
             let tool = find_tool(self.declared, self.current, system, name)?;
             match shape_at(&tool.args, path) {
@@ -143,7 +142,10 @@ impl World<'_> {
                 Some(ArgShape::Long | ArgShape::Decimal) => None,
                 Some(_) if number => {
                     let message = format!("argument `{}` of {system}/{name} is not a number", clip(path));
-                    Some((message, "limit it with one_of, none_of, like or not_like; add up numbers only".to_owned()))
+                    Some((
+                        message,
+                        "limit it with one_of, none_of, like or not_like; add up numbers only".to_owned(),
+                    ))
                 }
                 Some(_) => None,
             }
@@ -169,29 +171,26 @@ fn one_name_for_two<'a>(
 }
 
 /// Each circle once, at the person of it whose name comes first.
-fn circles_of_managers<'a>(declared: &'a Declared, found: &'a Found) -> impl Iterator<Item = Fault> + 'a {
-    let manager = |name: &Name| declared.people.get(name).and_then(|person| person.manager.as_ref());
-    declared.people.keys().filter_map(move |start| {
-        let mut chain = vec![start];
-        let mut next = manager(start)?;
+fn circles_of_managers(declared: &Declared, managers: &BTreeMap<Name, (Name, Place)>) -> Vec<Fault> {
+    let circle = |(start, (manager, place)): (&Name, &(Name, Place))| {
+        let mut chain = vec![start.as_str()];
+        let mut next = manager;
         while next != start {
             // Into a circle that does not contain the start, or not the first of this circle.
-            if chain.contains(&next) || next < start {
+            if next < start || chain.contains(&next.as_str()) {
                 return None;
             }
-            chain.push(next);
-            next = manager(next)?;
+            chain.push(next.as_str());
+            next = &managers.get(next)?.0;
         }
-        chain.push(start);
-        let key = ObjectKey::new(Kind::Person, start.as_str());
-        let place = found.parts.get(&(key.clone(), "manager".to_owned())).or(found.named.get(&key))?.clone();
-        let message = if chain.len() == 2 {
-            format!("{start} is their own manager")
-        } else {
-            format!("managers go in a circle: {}", clip(&chain.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(" → ")))
+        chain.push(start.as_str());
+        let message = match chain.len() {
+            2 => format!("{start} is their own manager"),
+            _ => format!("managers go in a circle: {}", clip(&chain.join(" → "))),
         };
-        Some(declared.fault_at(place, Severity::Error, message, "let the chain of managers end"))
-    })
+        Some(declared.fault_at(place.clone(), Severity::Error, message, "let the chain of managers end"))
+    };
+    managers.iter().filter_map(circle).collect()
 }
 
 /// `one_of = [5, 10]` on a decimal argument means 5.0 and 10.0: decimals are compared as their text.
@@ -235,7 +234,8 @@ fn find_tool<'a>(
 ) -> Option<std::borrow::Cow<'a, Tool>> {
     use std::borrow::Cow;
     if let Some(own) = BuiltIn::ALL.iter().find(|own| own.as_str() == name.as_str()) {
-        let system = declared.systems.get(system).or_else(|| current.systems.get(system).map(AsRef::as_ref))?;
+        let system =
+            declared.systems.get(system).or_else(|| current.systems.get(system).map(AsRef::as_ref))?;
         return own.tool(system).ok().map(Cow::Owned);
     }
     let key = (system.clone(), name.clone());

@@ -2,7 +2,10 @@
 
 use crate::{Fault, Place, Severity, source::Source};
 use provost_domain::{Kind, Name, ObjectKey, ToolName};
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 /// What reading one or more files found besides the objects.
 #[derive(Debug, Default)]
@@ -16,6 +19,8 @@ pub(crate) struct Found {
     pub(crate) texts: BTreeMap<(ObjectKey, String), String>,
     /// Every mention of something else, to be looked up when all files are read.
     pub(crate) mentions: Vec<Mention>,
+    /// Who reports to whom, and where that is said.
+    pub(crate) managers: BTreeMap<Name, (Name, Place)>,
     /// Whether some file is not valid TOML, so that a thing that seems missing may only be unreadable.
     pub(crate) unreadable: bool,
 }
@@ -43,14 +48,14 @@ pub(crate) struct Desk<'a> {
     pub(crate) source: &'a Source,
     pub(crate) found: &'a mut Found,
     /// Lines that are not valid TOML: nothing else is said about them.
-    pub(crate) broken_lines: Vec<u32>,
+    pub(crate) broken_lines: BTreeSet<u32>,
     /// The object whose parts are being read.
     subject: Option<ObjectKey>,
 }
 
 impl<'a> Desk<'a> {
     pub(crate) fn new(source: &'a Source, found: &'a mut Found) -> Self {
-        Self { source, found, broken_lines: Vec::new(), subject: None }
+        Self { source, found, broken_lines: BTreeSet::new(), subject: None }
     }
 
     pub(crate) fn error(&mut self, at: &Range<usize>, message: impl Into<String>, cure: impl Into<String>) {
@@ -82,10 +87,15 @@ impl<'a> Desk<'a> {
         let cure = "see https://toml.io for how TOML is written".to_owned();
         let place = self.source.place(at);
         self.found.unreadable = true;
-        if !self.broken_lines.contains(&place.line) {
-            self.broken_lines.push(place.line);
+        if self.broken_lines.insert(place.line) {
             self.found.faults.push(self.source.fault(place, Severity::Error, message, cure));
         }
+    }
+
+    /// Whether a line above is not valid TOML.
+    pub(crate) fn is_below_broken(&self, at: &Range<usize>) -> bool {
+        let line = self.source.place(at).line;
+        self.broken_lines.first().is_some_and(|broken| *broken < line)
     }
 
     fn fault(&mut self, at: &Range<usize>, severity: Severity, message: String, cure: String) {
@@ -143,12 +153,8 @@ impl<'a> Desk<'a> {
         number: bool,
         at: &Range<usize>,
     ) {
-        let of = Mentioned::Arg {
-            system: system.clone(),
-            tools: tools.to_vec(),
-            path: path.to_owned(),
-            number,
-        };
+        let of =
+            Mentioned::Arg { system: system.clone(), tools: tools.to_vec(), path: path.to_owned(), number };
         self.found.mentions.push(Mention { place: self.source.place(at), of });
     }
 }

@@ -71,7 +71,8 @@ impl Fault {
         if let (Some(excerpt), true) = (&self.excerpt, self.line > 0) {
             let pad: String = excerpt.chars().take(place(self.column)).map(blank).collect();
             let marks = "^".repeat(place(self.width).clamp(0, EXCERPT_CHARS_MAX) + 1);
-            let _ = write!(out, "{:gutter$} |\n{} | {excerpt}\n{:gutter$} | {pad}{marks}\n", "", self.line, "");
+            let _ =
+                write!(out, "{:gutter$} |\n{} | {excerpt}\n{:gutter$} | {pad}{marks}\n", "", self.line, "");
         }
         let _ = writeln!(out, "{:gutter$} = do: {}", "", self.cure);
         out

@@ -109,13 +109,15 @@ impl Limits<'_> {
             }
             let part = format!("{}.{path}", self.here);
             desk.mark(part.clone(), &at);
-            if let Some(rule) = rule(&path, &part, &value, desk) {
-                if let Some((system, tools)) = self.reach {
-                    desk.mention_arg((system, tools), &path, rule.min.is_some() || rule.max.is_some(), &at);
-                }
-                if out.insert(path.clone(), rule).is_some() {
-                    desk.error(&at, format!("argument `{}` is limited twice", clip(&path)), "keep one");
-                }
+            let number = matches!(value.value, DeValue::Table(rule)
+                if rule.contains_key("min") || rule.contains_key("max"));
+            if let Some(reach) = self.reach {
+                desk.mention_arg(reach, &path, number, &at);
+            }
+            if let Some(rule) = rule(&path, &part, &value, desk)
+                && out.insert(path.clone(), rule).is_some()
+            {
+                desk.error(&at, format!("argument `{}` is limited twice", clip(&path)), "keep one");
             }
         }
     }
@@ -188,7 +190,7 @@ fn scalars(table: &mut Table<'_>, key: &'static str, part: &str, desk: &mut Desk
     for item in item.list(desk)? {
         if let Some(value) = scalar(&item, desk) {
             if out.contains(&value) {
-                desk.error(&item.at, format!("`{key}` says {} twice", scalar_words(&value)), "keep one");
+                desk.error(&item.at, format!("`{key}` says `{}` twice", scalar_words(&value)), "keep one");
             }
             out.push(value);
         }
@@ -258,7 +260,11 @@ fn budget(
     let at = table.at.clone();
     table.finish(desk);
     if count_item.is_none() && !has_sum {
-        desk.missing(&at, "a budget limits nothing", "say count_max = 3, or sum = \"amount\" with sum_max = 1000.00");
+        desk.missing(
+            &at,
+            "a budget limits nothing",
+            "say count_max = 3, or sum = \"amount\" with sum_max = 1000.00",
+        );
     }
     let count_max = count_max.and_then(|count| u32::try_from(count).ok());
     Some(Budget { name: name?, system: system?, tools, window: window?, per: per?, count_max, sum })
@@ -295,7 +301,11 @@ fn sum(
             desk.missing(&item.at, "`sum` has no `sum_max`", "write sum_max = 1000.00");
         }
         (None, Some(item)) => {
-            desk.missing(&item.at, "`sum_max` has no `sum`", "write sum = \"amount\": the argument to add up");
+            desk.missing(
+                &item.at,
+                "`sum_max` has no `sum`",
+                "write sum = \"amount\": the argument to add up",
+            );
         }
         _ => {}
     }

@@ -8,8 +8,8 @@ mod effects;
 mod write;
 
 pub use effects::{Hints, Proposal, propose_effects};
-pub use write::write_system_file;
 pub(crate) use write::quoted;
+pub use write::write_system_file;
 
 use provost_domain::{System, Tool};
 

@@ -8,6 +8,7 @@
 
 mod agent;
 mod application;
+pub mod cases;
 mod check;
 mod declared;
 mod desk;
@@ -23,6 +24,7 @@ mod system;
 mod table;
 mod tool;
 
+pub use cases::{CaseText, read_cases};
 pub use declared::{Declared, DeclaredAgent};
 pub use fault::{Fault, Place, Severity, any_error, render_all};
 pub use import::{Hints, ImportedSystem, ImportedTool, Proposal, propose_effects, write_system_file};

@@ -28,6 +28,8 @@ pub(crate) fn person((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, de
         desk.mark("manager", &item.at);
         let manager = item.name(desk)?;
         desk.mention(Kind::Person, &manager, "manager", &item.at);
+        let place = desk.source.place(&item.at);
+        desk.found.managers.entry(name.clone()).or_insert((manager.clone(), place));
         Some(manager)
     });
     let active = table.boolean(desk, "active");

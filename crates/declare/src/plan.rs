@@ -255,8 +255,7 @@ impl Planner<'_> {
         if agent.charter.retirement.expires.is_some_and(|expires| expires <= self.planning.now) {
             let message = format!("agent {} has expired: it may no longer act", agent.name);
             let cure = "set expires to a day that is still to come, or let the agent go";
-            let fault =
-                self.declared.fault_in((key, "retirement.expires"), Severity::Warning, message, cure);
+            let fault = self.declared.fault_in((key, "retirement.expires"), Severity::Warning, message, cure);
             self.faults.push(fault);
         }
     }

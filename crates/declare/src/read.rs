@@ -70,7 +70,10 @@ fn within_bounds<'a>(files: &'a [SourceFile], found: &mut Found) -> BTreeMap<&'a
         } else if file.text.len() > FILE_BYTES_MAX {
             Some((format!("file has {} bytes, more than {FILE_BYTES_MAX}", file.text.len()), "split it"))
         } else if bytes > FILES_BYTES_MAX {
-            Some((format!("all files together have more than {FILES_BYTES_MAX} bytes"), "apply a part of them"))
+            Some((
+                format!("all files together have more than {FILES_BYTES_MAX} bytes"),
+                "apply a part of them",
+            ))
         } else if kept.insert(file.path.as_str(), file).is_some() {
             Some(("file is given twice".to_owned(), "give each file once"))
         } else {
@@ -99,7 +102,9 @@ fn read_toml(source: &Source, text: &str, folder: Folder<'_>, found: &mut Found,
     if let Some(item) = root.get("organisation") {
         organisation::organisation(&item, desk, declared);
     }
-    each(root.get("person"), desk, "person", |name, item, desk| organisation::person(name, item, desk, declared));
+    each(root.get("person"), desk, "person", |name, item, desk| {
+        organisation::person(name, item, desk, declared)
+    });
     each(root.get("workload"), desk, "workload", |name, item, desk| {
         organisation::workload(name, item, desk, declared);
     });
@@ -113,7 +118,9 @@ fn read_toml(source: &Source, text: &str, folder: Folder<'_>, found: &mut Found,
             each(root.get("system"), desk, "system", |name, item, desk| {
                 system::named(name, item, desk, declared);
             });
-            each(root.get("agent"), desk, "agent", |name, item, desk| agent::named(name, item, desk, declared));
+            each(root.get("agent"), desk, "agent", |name, item, desk| {
+                agent::named(name, item, desk, declared)
+            });
             each(root.get("application"), desk, "application", |name, item, desk| {
                 let folder = Folder { files: folder.files, used: folder.used };
                 application::named(name, item, desk, folder, declared);
@@ -138,7 +145,7 @@ fn own_name(source: &Source, desk: &mut Desk<'_>) -> Option<Name> {
                 &source.path,
                 Severity::Error,
                 format!("the file's name names what is in it, but {error}"),
-                format!("rename the file: {NAME_CURE}").replace("write it", "call it"),
+                "call the file like invoice-clerk.toml or bank_2.toml".to_owned(),
             ));
             None
         }

@@ -18,7 +18,8 @@ use toml::de::DeValue;
 
 /// `systems/NAME.toml`.
 pub(crate) fn own_file(name: Name, root: &mut Table<'_>, desk: &mut Desk<'_>, declared: &mut Declared) {
-    let item = root.need(desk, "system", "write [system], and under it description, environment and url or command");
+    let item =
+        root.need(desk, "system", "write [system], and under it description, environment and url or command");
     if let Some(item) = item
         && let Some(mut table) = item.table(desk, "[system]")
     {
@@ -44,8 +45,7 @@ fn system((name, at): Named, table: &mut Table<'_>, desk: &mut Desk<'_>, declare
     let environment = environment(table, desk);
     let connection = connection(table, desk);
     let credential_item = table.get("credential");
-    let credential =
-        credential_item.as_ref().and_then(|item| credential(item, connection.as_ref(), desk));
+    let credential = credential_item.as_ref().and_then(|item| credential(item, connection.as_ref(), desk));
     let revocation_max = revocation(table, credential_item.is_some(), desk);
     let resource_labels = table.get("resource_labels").map_or_else(BTreeSet::new, |item| labels(&item, desk));
     if let (Some(item), Some(Connection::McpHttp { url })) = (&credential_item, &connection)
@@ -59,16 +59,26 @@ fn system((name, at): Named, table: &mut Table<'_>, desk: &mut Desk<'_>, declare
     {
         declared.systems.insert(
             name.clone(),
-            System { name, description, environment, connection, credential, revocation_max, resource_labels },
+            System {
+                name,
+                description,
+                environment,
+                connection,
+                credential,
+                revocation_max,
+                resource_labels,
+            },
         );
     }
 }
 
 /// The environment of a system or an agent.
 pub(crate) fn environment(table: &mut Table<'_>, desk: &mut Desk<'_>) -> Option<Environment> {
-    let item = table.need(desk, "environment", "write environment = \"sandbox\", \"staging\" or \"production\"")?;
+    let item =
+        table.need(desk, "environment", "write environment = \"sandbox\", \"staging\" or \"production\"")?;
     desk.mark("environment", &item.at);
-    let words: Vec<_> = Environment::ALL.iter().map(|environment| (environment.as_str(), *environment)).collect();
+    let words: Vec<_> =
+        Environment::ALL.iter().map(|environment| (environment.as_str(), *environment)).collect();
     item.word(desk, &words)
 }
 
@@ -83,7 +93,11 @@ fn connection(table: &mut Table<'_>, desk: &mut Desk<'_>) -> Option<Connection> 
     let env_item = table.get("env");
     let env = env_item.as_ref().and_then(|item| env(item, desk));
     if let (Some(item), None) = (&env_item, &command) {
-        desk.error(&item.at, "`env` has no meaning without `command`", "take it out: only a started program has one");
+        desk.error(
+            &item.at,
+            "`env` has no meaning without `command`",
+            "take it out: only a started program has one",
+        );
     }
     let ways = [url.as_ref(), command.as_ref(), local.as_ref()].into_iter().flatten().collect::<Vec<_>>();
     match (ways.as_slice(), url.as_ref(), command.as_ref()) {
@@ -95,8 +109,11 @@ fn connection(table: &mut Table<'_>, desk: &mut Desk<'_>) -> Option<Connection> 
         ([_], Some(url), _) => http(url, desk).map(|url| Connection::McpHttp { url }),
         ([_], _, Some(command)) => {
             let words: Vec<_> = command.list(desk)?;
-            let command_words: Vec<String> =
-                words.iter().filter_map(|word| word.raw_text(desk, TEXT_CHARS_MAX)).map(str::to_owned).collect();
+            let command_words: Vec<String> = words
+                .iter()
+                .filter_map(|word| word.raw_text(desk, TEXT_CHARS_MAX))
+                .map(str::to_owned)
+                .collect();
             if command_words.first().is_none_or(|program| program.trim().is_empty()) {
                 desk.error(&command.at, "`command` names no program", "write command = [\"npx\", \"…\"]");
                 return None;
@@ -156,7 +173,11 @@ fn env(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<BTreeMap<String, String>>
         if text.contains('\0') {
             desk.quiet_error(&value.at, "a variable in `env` holds a zero byte", "take it out");
         } else if !is_variable(key) {
-            desk.quiet_error(&at, "a key in `env` is not the name of a variable", "use letters, digits and `_`");
+            desk.quiet_error(
+                &at,
+                "a key in `env` is not the name of a variable",
+                "use letters, digits and `_`",
+            );
         } else if SECRET_WORDS.iter().any(|word| key.to_ascii_uppercase().contains(word)) {
             desk.quiet_error(
                 &at,
@@ -170,7 +191,11 @@ fn env(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<BTreeMap<String, String>>
     Some(out)
 }
 
-fn credential(item: &Item<'_>, connection: Option<&Connection>, desk: &mut Desk<'_>) -> Option<CredentialUse> {
+fn credential(
+    item: &Item<'_>,
+    connection: Option<&Connection>,
+    desk: &mut Desk<'_>,
+) -> Option<CredentialUse> {
     let mut table = item.table(desk, "credential")?;
     let name = table
         .need(desk, "name", "name a credential sealed with `provost credential set NAME`")
@@ -199,7 +224,11 @@ fn credential(item: &Item<'_>, connection: Option<&Connection>, desk: &mut Desk<
                 (is_header(text), "a header")
             };
             if !good {
-                desk.error(&target.at, format!("`{}` is not the name of {what}", clip(text)), format!("name {what}"));
+                desk.error(
+                    &target.at,
+                    format!("`{}` is not the name of {what}", clip(text)),
+                    format!("name {what}"),
+                );
                 return None;
             }
             text.to_owned()
@@ -235,7 +264,8 @@ fn revocation(table: &mut Table<'_>, has_credential: bool, desk: &mut Desk<'_>) 
 fn in_the_clear(url: &str) -> bool {
     url.strip_prefix("http://").is_some_and(|rest| {
         let host = rest.split(['/', '?']).next().unwrap_or("");
-        let host = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(host, _)| host);
+        let host =
+            host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(host, _)| host);
         !matches!(host, "localhost" | "127.0.0.1" | "[::1]")
     })
 }
@@ -254,7 +284,8 @@ fn is_header(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-const WAYS: &str = "write url = \"https://host/mcp\", or command = [\"program\", \"argument\"], or local = true";
+const WAYS: &str =
+    "write url = \"https://host/mcp\", or command = [\"program\", \"argument\"], or local = true";
 const LABEL_CURE: &str = "write it like confidential, untrusted or payroll";
 /// Bytes of the name of a header or variable.
 const VARIABLE_BYTES_MAX: usize = 128;

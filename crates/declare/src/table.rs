@@ -67,6 +67,10 @@ impl<'t> Table<'t> {
                 continue;
             }
             let at = if key.span().is_empty() { value.span() } else { key.span() };
+            // Below a header that could not be read, keys stand in the wrong table.
+            if desk.is_below_broken(&at) {
+                continue;
+            }
             desk.error(
                 &at,
                 format!("unknown key `{}` in {}", clip(name), self.what),
@@ -119,7 +123,11 @@ impl<'t> Item<'t> {
         };
         let chars = text.chars().count();
         if text.trim().is_empty() {
-            desk.error(&self.at, format!("`{}` is empty", clip(&self.what)), "say something, or leave the key out");
+            desk.error(
+                &self.at,
+                format!("`{}` is empty", clip(&self.what)),
+                "say something, or leave the key out",
+            );
             None
         } else if chars > max {
             desk.error(
@@ -184,7 +192,10 @@ impl<'t> Item<'t> {
 
     /// A digest.
     pub(crate) fn digest(&self, desk: &mut Desk<'_>) -> Option<Digest> {
-        self.parsed(desk, "run `provost system import` and copy the pin it writes; a pin is never made by hand")
+        self.parsed(
+            desk,
+            "run `provost system import` and copy the pin it writes; a pin is never made by hand",
+        )
     }
 
     /// One of a few words.
@@ -192,8 +203,8 @@ impl<'t> Item<'t> {
         let text = self.text(desk)?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
-            let known: BTreeSet<&str> = words.iter().map(|(word, _)| *word).collect();
             let message = format!("`{}` cannot be `{}`", clip(&self.what), clip(text));
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             desk.error(&self.at, message, did_you_mean_word(text, &known));
         }
         found
@@ -300,7 +311,8 @@ impl<'t> Item<'t> {
                 Some(Table::new(entries, self.at.clone(), what))
             }
             DeValue::Table(entries) => {
-                let message = format!("`{}` has {} members, more than {LIST_MAX}", clip(&self.what), entries.len());
+                let message =
+                    format!("`{}` has {} members, more than {LIST_MAX}", clip(&self.what), entries.len());
                 desk.error(&self.at, message, "split it into several files");
                 None
             }
@@ -363,8 +375,8 @@ pub(crate) fn did_you_mean(found: &str, known: &BTreeSet<&'static str>) -> Strin
     )
 }
 
-fn did_you_mean_word(found: &str, known: &BTreeSet<&str>) -> String {
-    let all = join(known.iter().copied());
+fn did_you_mean_word(found: &str, known: &[&str]) -> String {
+    let all = join(known);
     nearest(found, known.iter().copied())
         .map_or_else(|| format!("use one of {all}"), |near| format!("did you mean `{near}`? (one of {all})"))
 }
@@ -388,8 +400,13 @@ pub(crate) fn join<T: std::fmt::Display>(words: impl IntoIterator<Item = T>) -> 
 
 /// A text from a file, short enough for a message and on one line.
 pub(crate) fn clip(text: &str) -> String {
-    let shown: String = text.chars().take(WORD_CHARS_SHOWN_MAX).map(|c| if c.is_control() { '·' } else { c }).collect();
-    if shown.len() < text.len() && text.chars().count() > WORD_CHARS_SHOWN_MAX { format!("{shown}…") } else { shown }
+    let shown: String =
+        text.chars().take(WORD_CHARS_SHOWN_MAX).map(|c| if c.is_control() { '·' } else { c }).collect();
+    if shown.len() < text.len() && text.chars().count() > WORD_CHARS_SHOWN_MAX {
+        format!("{shown}…")
+    } else {
+        shown
+    }
 }
 
 /// A key as it would be written.

@@ -34,7 +34,9 @@ pub(crate) fn all(
         }
         match key.parse::<ToolName>() {
             Ok(name) => tool((system, name, at), &item, header, desk, declared),
-            Err(error) => desk.error(&at, error.to_string(), "write the tool's name exactly as its system gives it"),
+            Err(error) => {
+                desk.error(&at, error.to_string(), "write the tool's name exactly as its system gives it")
+            }
         }
     }
 }
@@ -48,12 +50,21 @@ fn tool(
 ) {
     if !matches!(item.value, DeValue::Table(_)) {
         let message = format!("`{}` in [{header}] is not a table of its own", clip(name.as_str()));
-        desk.error(&at, message, format!("write [{header}.NAME] above it; a name with dots or slashes in quotes"));
+        desk.error(
+            &at,
+            message,
+            format!("write [{header}.NAME] above it; a name with dots or slashes in quotes"),
+        );
         return;
     }
-    let Some(mut table) = item.table(desk, format!("[{header}.{}]", header_key(name.as_str()))) else { return };
+    let Some(mut table) = item.table(desk, format!("[{header}.{}]", header_key(name.as_str()))) else {
+        return;
+    };
     let fresh = desk.declare(ObjectKey::new(Kind::Tool, format!("{system}/{name}")), &at);
-    let description = table.get("description").map(|item| item.raw_text(desk, TOOL_DESCRIPTION_CHARS_MAX)).unwrap_or(Some(""));
+    let description = table
+        .get("description")
+        .map(|item| item.raw_text(desk, TOOL_DESCRIPTION_CHARS_MAX))
+        .unwrap_or(Some(""));
     let pin = table
         .need(desk, "pin", "run `provost system import`: it looks at the tool and writes its pin")
         .and_then(|item| item.digest(desk));
@@ -65,10 +76,13 @@ fn tool(
         desk.mark("effects", &item.at);
         item.distinct(desk, read).into_iter().map(|(effect, _)| effect).collect()
     });
-    let args = table.get("args").map_or_else(|| Some(BTreeMap::new()), |item| {
-        desk.mark("args", &item.at);
-        members(&item, desk, 0).map(|(members, _)| members)
-    });
+    let args = table.get("args").map_or_else(
+        || Some(BTreeMap::new()),
+        |item| {
+            desk.mark("args", &item.at);
+            members(&item, desk, 0).map(|(members, _)| members)
+        },
+    );
     let returns = table.get("returns").map_or_else(Vec::new, |item| {
         desk.mark("returns", &item.at);
         returns(&item, desk)
@@ -77,8 +91,16 @@ fn tool(
     table.finish(desk);
     if let (Some(description), Some(pin), Some(args), true) = (description, pin, args, fresh) {
         let description = description.to_owned();
-        let tool =
-            Tool { system: system.clone(), name: name.clone(), description, pin, effects, args, returns, sends_out };
+        let tool = Tool {
+            system: system.clone(),
+            name: name.clone(),
+            description,
+            pin,
+            effects,
+            args,
+            returns,
+            sends_out,
+        };
         declared.tools.insert((system.clone(), name), tool);
     }
 }
@@ -106,8 +128,10 @@ fn members(item: &Item<'_>, desk: &mut Desk<'_>, depth: usize) -> Option<(BTreeM
             continue;
         }
         let typed = match value.value {
-            DeValue::Table(_) => members(&value, desk, depth + 1)
-                .map(|(members, optional)| ArgType { shape: ArgShape::Record { members }, required: !optional }),
+            DeValue::Table(_) => members(&value, desk, depth + 1).map(|(members, optional)| ArgType {
+                shape: ArgShape::Record { members },
+                required: !optional,
+            }),
             _ => arg_type(&value, desk),
         };
         match typed {
@@ -166,7 +190,8 @@ fn returns(item: &Item<'_>, desk: &mut Desk<'_>) -> Vec<Returns> {
 
 fn labelled_field(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<Returns> {
     let mut table = item.table(desk, "returns")?;
-    let label = table.need(desk, "label", RETURNS_CURE).and_then(|item| item.parsed::<Label>(desk, RETURNS_CURE));
+    let label =
+        table.need(desk, "label", RETURNS_CURE).and_then(|item| item.parsed::<Label>(desk, RETURNS_CURE));
     let field_item = table.get("field");
     let field = field_item.as_ref().and_then(|item| {
         let text = item.text(desk)?;
@@ -193,4 +218,5 @@ pub(crate) const OPTIONAL_RECORD: &str = "?";
 const ARG_NAME_CHARS_MAX: usize = 128;
 const TYPES: &str = "use string, long, decimal, bool, json, set<string> (or of long, decimal, bool) or a record \
                      { member = \"string\" }; a `?` at the end means it may be left out";
-const RETURNS_CURE: &str = "write returns = [\"confidential\"] or [{ label = \"untrusted\", field = \"lines.memo\" }]";
+const RETURNS_CURE: &str =
+    "write returns = [\"confidential\"] or [{ label = \"untrusted\", field = \"lines.memo\" }]";

@@ -2,7 +2,7 @@
 //! released; what was sent and has no known answer is `unknown`, never `success`. A stop order is watched for the
 //! whole life of the call, streams included.
 
-use crate::{decide::Attempt, outcome, permit::Permit, pipeline::Pipeline, refusal::Refusal};
+use crate::{decide::Attempt, outcome, pipeline::Pipeline, refusal::Refusal};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderName, HeaderValue};
@@ -12,6 +12,7 @@ use provost_domain::{
     Completion, DecisionId, Digest, Label, Level, Outcome, TaskId, Timestamp, agent::AgentStatus,
     directory::Directory, limits::Limits,
 };
+use provost_store::Permit;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 

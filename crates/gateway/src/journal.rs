@@ -1,10 +1,10 @@
 //! The gateway's side of the record: decisions before acting, outcomes after, early refusals at a bounded rate.
 
-use crate::{permit::Recorded, refusal::Refusal};
+use crate::refusal::Refusal;
 use provost_domain::{
     Clock, Completion, Decision, NodeId, TaskId, TaskState, Timestamp, decision::Refused,
 };
-use provost_store::{Intent, RecordError, Store, StoreError};
+use provost_store::{Intent, RecordError, Recorded, Store, StoreError};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -38,7 +38,7 @@ impl Journal {
     pub async fn record(&self, intent: Intent) -> Result<Recorded, RecordError> {
         let decision = intent.decision.clone();
         let receipt = self.store.record(intent).await?;
-        Recorded::new(decision, receipt).map_err(|_another| {
+        Recorded::new(decision, receipt).ok_or_else(|| {
             RecordError::Store(StoreError::Corrupt { what: "receipt".into(), why: "it is another decision's".into() })
         })
     }

@@ -1,6 +1,6 @@
 //! Enforcement: stands in the path of every action of every agent. Open `pipeline.rs` first: it is the life of a call.
 //!
-//! **Invariants.** No record, no permit; no permit, no act: [`Permit`] has no public constructor, and `act` takes it by
+//! **Invariants.** No record, no permit; no permit, no act: `provost_store::Permit` has no public constructor, and `act` takes it by
 //! value. Every arm that is not an explicit `Allow` refuses. `gateway` and `control` never import each other; they
 //! meet in the store and the replica, so that the data plane outlives an administration bug. `gateway` changes nothing
 //! of the organisation.
@@ -14,7 +14,6 @@ pub mod mcp;
 pub mod metadata;
 mod observe;
 mod outcome;
-mod permit;
 mod pipeline;
 mod refusal;
 
@@ -23,6 +22,5 @@ pub use decide::Attempt;
 pub use hosts::Hosts;
 pub use identify::{Caller, Identifier, bearer};
 pub use observe::Metrics;
-pub use permit::{Permit, Recorded};
 pub use pipeline::{Parts, Pipeline};
 pub use refusal::{Blame, Refusal};

@@ -7,7 +7,6 @@ use crate::{
     identify::{Caller, Identifier},
     journal::Journal,
     observe::Metrics,
-    permit::{Permit, Recorded},
     refusal::Refusal,
 };
 use http::HeaderMap;
@@ -16,7 +15,7 @@ use provost_connect::Upstreams;
 use provost_domain::{Clock, DecisionId, NodeId, TaskId, TaskState, Timestamp, limits::Limits};
 use provost_policy::Draw;
 use provost_replica::{Replica, View};
-use provost_store::{Charge, Intent, RecordError, Store, TaskExpectation, WindowKey};
+use provost_store::{Charge, Intent, Permit, RecordError, Recorded, Store, TaskExpectation, WindowKey};
 use std::sync::Arc;
 
 /// Stands in the path of every call.
@@ -62,7 +61,7 @@ impl Pipeline {
     /// # Errors
     /// The verdict, when it is no allow, or the reason why it could not be recorded.
     pub async fn authorise(&self, attempt: &Attempt) -> Result<Permit, Refusal> {
-        self.record(attempt).await?.permit()
+        self.record(attempt).await?.permit().map_err(Refusal::Verdict)
     }
 
     /// As [`Pipeline::authorise`], for faces that tell the verdict to somebody else who acts.

@@ -94,10 +94,12 @@ pub enum Spoken<'a> {
     },
     /// A request that stands alone.
     Modern(ModernMeta<'a>),
-    /// A message inside a legacy session. `None`: it names no revision, so the session's own counts, and without a session it is
-    /// refused ([`RpcError::unsupported_version`] with "2025-03-26", which the standard makes of a missing header).
+    /// A message inside a legacy session. `None`: it names no revision, so the session's own counts, and
+    /// without a session it is refused ([`RpcError::unsupported_version`] with "2025-03-26", which the
+    /// standard makes of a missing header).
     Legacy(Option<Revision>),
-    /// A modern notification or a response, which carry no `_meta` of their own: the header alone named the revision.
+    /// A modern notification or a response, which carry no `_meta` of their own: the header alone named the
+    /// revision.
     ModernBare(Revision),
 }
 
@@ -115,8 +117,8 @@ pub struct ModernMeta<'a> {
 }
 
 impl ModernMeta<'_> {
-    /// Whether the client declared the capability at `path`, for example `["elicitation", "url"]`. An empty `elicitation` means `form`
-    /// (2026-07-28, Elicitation: Capabilities).
+    /// Whether the client declared the capability at `path`, for example `["elicitation", "url"]`. An empty
+    /// `elicitation` means `form` (2026-07-28, Elicitation: Capabilities).
     pub fn declares(&self, path: &[&str]) -> bool {
         declares(&self.capabilities, path)
     }
@@ -132,7 +134,8 @@ pub fn declares(capabilities: &Object<'_>, path: &[&str]) -> bool {
 
 /// Decides how a client's message is to be read. `version_header` is `MCP-Protocol-Version`, absent on pipes.
 ///
-/// Errors: -32022 for a revision that is not served, -32602 with HTTP 400 for a modern request without its `_meta`.
+/// Errors: -32022 for a revision that is not served, -32602 with HTTP 400 for a modern request without its
+/// `_meta`.
 pub fn spoken<'a>(message: &Message<'a>, version_header: Option<&str>) -> Result<Spoken<'a>, RpcError> {
     let meta = message.params().and_then(|params| params.object("_meta"));
     let meta_version = meta.as_ref().and_then(|meta| meta.get(META_PROTOCOL_VERSION));
@@ -154,7 +157,8 @@ pub fn spoken<'a>(message: &Message<'a>, version_header: Option<&str>) -> Result
         }
         (Some(Era::Modern), _) => Ok(named.map_or(Spoken::Legacy(None), Spoken::ModernBare)),
         (Some(Era::Legacy), _) => Ok(Spoken::Legacy(named)),
-        // `server/discover` exists only in the modern era, so a bare one is a modern request that lacks its `_meta`.
+        // `server/discover` exists only in the modern era, so a bare one is a modern request that lacks its
+        // `_meta`.
         (None, Message::Request(request)) if request.method == "server/discover" => {
             Err(missing_meta(META_PROTOCOL_VERSION, "the protocol version this request speaks"))
         }
@@ -164,7 +168,8 @@ pub fn spoken<'a>(message: &Message<'a>, version_header: Option<&str>) -> Result
 
 /// Reads and checks the `_meta` of a modern request (2026-07-28, `RequestMetaObject`).
 ///
-/// Errors: -32602 with HTTP 400 for a missing or misshapen member, -32022 for a revision that is not served or has `initialize`.
+/// Errors: -32602 with HTTP 400 for a missing or misshapen member, -32022 for a revision that is not served
+/// or has `initialize`.
 pub fn modern_meta<'a>(meta: &Object<'a>) -> Result<ModernMeta<'a>, RpcError> {
     let version = meta.string(META_PROTOCOL_VERSION).ok_or_else(|| {
         missing_meta(META_PROTOCOL_VERSION, "a string, the protocol version this request speaks")

@@ -27,7 +27,8 @@ pub const RESOURCE_NOT_FOUND_LEGACY: i64 = -32002;
 pub const URL_ELICITATION_REQUIRED_LEGACY: i64 = -32042;
 /// Our refusal by policy towards legacy clients: inside -32000..-32019, which is the implementation's own.
 pub const REFUSED_LEGACY: i64 = -32001;
-/// Our refusal by policy towards modern clients: outside -32768..-32000, where revision 2026-07-28 asks new codes to be.
+/// Our refusal by policy towards modern clients: outside -32768..-32000, where revision 2026-07-28 asks new
+/// codes to be.
 pub const REFUSED_MODERN: i64 = -31001;
 /// The upstream cannot be reached or did not answer in time; the same reasoning for where the codes are.
 pub const UPSTREAM_LEGACY: i64 = -32003;
@@ -99,7 +100,8 @@ impl RpcError {
         RpcError::new(HEADER_MISMATCH, Era::Modern, message)
     }
 
-    /// -32021, HTTP 400; `required` has the shape of client capabilities, for example `{"elicitation":{"url":{}}}`.
+    /// -32021, HTTP 400; `required` has the shape of client capabilities, for example
+    /// `{"elicitation":{"url":{}}}`.
     pub fn missing_capability(required: Value) -> RpcError {
         let message = "the request needs a capability that this client did not declare";
         RpcError::new(MISSING_CLIENT_CAPABILITY, Era::Modern, message)
@@ -133,7 +135,8 @@ impl RpcError {
         }
     }
 
-    /// The whole response. Without an id the member is left out, as both eras' schemas want (`null` fails them).
+    /// The whole response. Without an id the member is left out, as both eras' schemas want (`null` fails
+    /// them).
     pub fn write(&self, id: Option<&RequestId>) -> String {
         let error = self.to_value();
         match id {

@@ -1,4 +1,5 @@
-//! Which era an upstream speaks: what its answers to a probe mean. The caller sends and waits, these functions read.
+//! Which era an upstream speaks: what its answers to a probe mean. The caller sends and waits, these
+//! functions read.
 //!
 //! 2026-07-28, Streamable HTTP: Backward Compatibility; stdio: Backward Compatibility; Versioning.
 
@@ -29,7 +30,8 @@ pub enum Probe {
     Challenged { http_status: u16 },
     /// It is modern and speaks no revision that we do.
     NoCommonRevision { supported: Vec<String> },
-    /// It could not answer now (HTTP 429 or 5xx); nothing is known about its era. Do not fall back, do not cache.
+    /// It could not answer now (HTTP 429 or 5xx); nothing is known about its era. Do not fall back, do not
+    /// cache.
     Unavailable { http_status: u16 },
 }
 
@@ -43,7 +45,8 @@ pub fn discover_request(id: &RequestId, client_info: &Value) -> String {
     write_request(id, "server/discover", &json!({ "_meta": meta }))
 }
 
-/// Reads the answer to a probe over HTTP. `body` is the JSON body, or the data of the event that held the response.
+/// Reads the answer to a probe over HTTP. `body` is the JSON body, or the data of the event that held the
+/// response.
 pub fn read_http_probe(http_status: u16, body: &[u8], limits: &Limits) -> Probe {
     match http_status {
         401 | 403 => Probe::Challenged { http_status },
@@ -101,7 +104,8 @@ fn names(object: &Object<'_>, key: &str) -> Vec<String> {
     elements.iter().take(NAMES_MAX).filter_map(|e| e.as_string()).map(|name| shortened(&name, 64)).collect()
 }
 
-/// The `initialize` request to a legacy upstream. `capabilities` are those of the client behind us that we mediate.
+/// The `initialize` request to a legacy upstream. `capabilities` are those of the client behind us that we
+/// mediate.
 pub fn initialize_request(id: &RequestId, capabilities: &Value, client_info: &Value) -> String {
     let params = json!({
         "protocolVersion": Revision::NEWEST_LEGACY.as_str(),

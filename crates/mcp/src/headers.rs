@@ -21,7 +21,8 @@ pub const NAME: &str = "Mcp-Name";
 /// The prefix of headers that mirror tool arguments.
 pub const PARAM_PREFIX: &str = "Mcp-Param-";
 
-/// The headers of a request as the HTTP server handed them over: names and raw values, repeated ones repeated.
+/// The headers of a request as the HTTP server handed them over: names and raw values, repeated ones
+/// repeated.
 #[derive(Clone, Debug, Default)]
 pub struct Headers<'a>(Vec<(&'a str, &'a [u8])>);
 
@@ -34,7 +35,8 @@ impl<'a> FromIterator<(&'a str, &'a [u8])> for Headers<'a> {
 impl<'a> Headers<'a> {
     /// The value of a header that may stand once only.
     ///
-    /// Errors: -32020 when it stands twice or has bytes that a header value may not have (RFC 9110 section 5.5).
+    /// Errors: -32020 when it stands twice or has bytes that a header value may not have (RFC 9110 section
+    /// 5.5).
     pub fn one(&self, name: &str) -> Result<Option<&'a str>, RpcError> {
         let mut values = self.0.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
         let Some(value) = values.next() else { return Ok(None) };
@@ -62,7 +64,8 @@ impl<'a> Headers<'a> {
 
 /// Checks the standard headers of a modern request or notification against its body.
 ///
-/// Errors: -32020 with HTTP 400 for a header that is missing, stands twice, cannot be read or says something else.
+/// Errors: -32020 with HTTP 400 for a header that is missing, stands twice, cannot be read or says something
+/// else.
 pub fn check_standard(message: &Message<'_>, headers: &Headers<'_>) -> Result<(), RpcError> {
     let version = required(headers, PROTOCOL_VERSION)?;
     let meta = message.params().and_then(|params| params.object("_meta"));
@@ -161,7 +164,8 @@ struct ParamHeader {
     is_integer: bool,
 }
 
-/// Why a tool's `x-mcp-header` annotations are not valid; the tool is to be left out of lists (Schema Extension).
+/// Why a tool's `x-mcp-header` annotations are not valid; the tool is to be left out of lists (Schema
+/// Extension).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the x-mcp-header at `{path}` is not valid: {why}")]
 pub struct AnnotationError {
@@ -343,7 +347,8 @@ fn as_text(argument: &Value) -> Option<String> {
     }
 }
 
-/// The largest integer that every JavaScript number holds exactly; the standard allows no larger one in a header.
+/// The largest integer that every JavaScript number holds exactly; the standard allows no larger one in a
+/// header.
 const SAFE_INTEGER_MAX: i64 = (1 << 53) - 1;
 
 /// An integer in decimal, `42.0` and `4.2e1` included: they are compared as numbers (Server Validation).

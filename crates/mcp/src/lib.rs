@@ -1,8 +1,8 @@
 //! MCP and JSON-RPC bytes <-> calls, for both eras of the protocol. Pure: no I/O, no clock, no randomness.
 //!
-//! The gateway forwards the bytes it received and decides on a copy read strictly from the same bytes, so the two can
-//! never disagree: what does not read strictly is refused ([`strict`]), and what is changed on the way is changed by
-//! [`Patch`], which leaves every other byte where it was.
+//! The gateway forwards the bytes it received and decides on a copy read strictly from the same bytes, so the
+//! two can never disagree: what does not read strictly is refused ([`strict`]), and what is changed on the
+//! way is changed by [`Patch`], which leaves every other byte where it was.
 //!
 //! | module | what it answers |
 //! |---|---|
@@ -16,9 +16,9 @@
 //! | [`refusal`] | how a verdict other than allow is told to the client |
 //! | [`sse`], [`lines`] | frames: server-sent events and newline-delimited JSON |
 //!
-//! Sources: JSON-RPC 2.0; Model Context Protocol revisions 2025-06-18, 2025-11-25 (*legacy*: a session opened by
-//! `initialize`) and 2026-07-28 (*modern*: stateless, `_meta` on every request); RFC 8259, RFC 8785, RFC 9110; the
-//! server-sent events chapter of the WHATWG HTML standard.
+//! Sources: JSON-RPC 2.0; Model Context Protocol revisions 2025-06-18, 2025-11-25 (*legacy*: a session opened
+//! by `initialize`) and 2026-07-28 (*modern*: stateless, `_meta` on every request); RFC 8259, RFC 8785, RFC
+//! 9110; the server-sent events chapter of the WHATWG HTML standard.
 
 pub mod era;
 pub mod error;

@@ -30,8 +30,8 @@ impl LineSplitter {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole line without its newline (and without a carriage return before it), `None` until more bytes come. Empty lines
-    /// are skipped.
+    /// The next whole line without its newline (and without a carriage return before it), `None` until more
+    /// bytes come. Empty lines are skipped.
     ///
     /// Errors: [`LineTooLong`]; the splitter gives nothing but this error from then on.
     pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, LineTooLong> {
@@ -74,7 +74,8 @@ impl LineSplitter {
     }
 }
 
-/// One message as a line. Newlines between members, which JSON allows, become spaces; strings cannot hold raw ones.
+/// One message as a line. Newlines between members, which JSON allows, become spaces; strings cannot hold raw
+/// ones.
 pub fn write_line(message: &str) -> Vec<u8> {
     let mut line: Vec<u8> =
         message.bytes().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { b }).collect();

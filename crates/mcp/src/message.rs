@@ -11,7 +11,8 @@ use crate::limits::Limits;
 use crate::raw::{Kind, Object, Raw};
 use crate::strict::{self, StrictError, shortened};
 
-/// A message as received. `raw` of each variant is what is forwarded; the other fields are what is decided on.
+/// A message as received. `raw` of each variant is what is forwarded; the other fields are what is decided
+/// on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
     /// Expects a response.
@@ -92,8 +93,8 @@ pub enum RequestId {
 impl<'a> Message<'a> {
     /// Reads one message strictly.
     ///
-    /// Errors: [`MessageError`]; [`MessageError::to_rpc`] is the answer to give, [`MessageError::id`] the id to give it
-    /// with where it could still be read.
+    /// Errors: [`MessageError`]; [`MessageError::to_rpc`] is the answer to give, [`MessageError::id`] the id
+    /// to give it with where it could still be read.
     pub fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Message<'a>, MessageError> {
         let raw = strict::check(bytes, limits)?;
         match raw.kind() {

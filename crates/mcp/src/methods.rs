@@ -1,5 +1,5 @@
-//! Every method of the revisions served: who sends it, where it exists, what it concerns, what the gateway does with it.
-//! What is not in this table is refused with -32601.
+//! Every method of the revisions served: who sends it, where it exists, what it concerns, what the gateway
+//! does with it. What is not in this table is refused with -32601.
 
 use crate::era::Revision;
 use crate::error::RpcError;
@@ -107,8 +107,9 @@ const fn asked(name: &'static str, client_capability: &'static str) -> Method {
     Method { client_capability, ..row(name, Server, Request, LEGACY, Nothing, Pass) }
 }
 
-/// The table. `tasks/list` is denied because one upstream credential may serve many callers and a task does not say whose it is; tasks
-/// of the client side (2025-11-25) are denied because no capability for them is ever announced through the gateway.
+/// The table. `tasks/list` is denied because one upstream credential may serve many callers and a task does
+/// not say whose it is; tasks of the client side (2025-11-25) are denied because no capability for them is
+/// ever announced through the gateway.
 pub const METHODS: &[Method] = &[
     row("initialize", Client, Request, LEGACY, Nothing, Answer),
     row("notifications/initialized", Client, Notification, LEGACY, Nothing, Answer),
@@ -165,14 +166,27 @@ pub fn lookup(name: &str, by: Sender, form: Form, revision: Revision) -> Option<
 
 /// The row for a request or notification from a client.
 ///
-/// Errors: -32601 for a method that the revision does not have, or has only in the other form or direction; -32600 for a response.
+/// Errors: -32601 for a method that the revision does not have, or has only in the other form or direction;
+/// -32600 for a response.
 pub fn of_client(message: &Message<'_>, revision: Revision) -> Result<&'static Method, RpcError> {
+    of(message, Client, revision)
+}
+
+/// The row for a request or notification from a server.
+///
+/// Errors: -32601 towards the server, for what `revision` does not let servers send; a notification gets no answer
+/// and is dropped. -32600 for a response.
+pub fn of_server(message: &Message<'_>, revision: Revision) -> Result<&'static Method, RpcError> {
+    of(message, Server, revision)
+}
+
+fn of(message: &Message<'_>, by: Sender, revision: Revision) -> Result<&'static Method, RpcError> {
     let (name, form) = match message {
         Message::Request(request) => (&request.method, Request),
         Message::Notification(notification) => (&notification.method, Notification),
         Message::Response(_) => return Err(RpcError::invalid_request("a response has no method")),
     };
-    lookup(name, Client, form, revision).ok_or_else(|| RpcError::method_not_found(name, revision.era()))
+    lookup(name, by, form, revision).ok_or_else(|| RpcError::method_not_found(name, revision.era()))
 }
 
 /// What a message is about, by name.
@@ -337,6 +351,22 @@ mod tests {
             let message = Message::parse(text.as_bytes(), &limits).unwrap();
             let row = of_client(&message, V2026_07_28).unwrap();
             assert_eq!(row.subject(message.params(), V2026_07_28).ok(), expected, "{text}");
+        }
+    }
+
+    /// 2026-07-28, Streamable HTTP: Receiving Messages: no requests from servers.
+    #[test]
+    fn a_server_may_ask_in_the_legacy_era_only() {
+        let limits = Limits::default();
+        for (method, expected) in [
+            ("roots/list", [true, true, false]),
+            ("tools/call", [false; 3]),
+            ("tasks/get", [false, true, false]),
+        ] {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
+            let message = Message::parse(text.as_bytes(), &limits).unwrap();
+            let found = [V2025_06_18, V2025_11_25, V2026_07_28].map(|r| of_server(&message, r).is_ok());
+            assert_eq!(found, expected, "{method}");
         }
     }
 

@@ -28,8 +28,8 @@ pub enum Kind {
 }
 
 impl<'a> Raw<'a> {
-    /// A text that needs no scan. INVARIANT: `text` was accepted by [`crate::strict`], is a value inside such a text, or was
-    /// written by this crate; bytes from outside never come in here.
+    /// A text that needs no scan. INVARIANT: `text` was accepted by [`crate::strict`], is a value inside such
+    /// a text, or was written by this crate; bytes from outside never come in here.
     pub fn trusted(text: &'a str) -> Raw<'a> {
         Raw(text.trim_matches([' ', '\n', '\r', '\t']))
     }
@@ -152,8 +152,8 @@ impl<'a> Object<'a> {
         self.get(key)?.as_object()
     }
 
-    /// A member whose name equals one of `names` except for case. Readers that ignore case (Go's standard one does) would take it for
-    /// the real one, so callers refuse it.
+    /// A member whose name equals one of `names` except for case. Readers that ignore case (Go's standard one
+    /// does) would take it for the real one, so callers refuse it.
     pub fn lookalike(&self, names: &[&'static str]) -> Option<&'static str> {
         let mistaken = |key: &str, name: &str| match key.is_ascii() {
             true => key != name && key.eq_ignore_ascii_case(name),

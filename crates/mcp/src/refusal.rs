@@ -1,9 +1,9 @@
 //! How a verdict that is not allow is told to the client, so that both its model and its program understand.
 //!
-//! A refused tool call is answered with an `isError: true` result in every revision: clients hand those to the model,
-//! which can then do what would make the call possible, while a JSON-RPC error often ends the session. A held call
-//! looks the same and names its approval, an id that stays the same however often the call is tried. Other methods
-//! have no such form and get a JSON-RPC error with the same structured detail.
+//! A refused tool call is answered with an `isError: true` result in every revision: clients hand those to
+//! the model, which can then do what would make the call possible, while a JSON-RPC error often ends the
+//! session. A held call looks the same and names its approval, an id that stays the same however often the
+//! call is tried. Other methods have no such form and get a JSON-RPC error with the same structured detail.
 
 use provost_domain::{DecisionId, Reason, Verdict};
 use serde_json::{Map, Value, json};
@@ -30,8 +30,8 @@ enum Told<'v> {
 }
 
 impl<'v> Refusal<'v> {
-    /// The refusal for a recorded decision; `None` for an allow. `approval` is the stable id under which a held call can be asked
-    /// for; it is ignored for a denial.
+    /// The refusal for a recorded decision; `None` for an allow. `approval` is the stable id under which a
+    /// held call can be asked for; it is ignored for a denial.
     pub fn of(decision: DecisionId, verdict: &'v Verdict, approval: Option<&'v str>) -> Option<Refusal<'v>> {
         let told = match verdict {
             Verdict::Allow { .. } => return None,
@@ -64,7 +64,8 @@ impl<'v> Refusal<'v> {
         result
     }
 
-    /// The error for every other method: -31001 towards modern clients, -32001 towards legacy ones ([`crate::error`] says why).
+    /// The error for every other method: -31001 towards modern clients, -32001 towards legacy ones
+    /// ([`crate::error`] says why).
     pub fn to_error(&self, revision: Revision) -> RpcError {
         let code = match revision.era() {
             Era::Legacy => REFUSED_LEGACY,
@@ -74,7 +75,8 @@ impl<'v> Refusal<'v> {
             .with_data(json!({ META_DECISION: self.structured() }))
     }
 
-    /// The structured form: `{decision_id, verdict, reasons: [{policy, reason}], possible_if: [...], requestable?}`.
+    /// The structured form: `{decision_id, verdict, reasons: [{policy, reason}], possible_if: [...],
+    /// requestable?}`.
     pub fn structured(&self) -> Value {
         let (verdict, reasons, possible_if) = match &self.told {
             Told::Hold { reasons, .. } => ("hold", reasons, vec![self.approval_wanted()]),
@@ -126,8 +128,9 @@ impl<'v> Refusal<'v> {
     }
 }
 
-/// A `WWW-Authenticate` value for 401 (no `error`) and 403 (`insufficient_scope`): RFC 6750 section 3, RFC 9728 section 5.1; MCP
-/// 2026-07-28, Authorization: Scope Challenge Handling. Quotes, backslashes and non-ASCII are dropped from the values.
+/// A `WWW-Authenticate` value for 401 (no `error`) and 403 (`insufficient_scope`): RFC 6750 section 3, RFC
+/// 9728 section 5.1; MCP 2026-07-28, Authorization: Scope Challenge Handling. Quotes, backslashes and
+/// non-ASCII are dropped from the values.
 pub fn challenge(resource_metadata: &str, scope: Option<&str>, error: Option<(&str, &str)>) -> String {
     let quoted = |text: &str| {
         text.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect::<String>()

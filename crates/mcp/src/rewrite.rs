@@ -5,8 +5,9 @@ use serde_json::Value;
 use crate::message::RequestId;
 use crate::raw::Raw;
 
-/// A set of changes to the members of an object, by path. Members that are not named keep their bytes, their order and the
-/// whitespace around them; new members are appended to their object; missing objects on the way are made.
+/// A set of changes to the members of an object, by path. Members that are not named keep their bytes, their
+/// order and the whitespace around them; new members are appended to their object; missing objects on the way
+/// are made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch {
     entries: Vec<(String, Change)>,
@@ -116,7 +117,8 @@ impl Patch {
         let mut written = 0usize;
         let mut from = 0usize;
         for (i, member) in object.members().iter().enumerate() {
-            // `from` stands behind the previous member; the bytes up to this one are `{` or `,` and whitespace.
+            // `from` stands behind the previous member; the bytes up to this one are `{` or `,` and
+            // whitespace.
             let change = self.change(&member.key);
             if matches!(change, Some(Change::Remove)) {
                 if i == 0 {

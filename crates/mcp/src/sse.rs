@@ -16,8 +16,8 @@ pub struct Event {
     pub id: Option<String>,
     /// `event:`; `None` means `message`.
     pub event: Option<String>,
-    /// The `data:` lines joined by newlines. Empty for events that only carry an id or a retry, which legacy servers send to prime a
-    /// stream for resuming (2025-11-25, Streamable HTTP: Sending Messages).
+    /// The `data:` lines joined by newlines. Empty for events that only carry an id or a retry, which legacy
+    /// servers send to prime a stream for resuming (2025-11-25, Streamable HTTP: Sending Messages).
     pub data: String,
     /// `retry:` in milliseconds.
     pub retry_ms: Option<u64>,
@@ -55,7 +55,8 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder with these bounds ([`crate::Limits::sse_line_bytes_max`], [`crate::Limits::sse_event_bytes_max`]).
+    /// A decoder with these bounds ([`crate::Limits::sse_line_bytes_max`],
+    /// [`crate::Limits::sse_event_bytes_max`]).
     pub fn new(line_bytes_max: usize, event_bytes_max: usize) -> Decoder {
         Decoder {
             line_bytes_max,
@@ -70,7 +71,8 @@ impl Decoder {
         }
     }
 
-    /// Takes the next bytes and returns what they completed. An event not ended by an empty line when the stream ends is no event.
+    /// Takes the next bytes and returns what they completed. An event not ended by an empty line when the
+    /// stream ends is no event.
     ///
     /// Errors: [`SseError`]; what the same bytes completed before the fault is lost with the stream.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>, SseError> {
@@ -167,7 +169,8 @@ impl Decoder {
 }
 
 impl Frame {
-    /// The frame's bytes. Line breaks inside an id, event name or comment, which no decoder gives, are dropped.
+    /// The frame's bytes. Line breaks inside an id, event name or comment, which no decoder gives, are
+    /// dropped.
     pub fn write(&self) -> String {
         match self {
             Frame::Comment(text) => format!(":{}\n", one_line(text)),

@@ -1,8 +1,8 @@
 //! A strict reading of JSON: one pass, bounded, and refusing whatever two readers could read differently.
 //!
-//! RFC 8259 leaves duplicate member names, numbers beyond the double and unpaired surrogates to the reader; readers
-//! differ, and a gateway that decides on one reading while the server acts on another decides nothing. So all of them
-//! are refused, together with everything RFC 8259 itself forbids.
+//! RFC 8259 leaves duplicate member names, numbers beyond the double and unpaired surrogates to the reader;
+//! readers differ, and a gateway that decides on one reading while the server acts on another decides
+//! nothing. So all of them are refused, together with everything RFC 8259 itself forbids.
 
 use crate::limits::Limits;
 use crate::raw::Raw;
@@ -279,7 +279,8 @@ impl<'a> Scan<'a> {
         let (start, end, in_unescaped) = if escaped {
             let from = self.unescaped.len();
             let quoted = self.text.get(offset..self.pos).unwrap_or_default();
-            // The string was scanned a moment ago, so it reads; an empty name would only be compared, never shown as found.
+            // The string was scanned a moment ago, so it reads; an empty name would only be compared, never
+            // shown as found.
             self.unescaped.push_str(&serde_json::from_str::<String>(quoted).unwrap_or_default());
             (from, self.unescaped.len(), true)
         } else {
@@ -495,7 +496,8 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// A word with the high bit set in the lowest byte that is `"`, `\` or below 0x20; higher bytes may be set wrongly.
+/// A word with the high bit set in the lowest byte that is `"`, `\` or below 0x20; higher bytes may be set
+/// wrongly.
 fn stops(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;

@@ -1,1 +1,125 @@
-fn main() {}
+//! A decision in process: 20 policies in force, and 100,000 (10,000 agents with charters of 10).
+//!
+//! `cargo bench -p provost-policy --bench decide`; the last line is the ratio (TARGETS.md: at most 1.5).
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use provost_domain::{Agent, Directory, System, Task, TaskState, Timestamp, Tool};
+use provost_policy::{Pdp, Question};
+use serde_json::{Map, Value, json};
+use std::{hint::black_box, time::Instant};
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let few = Fleet::new(2);
+    let many = Fleet::new(10_000);
+    let mut group = criterion.benchmark_group("decide");
+    group.throughput(Throughput::Elements(1));
+    for fleet in [&few, &many] {
+        let mut turn = 0;
+        group.bench_with_input(BenchmarkId::from_parameter(fleet.agents.len() * 10), fleet, |bench, fleet| {
+            bench.iter(|| {
+                turn += 1;
+                black_box(fleet.decide(turn))
+            });
+        });
+    }
+    group.finish();
+    criterion.bench_function("change one agent and decide", |bench| {
+        let mut turn = 0;
+        bench.iter(|| {
+            turn += 1;
+            black_box(many.change_and_decide(turn))
+        });
+    });
+    side_by_side(&few, &many);
+}
+
+/// Rounds of both in turn, so that what the machine does meanwhile falls on both alike; the best of each counts.
+fn side_by_side(few: &Fleet, many: &Fleet) {
+    let mut best = [f64::MAX; 2];
+    for round in 0..40 {
+        for (slot, fleet) in [few, many].into_iter().enumerate() {
+            let start = Instant::now();
+            for turn in 0..2_500 {
+                black_box(fleet.decide(round * 2_500 + turn));
+            }
+            best[slot] = best[slot].min(start.elapsed().as_secs_f64() / 2_500.0 * 1e6);
+        }
+    }
+    println!(
+        "20 policies {:.1} µs, 100,000 policies {:.1} µs, ratio {:.2}",
+        best[0],
+        best[1],
+        best[1] / best[0]
+    );
+}
+
+struct Fleet {
+    pdp: Pdp,
+    agents: Vec<std::sync::Arc<Agent>>,
+    tasks: Vec<Task>,
+    system: System,
+    tool: Tool,
+    args: Map<String, Value>,
+}
+
+impl Fleet {
+    fn new(size: usize) -> Self {
+        let mut directory = Directory::default();
+        support::put_bank(&mut directory);
+        for index in 0..size {
+            directory.put(provost_domain::Object::Agent(support::fleet_agent(index)));
+        }
+        let names: Vec<_> = (0..size).map(|index| support::fleet_agent(index).name).collect();
+        let agents: Vec<_> = names.iter().map(|name| directory.agents[name].clone()).collect();
+        let tasks = agents.iter().map(|agent| support::task(agent)).collect();
+        let tool = directory.tools[&(support::name("bank"), "pay".parse().unwrap())].as_ref().clone();
+        let system = directory.systems[&support::name("bank")].as_ref().clone();
+        let args = json!({
+            "account": "main", "payee": "acme", "amount": 12.5, "memo": "invoice 7", "urgent": false,
+        });
+        let args = args.as_object().unwrap().clone();
+        let fleet = Self { pdp: Pdp::new(directory), agents, tasks, system, tool, args };
+        for turn in 0..size {
+            assert!(fleet.decide(turn).is_allow(), "the benchmark measures an allowed call");
+        }
+        fleet
+    }
+
+    fn decide(&self, turn: usize) -> provost_domain::Verdict {
+        // Stride through the fleet, so that neighbours in time are no neighbours in memory.
+        let index = turn.wrapping_mul(7_919) % self.agents.len();
+        self.ask(&self.pdp, &self.agents[index], &self.tasks[index])
+    }
+
+    fn change_and_decide(&self, turn: usize) -> provost_domain::Verdict {
+        let index = turn.wrapping_mul(7_919) % self.agents.len();
+        let mut agent = self.agents[index].as_ref().clone();
+        agent.revision += 1;
+        agent.charter.grants[0].args.clear();
+        let mut directory = self.pdp.directory().clone();
+        directory.put(provost_domain::Object::Agent(agent.clone()));
+        self.ask(&self.pdp.with(directory), &agent, &self.tasks[index])
+    }
+
+    fn ask(&self, pdp: &Pdp, agent: &Agent, task: &Task) -> provost_domain::Verdict {
+        pdp.decide(&Question {
+            agent,
+            task,
+            state: &TaskState::default(),
+            system: &self.system,
+            tool: &self.tool,
+            pinned: true,
+            args: &self.args,
+            approvals: &[],
+            exhausted: &[],
+            now: Timestamp::from_millis(support::NOON),
+        })
+        .verdict
+    }
+}

@@ -81,8 +81,10 @@ impl fmt::Debug for App {
 struct Stored {
     properties: Map<String, Value>,
     parents: Vec<EntityUid>,
-    /// Ready to be used, for a type of which nothing comes with requests.
-    entity: Option<Entity>,
+    /// As it is without a request: properties that come with requests are absent.
+    entity: Entity,
+    /// Whether nothing of it ever comes with a request.
+    settled: bool,
     mentions: Vec<EntityUid>,
 }
 
@@ -158,7 +160,7 @@ impl App {
     ) -> Result<EntityUid, String> {
         let uid = bucket::uid(&given.kind, &given.id)?;
         let stored = self.stored.get(&uid);
-        if let Some(Stored { entity: Some(ready), mentions, .. }) = stored {
+        if let Some(Stored { entity: ready, settled: true, mentions, .. }) = stored {
             mentioned.0.extend(mentions.iter().cloned());
             entities.push(ready.clone());
             return Ok(uid);
@@ -196,7 +198,7 @@ impl App {
             if steps > self.steps_max || !seen.insert(uid) {
                 continue;
             }
-            entities.extend(stored.entity.clone());
+            entities.push(stored.entity.clone());
             waiting.extend(stored.parents.iter().map(|parent| (parent.clone(), steps)));
             waiting.extend(stored.mentions.iter().map(|other| (other.clone(), steps + 1)));
         }

@@ -122,7 +122,8 @@ impl Compiler<'_> {
         let mut names = BTreeSet::new();
         for (index, budget) in self.agent.charter.budgets.iter().enumerate() {
             let path = format!("budgets[{index}]");
-            if !names.insert(&budget.name) {
+            let is_new = names.insert(&budget.name);
+            if !is_new {
                 self.fault(&format!("{path}.name"), format!("`{}` is used twice", budget.name), "give it another name");
             }
             self.budget_faults(&path, budget);
@@ -134,7 +135,7 @@ impl Compiler<'_> {
             let id = format!("{}/budget/{}", prefix(self.agent), budget.name);
             let actions: Vec<String> =
                 budget.tools.iter().map(|tool| format!("{}/{tool}", budget.system)).collect();
-            if actions.is_empty() {
+            if actions.is_empty() || !is_new {
                 continue;
             }
             let scope = Scope {

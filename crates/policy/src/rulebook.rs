@@ -1,12 +1,18 @@
 //! The guardrails and the organisation's policies, read once, and sorted by what they can match.
 
 use crate::est;
-use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint};
+use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint};
 use provost_domain::{Digest, Directory, Name, Tool, policy_file::PolicyFile};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 /// The guardrails that ship with the product.
 pub const GUARDRAILS: &str = include_str!("../../../policies/guardrails.cedar");
+
+/// The guardrails, read: the same in every rulebook.
+static SHIPPED: LazyLock<Result<Vec<Rule>, String>> = LazyLock::new(|| read_file(GUARDRAILS));
 
 /// All policies that are not of a charter.
 #[derive(Debug)]
@@ -43,7 +49,10 @@ impl Rulebook {
             broken: Vec::new(),
             digest: Digest::of(b""),
         };
-        book.read("guardrails", GUARDRAILS);
+        match SHIPPED.as_ref() {
+            Ok(rules) => book.rules.extend(rules.iter().cloned()),
+            Err(message) => book.broken.push(format!("the guardrails cannot be read: {message}")),
+        }
         for file in directory.policies.values() {
             book.read(file.name.as_str(), &file.text);
         }

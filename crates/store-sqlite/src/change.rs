@@ -5,13 +5,12 @@ use crate::{
     ledger, objects, task,
     writer::Tx,
 };
-use provost_domain::{Kind, Object, ObjectKey, Seq, TaskId, task::TaskStatus};
+use provost_domain::{Kind, Object, ObjectKey, Seq};
 use provost_store::{
-    ChangeReceipt, ChangeRecord, ChangeSet, CommitError, StoreError, Write,
-    driver::{Draft, decode},
+    ChangeReceipt, ChangeRecord, ChangeSet, CommitError, StoreError,
+    driver::{Draft, RowState, admit, decode},
 };
 use rusqlite::{Connection, OptionalExtension as _, Params};
-use std::collections::HashMap;
 
 /// The position of the last change.
 pub(crate) fn head(db: &Connection) -> Result<Seq, StoreError> {
@@ -36,60 +35,17 @@ pub(crate) fn commit(
     tx: &mut Tx<'_>,
     set: &ChangeSet,
 ) -> Result<Result<ChangeReceipt, CommitError>, StoreError> {
-    let versions = match admit(tx.db, set)? {
-        Ok(versions) => versions,
+    let before = head(tx.db)?;
+    let db = tx.db;
+    let records = match admit(set, before, |key| objects::standing(db, key), |claim| holder(db, claim)) {
+        Ok(records) => records,
+        Err(CommitError::Store(error)) => return Err(error),
         Err(refused) => return Ok(Err(refused)),
     };
-    let mut seq = head(tx.db)?;
-    for (write, version) in set.writes.iter().zip(versions) {
-        seq = Seq(seq.0.saturating_add(1));
-        let after = match write {
-            Write::Put { object, .. } => Some(object.clone()),
-            Write::Remove { .. } => None,
-        };
-        let record =
-            ChangeRecord { v: 1, seq, at: set.at, by: set.by.clone(), key: write.key(), version, after };
-        put(tx, &record)?;
+    for record in &records {
+        put(tx, record)?;
     }
-    Ok(Ok(ChangeReceipt { seq }))
-}
-
-/// Compares every expectation and claim with what stands, in the order of the writes; says the version each row is at
-/// afterwards. Writes nothing.
-fn admit(db: &Connection, set: &ChangeSet) -> Result<Result<Vec<u64>, CommitError>, StoreError> {
-    let mut moved: HashMap<ObjectKey, objects::Standing> = HashMap::new();
-    let mut claimed: HashMap<String, ObjectKey> = HashMap::new();
-    let mut versions = Vec::with_capacity(set.writes.len());
-    for write in &set.writes {
-        let key = write.key();
-        let standing = match moved.remove(&key) {
-            Some(standing) => Some(standing),
-            None => objects::standing(db, &key)?,
-        };
-        let found = standing.as_ref().filter(|standing| !standing.removed).map_or(0, |s| s.version);
-        let (expected, claims, removed) = match write {
-            Write::Put { object, expected } => (*expected, object.claims(), false),
-            Write::Remove { expected, .. } => (*expected, Vec::new(), true),
-        };
-        // There is nothing to remove where nothing stands, whatever was expected.
-        if found != expected || (removed && found == 0) {
-            return Ok(Err(CommitError::Conflict { key, found, expected }));
-        }
-        for claim in claims {
-            let holder = match claimed.get(&claim) {
-                Some(holder) => Some(holder.clone()),
-                None => holder(db, &claim)?,
-            };
-            match holder {
-                Some(by) if by != key => return Ok(Err(CommitError::Taken { claim, by })),
-                _ => drop(claimed.insert(claim, key.clone())),
-            }
-        }
-        let version = standing.map_or(0, |standing| standing.version).saturating_add(1);
-        moved.insert(key, objects::Standing { version, removed });
-        versions.push(version);
-    }
-    Ok(Ok(versions))
+    Ok(Ok(ChangeReceipt { seq: records.last().map_or(before, |last| last.seq) }))
 }
 
 fn put(tx: &mut Tx<'_>, record: &ChangeRecord) -> Result<(), StoreError> {
@@ -103,23 +59,15 @@ fn put(tx: &mut Tx<'_>, record: &ChangeRecord) -> Result<(), StoreError> {
             .map_err(failed("write a change"))
     };
     run(CHANGE, &[&signed(record.seq.0), &kind, key, &version, &row])?;
-    run(OBJECT, &[&kind, key, &version, &state(record.after.as_ref()), &row])?;
+    let state = RowState::of(record.after.as_ref());
+    run(OBJECT, &[&kind, key, &version, &state.as_str(), &row])?;
     for claim in record.after.iter().flat_map(Object::claims) {
         run(CLAIM, &[&claim, &kind, key])?;
     }
-    let over = state(record.after.as_ref()) != LIVE;
-    if record.key.kind == Kind::Task && over && key.parse::<TaskId>().is_ok() {
+    if record.key.kind == Kind::Task && state != RowState::Live {
         task::end(tx, key)?;
     }
     Ok(())
-}
-
-fn state(after: Option<&Object>) -> &'static str {
-    match after {
-        None => "removed",
-        Some(Object::Task(task)) if task.status == TaskStatus::Ended => "ended",
-        Some(_) => LIVE,
-    }
 }
 
 fn holder(db: &Connection, claim: &str) -> Result<Option<ObjectKey>, StoreError> {
@@ -146,8 +94,6 @@ fn records(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Change
     }
     Ok(records)
 }
-
-const LIVE: &str = "live";
 
 const TAIL: &str = "SELECT journal.record
 FROM change JOIN journal ON journal.row = change.row

@@ -23,6 +23,8 @@ mod pool;
 mod secret;
 mod store;
 mod task;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use store::SqliteStore;

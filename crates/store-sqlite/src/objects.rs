@@ -5,7 +5,10 @@ use crate::{
     error::{failed, signed, unsigned},
 };
 use provost_domain::{Kind, Object, ObjectKey, Seq};
-use provost_store::{Snapshot, StoreError, driver::after};
+use provost_store::{
+    Snapshot, StoreError,
+    driver::{Standing, after},
+};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 
 /// Every live row, in the order in which rows may refer to earlier ones.
@@ -41,11 +44,6 @@ pub(crate) fn version(db: &Connection, key: &ObjectKey) -> Result<u64, StoreErro
 }
 
 /// Where a row stands, gone or not.
-pub(crate) struct Standing {
-    pub(crate) version: u64,
-    pub(crate) removed: bool,
-}
-
 pub(crate) fn standing(db: &Connection, key: &ObjectKey) -> Result<Option<Standing>, StoreError> {
     db.prepare_cached(STANDING)
         .and_then(|mut read| {

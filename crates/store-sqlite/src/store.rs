@@ -17,14 +17,14 @@ use provost_store::{
     Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault, Intent,
     JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store, StoreError,
     StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
-    driver::{DecisionDraft, Draft, RecordBytesMax},
+    driver::{DecisionDraft, Draft, RecordBytesMax, Room},
 };
 use std::{
     fs::File,
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
 };
@@ -38,10 +38,9 @@ pub struct SqliteStore {
     thread: Mutex<Option<JoinHandle<()>>>,
     closed: AtomicBool,
     /// Bytes of records on their way to the writer.
-    queued_bytes: Arc<AtomicUsize>,
+    queued_bytes: Room,
     /// Buffered decisions on their way to the writer.
-    buffered: Arc<AtomicUsize>,
-    buffered_max: usize,
+    buffered: Room,
     record_bytes_max: RecordBytesMax,
     /// Keeps a second plane out.
     _lock: File,
@@ -98,9 +97,8 @@ impl SqliteStore {
             writer,
             thread: Mutex::new(Some(thread)),
             closed: AtomicBool::new(false),
-            queued_bytes: Arc::default(),
-            buffered: Arc::default(),
-            buffered_max: limits.journal_buffered_max,
+            queued_bytes: Room::of(QUEUED_BYTES_MAX),
+            buffered: Room::of(limits.journal_buffered_max),
             record_bytes_max: limits.into(),
             _lock: lock,
             _scratch: scratch,
@@ -140,24 +138,6 @@ impl SqliteStore {
 
     fn open_only(&self) -> Result<(), StoreError> {
         if self.closed.load(Ordering::Acquire) { Err(StoreError::Closed) } else { Ok(()) }
-    }
-
-    fn hold(&self, counter: &Arc<AtomicUsize>, amount: usize, max: usize) -> Result<Held, RecordError> {
-        let held = Held { counter: Arc::clone(counter), amount };
-        let before = counter.fetch_add(amount, Ordering::AcqRel);
-        if before.saturating_add(amount) > max { Err(RecordError::QueueFull) } else { Ok(held) }
-    }
-}
-
-/// A part of a bounded whole, given back when dropped.
-struct Held {
-    counter: Arc<AtomicUsize>,
-    amount: usize,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.counter.fetch_sub(self.amount, Ordering::AcqRel);
     }
 }
 
@@ -208,24 +188,15 @@ impl Store for SqliteStore {
 
     async fn record(&self, intent: Intent) -> Result<Receipt, RecordError> {
         let draft = DecisionDraft::new(intent, self.record_bytes_max)?;
-        let _held = self.hold(&self.queued_bytes, draft.draft.record.len(), QUEUED_BYTES_MAX)?;
+        let _held = self.queued_bytes.hold(draft.draft.record.len())?;
         let id = draft.id;
         self.try_write(move |tx| decision::record(tx, &draft)).await??;
         Ok(danger::receipt_after_commit(id))
     }
 
     async fn record_buffered(&self, intent: Intent) -> Result<(), RecordError> {
-        if !intent.charges.is_empty() || intent.expects.is_some() {
-            return Err(StoreError::Unsupported(
-                "a decision that takes from a budget or depends on a task's state cannot be buffered",
-            )
-            .into());
-        }
-        let draft = DecisionDraft::new(intent, self.record_bytes_max)?;
-        let held = (
-            self.hold(&self.queued_bytes, draft.draft.record.len(), QUEUED_BYTES_MAX)?,
-            self.hold(&self.buffered, 1, self.buffered_max)?,
-        );
+        let draft = DecisionDraft::buffered(intent, self.record_bytes_max)?;
+        let held = (self.queued_bytes.hold(draft.draft.record.len())?, self.buffered.hold(1)?);
         // Nobody waits for the answer; an error of the transaction is logged by the writer.
         let (job, _answer) = Job::new(move |tx: &mut Tx<'_>| {
             let _held = &held;

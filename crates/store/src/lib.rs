@@ -15,6 +15,7 @@ pub mod driver;
 mod error;
 mod intent;
 mod ledger;
+mod permit;
 mod query;
 
 pub use change::{Attribution, ChangeReceipt, ChangeRecord, ChangeSet, Write};
@@ -22,6 +23,7 @@ pub use clock::SystemClock;
 pub use error::{CommitError, RecordError, StoreError};
 pub use intent::{Charge, Intent, Receipt, TaskExpectation, WindowKey, danger};
 pub use ledger::{JournalKind, JournalRow, LedgerHead, Sequenced, StoredLeaf, TileKey};
+pub use permit::{Permit, Recorded};
 pub use query::{Balance, DecisionFilter, DecisionPage, Fault, Snapshot, StoredDecision};
 
 use async_trait::async_trait;

@@ -56,7 +56,9 @@ impl HttpLink {
             Content::Other(kind) if kind.is_empty() => {
                 Err(shared.lied(Lie::OutOfPlace("it answered a request without a body")))
             }
-            Content::Other(kind) => Err(shared.lied(Lie::ContentType(kind))),
+            Content::Other(kind) => {
+                Err(shared.lied(Lie::ContentType(shared.excerpt(kind, QUOTED_BYTES_MAX))))
+            }
         }
     }
 
@@ -212,6 +214,8 @@ pub(super) fn is_stream(response: &Response) -> bool {
     response.status() == StatusCode::OK && matches!(Content::of(response), Content::Events)
 }
 
+/// Bytes of a header that are quoted.
+const QUOTED_BYTES_MAX: usize = 64;
 /// Attempts to take up one broken stream again.
 const RESUMES_MAX: u32 = 3;
 /// Before a stream is taken up again, where the server does not say.

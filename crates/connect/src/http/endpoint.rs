@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::accept_both;
 use super::read::read_up_to;
-use crate::call::clipped;
 use crate::error::{NotSent, UpstreamError};
 use crate::shared::Shared;
 use crate::upstreams::{Config, ConfigError, HostPolicy};
@@ -114,15 +113,11 @@ impl Endpoint {
     }
 
     pub(super) fn refused_with(&self, status: u16, body: &[u8]) -> UpstreamError {
-        let excerpt = if matches!(status, 401 | 403) { String::new() } else { self.excerpt(body) };
+        let excerpt = match status {
+            401 | 403 => String::new(),
+            _ => self.shared.excerpt(String::from_utf8_lossy(body), EXCERPT_BYTES_MAX),
+        };
         UpstreamError::Refused { system: self.shared.system.clone(), status, excerpt }
-    }
-
-    /// The beginning of a body for people: masked before it is cut, so that no half of a secret is left.
-    fn excerpt(&self, body: &[u8]) -> String {
-        let text = self.shared.masked_text(String::from_utf8_lossy(body));
-        let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        clipped(printable.trim(), EXCERPT_BYTES_MAX)
     }
 
     /// Only what failed before a connection stood is known not to have been sent.

@@ -67,9 +67,7 @@ async fn probe(endpoint: &Endpoint, profile: &ClientProfile) -> Result<Option<Ha
         Probe::Challenged { http_status } | Probe::Unavailable { http_status } => {
             Err(endpoint.refused_with(http_status, &answer.body))
         }
-        Probe::NoCommonRevision { supported } => {
-            Err(shared.not_sent(NotSent::NoCommonRevision { supported }))
-        }
+        Probe::NoCommonRevision { supported } => Err(shared.no_common_revision(supported)),
     }
 }
 
@@ -92,7 +90,7 @@ pub(super) async fn initialize(
         return Err(endpoint.refused_with(answer.status, &answer.body));
     }
     let initialized = read_initialized(answer.status, &answer.body, &shared.bounds.message)
-        .map_err(|error| shared.not_sent(NotSent::Handshake(error)))?;
+        .map_err(|error| shared.unfit(error))?;
     let handshake = Handshake { revision: initialized.revision, result: result_of(shared, &answer.body) };
     let mut headers = HeaderMap::new();
     headers.insert(VERSION, HeaderValue::from_static(handshake.revision.as_str()));

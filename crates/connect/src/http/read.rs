@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::endpoint::chain;
-use crate::call::clipped;
 use crate::error::{Lie, UpstreamError};
 use crate::shared::Shared;
 
@@ -31,7 +30,7 @@ impl Content {
         match kind {
             _ if kind.eq_ignore_ascii_case("application/json") => Self::Json,
             _ if kind.eq_ignore_ascii_case("text/event-stream") => Self::Events,
-            _ => Self::Other(clipped(&kind.escape_debug().to_string(), 64)),
+            _ => Self::Other(kind.to_owned()),
         }
     }
 }

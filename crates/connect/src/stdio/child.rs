@@ -1,6 +1,7 @@
 //! A child process: started clean, read in bounds, ended for certain.
 
 use bytes::Bytes;
+use provost_mcp::RequestId;
 use provost_mcp::lines::{LineSplitter, write_line};
 use provost_mcp::message::Message;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::router::{Destination, Inbound, Inbox, Router};
 use super::{Writing, Written};
-use crate::call::{Call, clipped, nobody_listens, pong};
+use crate::call::{Call, ID_SHOWN_BYTES_MAX, clipped, nobody_listens, pong};
 use crate::credential::FIXED_VARIABLES;
 use crate::error::{Lie, NotSent, UpstreamError};
 use crate::shared::Shared;
@@ -171,7 +172,7 @@ impl StdioLink {
                 return;
             }
         }
-        let answered = read.id().map(|id| clipped(&id.to_json(), 64)).unwrap_or_default();
+        let answered = read.id().map(RequestId::to_json).unwrap_or_default();
         self.hand_over(&router, destination, message, answered);
     }
 
@@ -187,7 +188,10 @@ impl StdioLink {
                 router.deliver(&id, Inbound::Last(Ok(message)), usize::MAX);
             }
             Destination::WrongId(id) => {
-                let lie = Lie::WrongId { got: self.shared.masked_text(answered), wanted: id.to_json() };
+                let lie = Lie::WrongId {
+                    got: self.shared.excerpt(answered, ID_SHOWN_BYTES_MAX),
+                    wanted: id.to_json(),
+                };
                 router.deliver(&id, Inbound::Last(Err(self.shared.lied(lie))), usize::MAX);
             }
             Destination::Events => self.shared.event(message),

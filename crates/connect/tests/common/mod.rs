@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use futures::StreamExt;
-use provost_connect::{CallerKey, ClientProfile, Config, Replies, Secret, Upstream, UpstreamError, Upstreams};
+use provost_connect::{
+    CallerKey, ClientProfile, Config, Replies, Secret, Upstream, UpstreamError, Upstreams,
+};
 use provost_domain::limits::Limits;
 use provost_domain::{DurationMs, System, TaskId};
 use serde_json::{Value, json};
@@ -54,7 +56,8 @@ pub fn bytes(text: impl Into<String>) -> Step {
 
 /// A whole HTTP answer.
 pub fn answer(status: u16, kind: &str, body: &str) -> Vec<Step> {
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head =
+        format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len());
     vec![bytes(head + body)]
 }
 
@@ -66,7 +69,8 @@ pub fn empty(status: u16) -> Vec<Step> {
     vec![bytes(format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n"))]
 }
 
-pub const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+pub const STREAM: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 pub fn chunk(data: &str) -> Step {
     bytes(format!("{:x}\r\n{data}\r\n", data.len()))
@@ -84,7 +88,8 @@ pub fn result(id: &str, result: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)
 }
 
-pub const PROGRESS: &str = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}"#;
+pub const PROGRESS: &str =
+    r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}"#;
 
 type Script = dyn Fn(&Seen) -> Option<Vec<Step>> + Send + Sync;
 
@@ -104,7 +109,10 @@ impl Drop for Fake {
 }
 
 impl Fake {
-    pub async fn start(speaks: Speaks, script: impl Fn(&Seen) -> Option<Vec<Step>> + Send + Sync + 'static) -> Self {
+    pub async fn start(
+        speaks: Speaks,
+        script: impl Fn(&Seen) -> Option<Vec<Step>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -114,7 +122,13 @@ impl Fake {
         let task = tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(socket, speaks, Arc::clone(&script), Arc::clone(&seen_by), Arc::clone(&hung_by)));
+                tokio::spawn(serve(
+                    socket,
+                    speaks,
+                    Arc::clone(&script),
+                    Arc::clone(&seen_by),
+                    Arc::clone(&hung_by),
+                ));
             }
         });
         Self { url, seen, hung_up, task }
@@ -179,8 +193,10 @@ async fn read_request(socket: &mut TcpStream) -> Option<Seen> {
     let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
     let mut lines = head.lines();
     let method = lines.next()?.split(' ').next()?.to_owned();
-    let headers: Vec<(String, String)> =
-        lines.filter_map(|l| l.split_once(':')).map(|(n, v)| (n.to_lowercase(), v.trim().to_owned())).collect();
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|l| l.split_once(':'))
+        .map(|(n, v)| (n.to_lowercase(), v.trim().to_owned()))
+        .collect();
     let length = headers.iter().find(|(n, _)| n == "content-length").map_or(0, |(_, v)| v.parse().unwrap());
     while buffer.len() < head_end + length {
         match socket.read(&mut chunk).await {
@@ -196,9 +212,10 @@ fn well_behaved(speaks: Speaks, seen: &Seen) -> Vec<Step> {
     match (speaks, seen.method.as_str(), seen.rpc()) {
         (Speaks::Legacy, "GET", _) => empty(405),
         (_, "DELETE", _) => empty(200),
-        (Speaks::Modern, _, "server/discover") => {
-            json_answer(&result(&seen.id(), r#"{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}"#))
-        }
+        (Speaks::Modern, _, "server/discover") => json_answer(&result(
+            &seen.id(),
+            r#"{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}"#,
+        )),
         (Speaks::Legacy, _, "server/discover") => answer(
             400,
             "application/json",
@@ -233,8 +250,9 @@ pub fn system(connection: Value) -> System {
 }
 
 pub fn with_credential(mut system: System, target: &str, prefix: &str) -> System {
-    system.credential =
-        Some(serde_json::from_value(json!({"name": "bank-key", "target": target, "prefix": prefix})).unwrap());
+    system.credential = Some(
+        serde_json::from_value(json!({"name": "bank-key", "target": target, "prefix": prefix})).unwrap(),
+    );
     system
 }
 

@@ -49,7 +49,9 @@ pub fn propose_effects(name: &str, args: &[&str], description: &str, hints: Hint
             }
         }
     }
-    if hints.destructive == Some(true) && hints.read_only != Some(true) {
+    // A claim to destroy is at least as bad as its name only where the name says nothing worse than writing.
+    let grave = evidence.effects.iter().any(|effect| GRAVE.contains(effect));
+    if hints.destructive == Some(true) && hints.read_only != Some(true) && !grave {
         evidence.add(Effect::Delete, "the server says it may destroy".to_owned());
         evidence.add(Effect::Write, "the server says it changes things".to_owned());
     }
@@ -59,7 +61,9 @@ pub fn propose_effects(name: &str, args: &[&str], description: &str, hints: Hint
     }
     let unsettled = match (reads, hints.read_only) {
         _ if !evidence.effects.is_empty() => None,
-        (Some(word), _) => Some(format!("its name says `{word}`, but the server does not say that it only reads")),
+        (Some(word), _) => {
+            Some(format!("its name says `{word}`, but the server does not say that it only reads"))
+        }
         (None, Some(true)) => Some("the server says it only reads, but its name does not".to_owned()),
         (None, _) => Some("neither its name nor its arguments say what it does".to_owned()),
     };
@@ -92,7 +96,10 @@ fn more_in(description: &str, proposed: &BTreeSet<Effect>) -> Option<String> {
     })
 }
 
-fn effects_of(word: &str, table: &'static [(Effect, &'static [&'static str])]) -> impl Iterator<Item = Effect> {
+fn effects_of(
+    word: &str,
+    table: &'static [(Effect, &'static [&'static str])],
+) -> impl Iterator<Item = Effect> {
     table.iter().filter(move |(_, words)| words.contains(&word)).map(|(effect, _)| *effect)
 }
 
@@ -117,6 +124,10 @@ fn words(text: &str) -> Vec<String> {
     out
 }
 
+/// Effects that gate a call at least as strictly as `delete`.
+const GRAVE: [Effect; 5] =
+    [Effect::Delete, Effect::Execute, Effect::Financial, Effect::Infrastructure, Effect::Permission];
+
 #[rustfmt::skip]
 const NAME_WORDS: &[(Effect, &[&str])] = &[
     (Effect::Delete, &["delete", "remove", "drop", "destroy", "purge", "erase", "truncate", "wipe", "close", "cancel", "unlink", "rm"]),
@@ -138,8 +149,9 @@ const ARG_WORDS: &[(Effect, &[&str])] = &[
     (Effect::Execute, &["command", "cmd", "script", "code", "sql"]),
 ];
 
-const READ_WORDS: &[&str] =
-    &["get", "list", "read", "search", "fetch", "describe", "find", "show", "view", "query", "count", "lookup"];
+const READ_WORDS: &[&str] = &[
+    "get", "list", "read", "search", "fetch", "describe", "find", "show", "view", "query", "count", "lookup",
+];
 
 /// Characters of a description that are looked at.
 const DESCRIPTION_CHARS_READ_MAX: usize = 4_000;
@@ -202,6 +214,8 @@ mod tests {
     fn a_claim_to_destroy_adds_and_a_description_is_only_quoted() {
         let destructive = Hints { destructive: Some(true), ..NOTHING };
         assert_eq!(proposed("reset", &[], destructive), [Write, Delete]);
+        assert_eq!(proposed("write_file", &[], destructive), [Write, Delete]);
+        assert_eq!(proposed("transfer", &[], destructive), [Financial]);
         let proposal = propose_effects("list_things", &[], "Lists, then deletes: delete is fast", READS);
         assert_eq!(proposal.effects.into_iter().collect::<Vec<_>>(), [Read]);
         assert!(proposal.why.ends_with("also speaks of `delete`"), "{}", proposal.why);

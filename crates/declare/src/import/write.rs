@@ -26,7 +26,13 @@ pub fn write_system_file(imported: &ImportedSystem) -> String {
 }
 
 fn system(out: &mut String, system: &System, tools: usize) {
-    line(out, format_args!("# System {}, {tools} tools, as it described itself. Read it before you apply it:", system.name));
+    line(
+        out,
+        format_args!(
+            "# System {}, {tools} tools, as it described itself. Read it before you apply it:",
+            system.name
+        ),
+    );
     for words in HEAD {
         line(out, format_args!("# {words}"));
     }
@@ -50,7 +56,10 @@ fn system(out: &mut String, system: &System, tools: usize) {
         line(out, format_args!("credential = {{ name = {name}, target = {target}, prefix = {prefix} }}"));
     }
     if system.credential.is_some() || system.revocation_max.0 > 0 {
-        line(out, format_args!("# How long, at worst, the system honours a credential after it was revoked."));
+        line(
+            out,
+            format_args!("# How long, at worst, the system honours a credential after it was revoked."),
+        );
         line(out, format_args!("revocation_max = \"{}\"", seconds_at_least(system.revocation_max)));
     }
     if !system.resource_labels.is_empty() {
@@ -88,7 +97,8 @@ fn write_tool(out: &mut String, imported: &ImportedTool) {
 }
 
 fn claims(hints: Hints) -> Option<String> {
-    let word = |value: Option<bool>, yes: &'static str, no: &'static str| value.map(|is| if is { yes } else { no });
+    let word =
+        |value: Option<bool>, yes: &'static str, no: &'static str| value.map(|is| if is { yes } else { no });
     let said = [
         word(hints.read_only, "only reads", "does not only read"),
         word(hints.destructive, "may destroy", "destroys nothing"),
@@ -197,10 +207,7 @@ mod tests {
     use super::*;
     use crate::{SourceFile, read};
     use proptest::prelude::*;
-    use provost_domain::{
-        Digest, DurationMs, Effect, Environment, Tool,
-        system::CredentialUse,
-    };
+    use provost_domain::{Digest, DurationMs, Effect, Environment, Tool, system::CredentialUse};
     use std::collections::BTreeSet;
 
     proptest! {
@@ -225,7 +232,13 @@ mod tests {
     }
 
     fn a_system() -> impl Strategy<Value = ImportedSystem> {
-        (connection(), "[ -~]{0,20}x", proptest::option::of(text()), 0..4_u64, proptest::collection::vec(tool(), 0..4))
+        (
+            connection(),
+            "[ -~]{0,20}x",
+            proptest::option::of(text()),
+            0..4_u64,
+            proptest::collection::vec(tool(), 0..4),
+        )
             .prop_map(|(connection, description, prefix, minutes, tools)| {
                 let local = connection == Connection::McpLocal;
                 let system = System {
@@ -253,7 +266,10 @@ mod tests {
         prop_oneof![
             Just(Connection::McpHttp { url: "https://bank.example/mcp?x=1".to_owned() }),
             Just(Connection::McpLocal),
-            (proptest::collection::vec(text(), 0..3), proptest::collection::btree_map("[A-Z_]{1,8}x", text(), 0..3))
+            (
+                proptest::collection::vec(text(), 0..3),
+                proptest::collection::btree_map("[A-Z_]{1,8}x", text(), 0..3)
+            )
                 .prop_map(|(words, env)| Connection::McpStdio {
                     command: std::iter::once("npx".to_owned()).chain(words).collect(),
                     env: env.into_iter().map(|(key, value)| (key, value.replace('\0', ""))).collect(),
@@ -284,7 +300,12 @@ mod tests {
 
     fn arg() -> impl Strategy<Value = ArgType> {
         let scalar = || {
-            prop_oneof![Just(ArgShape::String), Just(ArgShape::Long), Just(ArgShape::Decimal), Just(ArgShape::Bool)]
+            prop_oneof![
+                Just(ArgShape::String),
+                Just(ArgShape::Long),
+                Just(ArgShape::Decimal),
+                Just(ArgShape::Bool)
+            ]
         };
         let leaf = prop_oneof![
             scalar(),
@@ -299,7 +320,8 @@ mod tests {
     }
 
     fn arg_name() -> impl Strategy<Value = String> {
-        prop_oneof!["[a-z_]{1,8}", "[a-z .\"\\\\é]{1,6}"].prop_filter("not the mark", |name| name != OPTIONAL_RECORD)
+        prop_oneof!["[a-z_]{1,8}", "[a-z .\"\\\\é]{1,6}"]
+            .prop_filter("not the mark", |name| name != OPTIONAL_RECORD)
     }
 
     fn text() -> impl Strategy<Value = String> {

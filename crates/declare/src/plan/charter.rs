@@ -4,7 +4,7 @@ use crate::{
     grant::scalar_words,
     plan::{
         Reach,
-        words::{Said, both_ways, more},
+        words::{Said, both_ways, lasting, more},
     },
     table::{clip, join},
 };
@@ -91,7 +91,7 @@ fn standing(said: &mut Said, from: &Charter, to: &Charter) {
     let reach = if to.autonomy > from.autonomy { Reach::Widens } else { Reach::Narrows };
     said.moved(reach, "autonomy", &from.autonomy, &to.autonomy);
     let reach = if to.task_duration_max > from.task_duration_max { Reach::Widens } else { Reach::Narrows };
-    said.moved(reach, "longest task", &from.task_duration_max, &to.task_duration_max);
+    said.moved(reach, "longest task", &lasting(from.task_duration_max), &lasting(to.task_duration_max));
 }
 
 type Granted<'a> = BTreeMap<(&'a Name, &'a ToolName), &'a Rules>;
@@ -116,7 +116,10 @@ fn grants(said: &mut Said, from: &Granted<'_>, to: &Granted<'_>) {
 fn rules_changed(said: &mut Said, tool: &str, from: &Rules, to: &Rules) {
     for (arg, rule) in to {
         match from.get(arg) {
-            None => said.marked(Reach::Narrows, &format!("{} of {tool} is now limited: {}", clip(arg), rule_words(rule))),
+            None => said.marked(
+                Reach::Narrows,
+                &format!("{} of {tool} is now limited: {}", clip(arg), rule_words(rule)),
+            ),
             Some(before) => rule_changed(said, &format!("{} of {tool}", clip(arg)), before, rule),
         }
     }
@@ -135,11 +138,12 @@ fn rule_changed(said: &mut Said, arg: &str, from: &ArgRule, to: &ArgRule) {
     };
     bound(said, arg, "least", (from.min, to.min), fell);
     values(said, arg, from, to);
-    for (name, before, after) in
-        [("like", &from.like, &to.like), ("not like", &from.not_like, &to.not_like)]
+    for (name, before, after) in [("like", &from.like, &to.like), ("not like", &from.not_like, &to.not_like)]
     {
         match (before, after) {
-            (None, Some(after)) => said.marked(Reach::Narrows, &format!("{arg} is now {name} {}", clip(after))),
+            (None, Some(after)) => {
+                said.marked(Reach::Narrows, &format!("{arg} is now {name} {}", clip(after)))
+            }
             (Some(before), None) => {
                 said.marked(Reach::Widens, &format!("{arg} no longer has to be {name} {}", clip(before)));
             }
@@ -162,7 +166,13 @@ fn rule_changed(said: &mut Said, arg: &str, from: &ArgRule, to: &ArgRule) {
     }
 }
 
-fn bound(said: &mut Said, arg: &str, what: &str, (from, to): (Option<Decimal>, Option<Decimal>), wider: bool) {
+fn bound(
+    said: &mut Said,
+    arg: &str,
+    what: &str,
+    (from, to): (Option<Decimal>, Option<Decimal>),
+    wider: bool,
+) {
     let reach = if wider { Reach::Widens } else { Reach::Narrows };
     let text = match (from, to) {
         (Some(from), Some(to)) if to > from => format!("{what} on {arg} rises from {from} to {to}"),
@@ -179,7 +189,10 @@ fn values(said: &mut Said, arg: &str, from: &ArgRule, to: &ArgRule) {
         (true, false) => {
             said.marked(Reach::Narrows, &format!("{arg} is now {}", one_of_words("one of", &to.one_of)));
         }
-        (false, true) => said.marked(Reach::Widens, &format!("{arg} may be anything, not only {}", one_of_words("one of", &from.one_of))),
+        (false, true) => said.marked(
+            Reach::Widens,
+            &format!("{arg} may be anything, not only {}", one_of_words("one of", &from.one_of)),
+        ),
         _ => both_ways((from.one_of.iter().collect(), to.one_of.iter().collect()), |gained, value| {
             let value = scalar_words(value);
             if gained {
@@ -207,13 +220,15 @@ fn budgets(said: &mut Said, from: &Charter, to: &Charter) {
             Some(_) => {}
         }
     }
-    for budget in from.budgets.iter().filter(|before| to.budgets.iter().all(|budget| budget.name != before.name)) {
+    for budget in
+        from.budgets.iter().filter(|before| to.budgets.iter().all(|budget| budget.name != before.name))
+    {
         said.marked(Reach::Widens, &format!("budget {} goes away: {}", budget.name, budget_words(budget)));
     }
 }
 
 fn budget_changed(said: &mut Said, from: &Budget, to: &Budget) {
-    let window = to.window;
+    let window = lasting(to.window);
     let mut move_ = |reach: Reach, text: String| said.marked(reach, &format!("budget {}: {text}", to.name));
     if from.count_max != to.count_max {
         let word = |count: Option<u32>| count.map_or("any number of".to_owned(), |count| count.to_string());
@@ -221,8 +236,12 @@ fn budget_changed(said: &mut Said, from: &Budget, to: &Budget) {
         move_(reach, format!("{} → {} calls in {window}", word(from.count_max), word(to.count_max)));
     }
     match (&from.sum, &to.sum) {
-        (None, Some(sum)) => move_(Reach::Narrows, format!("now at most {} of {} in {window}", sum.max, clip(&sum.arg))),
-        (Some(sum), None) => move_(Reach::Widens, format!("no longer at most {} of {}", sum.max, clip(&sum.arg))),
+        (None, Some(sum)) => {
+            move_(Reach::Narrows, format!("now at most {} of {} in {window}", sum.max, clip(&sum.arg)))
+        }
+        (Some(sum), None) => {
+            move_(Reach::Widens, format!("no longer at most {} of {}", sum.max, clip(&sum.arg)))
+        }
         (Some(before), Some(after)) if before.arg != after.arg => {
             move_(Reach::Widens, format!("adds up {} instead of {}", clip(&after.arg), clip(&before.arg)));
         }
@@ -237,11 +256,15 @@ fn budget_changed(said: &mut Said, from: &Budget, to: &Budget) {
     if from.window != to.window {
         // The same count in less time is more.
         let reach = if to.window < from.window { Reach::Widens } else { Reach::Narrows };
-        move_(reach, format!("window {} → {window}", from.window));
+        move_(reach, format!("window {} → {window}", lasting(from.window)));
     }
     match (from.per, to.per) {
-        (BudgetScope::Agent, BudgetScope::Task) => move_(Reach::Widens, "each task has its own balance".to_owned()),
-        (BudgetScope::Task, BudgetScope::Agent) => move_(Reach::Narrows, "all tasks share one balance".to_owned()),
+        (BudgetScope::Agent, BudgetScope::Task) => {
+            move_(Reach::Widens, "each task has its own balance".to_owned())
+        }
+        (BudgetScope::Task, BudgetScope::Agent) => {
+            move_(Reach::Narrows, "all tasks share one balance".to_owned())
+        }
         _ => {}
     }
     if from.system != to.system {
@@ -259,7 +282,9 @@ fn budget_changed(said: &mut Said, from: &Budget, to: &Budget) {
 fn hours(said: &mut Said, from: Option<&Hours>, to: Option<&Hours>) {
     match (from, to) {
         (None, Some(to)) => said.marked(Reach::Narrows, &format!("may act only {}", hours_words(to))),
-        (Some(from), None) => said.marked(Reach::Widens, &format!("may act at any time, not only {}", hours_words(from))),
+        (Some(from), None) => {
+            said.marked(Reach::Widens, &format!("may act at any time, not only {}", hours_words(from)))
+        }
         (Some(from), Some(to)) if from != to => {
             let inside = to.days.is_subset(&from.days)
                 && to.from_minute >= from.from_minute
@@ -284,7 +309,8 @@ fn delegation(said: &mut Said, from: &Charter, to: &Charter) {
 fn manifest(said: &mut Said, from: &Charter, to: &Charter) {
     let parts: BTreeSet<&String> = from.manifest.keys().chain(to.manifest.keys()).collect();
     for part in parts {
-        let word = |charter: &Charter| charter.manifest.get(part).cloned().unwrap_or_else(|| "nothing".to_owned());
+        let word =
+            |charter: &Charter| charter.manifest.get(part).cloned().unwrap_or_else(|| "nothing".to_owned());
         said.moved(Reach::Neutral, &format!("made of {}", clip(part)), &word(from), &word(to));
     }
 }
@@ -339,7 +365,11 @@ fn budget_words(budget: &Budget) -> String {
         BudgetScope::Agent => "",
         BudgetScope::Task => ", for each task",
     };
-    format!("at most {most} in {}{per}, of {}", budget.window, tools_words(&budget.system, &budget.tools))
+    format!(
+        "at most {most} in {}{per}, of {}",
+        lasting(budget.window),
+        tools_words(&budget.system, &budget.tools)
+    )
 }
 
 fn hours_words(hours: &Hours) -> String {

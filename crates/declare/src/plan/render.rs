@@ -4,7 +4,7 @@ use crate::{
     plan::{Plan, PlannedWrite, Reach, Step, StepKind},
     render_all,
 };
-use provost_domain::Object;
+use provost_domain::{Kind, Object};
 use std::fmt::Write as _;
 
 /// The plan for a reader: one block for each row, `+` added, `~` changed, `-` removed, `·` left alone, and a `!`
@@ -25,12 +25,17 @@ pub fn render(plan: &Plan) -> String {
 }
 
 fn block(out: &mut String, step: &Step) {
-    let _ = writeln!(out, "{} {}{}", step.kind.symbol(), step.key, revision(step));
+    let _ = writeln!(out, "{} {}{}", step.kind.symbol(), name(step), revision(step));
     for words in &step.words {
         let mark = if words.reach == Reach::Widens { '!' } else { ' ' };
         let _ = writeln!(out, "  {mark} {words}");
     }
     out.push('\n');
+}
+
+/// `agent invoice-clerk`; the one organisation has no name of its own.
+fn name(step: &Step) -> String {
+    if step.key.kind == Kind::Organisation { step.key.kind.as_str().to_owned() } else { step.key.to_string() }
 }
 
 fn revision(step: &Step) -> String {
@@ -51,7 +56,7 @@ fn kept(out: &mut String, plan: &Plan) {
     let shown = plan.steps.iter().filter(|step| step.kind == StepKind::Keep);
     let mut count = 0;
     for step in shown {
-        let _ = writeln!(out, "{} {}", step.kind.symbol(), step.key);
+        let _ = writeln!(out, "{} {}", step.kind.symbol(), name(step));
         count += 1;
     }
     if plan.left_alone > count {

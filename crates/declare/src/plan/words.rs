@@ -71,7 +71,10 @@ pub(crate) fn added(row: &Object) -> Said {
         Object::Organisation(row) => {
             said.neutral(format!("is called {}", row.display));
             if let Some(max) = row.production_revocation_max {
-                said.narrower(format!("holds agents in production to systems that revoke within {max}"));
+                said.narrower(format!(
+                    "holds agents in production to systems that revoke within {}",
+                    lasting(max)
+                ));
             }
         }
         Object::Person(row) => {
@@ -86,13 +89,14 @@ pub(crate) fn added(row: &Object) -> Said {
         }
         Object::System(row) => {
             said.neutral(format!("is added ({}): {}", row.environment, row.description));
-            said.wider(format!("is reached {}", way(&row.connection)));
+            said.neutral(format!("is reached {}", way(&row.connection)));
             if let Some(credential) = &row.credential {
                 said.wider(format!("gets the sealed credential {}", credential.name));
             }
         }
         Object::Tool(row) => {
-            said.wider(format!("is added and pinned, {}", effects_words(&row.effects)));
+            // Without a grant it is only there; grants say themselves that they widen.
+            said.neutral(format!("is added and pinned: {}", effects_words(&row.effects)));
             for returns in &row.returns {
                 said.narrower(format!("results carry {}", returned(returns)));
             }
@@ -142,7 +146,10 @@ pub(crate) fn removed(row: &Object) -> Said {
         }
         Object::Policy(policy) => {
             let ids = policy_ids(&policy.text);
-            said.wider(format!("goes away with {}: what it forbade is no longer forbidden", policies_words(&ids)));
+            said.wider(format!(
+                "goes away with {}: what it forbade is no longer forbidden",
+                policies_words(&ids)
+            ));
         }
         Object::Tool(_) => said.narrower("goes away: calls to it are refused"),
         Object::System(_) => said.narrower("goes away: no call reaches it any more"),
@@ -157,7 +164,7 @@ fn organisation(said: &mut Said, from: &Organisation, to: &Organisation) {
     said.moved(Reach::Neutral, "name", &from.display, &to.display);
     let (was, is) = (from.production_revocation_max, to.production_revocation_max);
     let reach = if more(was, is) { Reach::Widens } else { Reach::Narrows };
-    let word = |max: Option<DurationMs>| max.map_or("no bound".to_owned(), |max| max.to_string());
+    let word = |max: Option<DurationMs>| max.map_or("no bound".to_owned(), lasting);
     said.moved(reach, "revocation time allowed in production", &word(was), &word(is));
 }
 
@@ -208,14 +215,17 @@ fn system(said: &mut Said, from: &System, to: &System) {
         _ => {}
     }
     let reach = if to.revocation_max > from.revocation_max { Reach::Widens } else { Reach::Narrows };
-    said.moved(reach, "revocation time", &from.revocation_max, &to.revocation_max);
-    both_ways((from.resource_labels.iter().collect(), to.resource_labels.iter().collect()), |gained, label| {
-        if gained {
-            said.narrower(format!("resources carry {label}"));
-        } else {
-            said.wider(format!("resources no longer carry {label}"));
-        }
-    });
+    said.moved(reach, "revocation time", &lasting(from.revocation_max), &lasting(to.revocation_max));
+    both_ways(
+        (from.resource_labels.iter().collect(), to.resource_labels.iter().collect()),
+        |gained, label| {
+            if gained {
+                said.narrower(format!("resources carry {label}"));
+            } else {
+                said.wider(format!("resources no longer carry {label}"));
+            }
+        },
+    );
 }
 
 fn tool(said: &mut Said, from: &Tool, to: &Tool) {
@@ -226,7 +236,10 @@ fn tool(said: &mut Said, from: &Tool, to: &Tool) {
     if from.effects != to.effects {
         let (was, is) = (from.effects_or_worst(), to.effects_or_worst());
         let reach = if was.is_subset(&is) { Reach::Narrows } else { Reach::Widens };
-        said.marked(reach, &format!("effects: {} → {}", effects_words(&from.effects), effects_words(&to.effects)));
+        said.marked(
+            reach,
+            &format!("effects: {} → {}", effects_words(&from.effects), effects_words(&to.effects)),
+        );
     }
     for (name, arg) in &to.args {
         match from.args.get(name) {
@@ -334,7 +347,8 @@ fn effects_words(effects: &BTreeSet<Effect>) -> String {
 }
 
 fn returned(returns: &provost_domain::tool::Returns) -> String {
-    let field = returns.field.as_ref().map_or(String::new(), |field| format!(" when they have {}", clip(field)));
+    let field =
+        returns.field.as_ref().map_or(String::new(), |field| format!(" when they have {}", clip(field)));
     format!("{}{field}", returns.label)
 }
 
@@ -348,6 +362,11 @@ fn shape(shape: &ArgShape) -> String {
         ArgShape::Record { members } => format!("object with {}", clip(&join(members.keys()))),
         ArgShape::Json => "any JSON".to_owned(),
     }
+}
+
+/// A duration; a day as 24h, as people say it of windows.
+pub(crate) fn lasting(duration: DurationMs) -> String {
+    if duration == DurationMs::from_mins(24 * 60) { "24h".to_owned() } else { duration.to_string() }
 }
 
 /// The `@id`s in Cedar text, in order; only for words, never for deciding.

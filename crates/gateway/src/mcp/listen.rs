@@ -103,7 +103,7 @@ impl Front {
         Ok(answer::stream(stream::once(async { first }).chain(heard)))
     }
 
-    async fn close_unsent(&self, permit: crate::Permit) {
+    async fn close_unsent(&self, permit: provost_store::Permit) {
         let completion = provost_domain::Completion {
             v: 1,
             decision: permit.decision(),

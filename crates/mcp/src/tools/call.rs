@@ -34,8 +34,8 @@ pub struct ToolCall<'a> {
 impl<'a> ToolCall<'a> {
     /// Reads the params.
     ///
-    /// Errors: -32602 for a missing or misshapen member, and for argument names that differ only in case: servers in languages that
-    /// ignore case would act on one of them while policy decided on the other.
+    /// Errors: -32602 for a missing or misshapen member, and for argument names that differ only in case:
+    /// servers in languages that ignore case would act on one of them while policy decided on the other.
     pub fn parse(
         params: Option<&Object<'a>>,
         revision: Revision,
@@ -79,6 +79,38 @@ impl<'a> ToolCall<'a> {
     /// Whether this is another round of a call that was answered `input_required`.
     pub fn is_retry(&self) -> bool {
         self.request_state.is_some() || self.input_responses.is_some()
+    }
+}
+
+/// What a `tools/call` brought, as far as enforcement looks at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolOutcome {
+    /// The tool says that it failed.
+    pub is_error: bool,
+    /// `structuredContent`, for what is looked up in it by field.
+    pub structured: Option<Value>,
+    /// `resultType`; `complete` where there is none, as legacy servers send it.
+    pub result_type: String,
+}
+
+impl ToolOutcome {
+    /// Reads a result.
+    ///
+    /// Errors: why it is no result of a tool call; the caller must not let it through.
+    pub fn read(result: &Object<'_>) -> Result<ToolOutcome, &'static str> {
+        let is_error = match result.get("isError") {
+            None => false,
+            Some(raw) => raw.as_bool().ok_or("`isError` is not a boolean")?,
+        };
+        let structured = match result.get("structuredContent") {
+            None => None,
+            Some(raw) => Some(raw.to_value().map_err(|_| "`structuredContent` cannot be read")?),
+        };
+        let result_type = match result.get("resultType") {
+            None => "complete".to_owned(),
+            Some(raw) => raw.as_string().ok_or("`resultType` is not a string")?.into_owned(),
+        };
+        Ok(ToolOutcome { is_error, structured, result_type })
     }
 }
 
@@ -147,6 +179,24 @@ mod tests {
         assert!(call.is_retry() && call.task.is_some());
         let bare = parse(r#"{"name":"t"}"#).unwrap();
         assert!(bare.arguments.is_empty() && !bare.is_retry());
+    }
+
+    #[test]
+    fn an_outcome_is_read_from_a_result() {
+        let read = |text: &str| {
+            ToolOutcome::read(
+                &strict::check(text.as_bytes(), &Limits::default()).unwrap().as_object().unwrap(),
+            )
+        };
+        let outcome = |is_error, structured, result_type: &str| {
+            Ok(ToolOutcome { is_error, structured, result_type: result_type.to_owned() })
+        };
+        assert_eq!(read(r#"{"content":[]}"#), outcome(false, None, "complete"));
+        assert_eq!(
+            read(r#"{"isError":true,"structuredContent":{"a":1},"resultType":"input_required"}"#),
+            outcome(true, Some(serde_json::json!({"a": 1})), "input_required")
+        );
+        assert!(read(r#"{"isError":"false"}"#).is_err() && read(r#"{"resultType":1}"#).is_err());
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub struct ToolDefinition {
     pin: Digest,
 }
 
-/// What a server hints about a tool (2026-07-28, `ToolAnnotations`), with the standard's defaults. A hint may make a
-/// proposal, never a permission.
+/// What a server hints about a tool (2026-07-28, `ToolAnnotations`), with the standard's defaults. A hint may
+/// make a proposal, never a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Annotations {
     /// Changes nothing.
@@ -60,8 +60,9 @@ pub enum DefinitionError {
     /// No name, or not a string.
     #[error("a tool definition needs the string `name`")]
     NoName,
-    /// A name outside 1 to 128 characters, with control characters, or beginning with `@`, as operations besides tools do (domain,
-    /// `BuiltIn`): a grant of those must never reach a tool that a server called the same.
+    /// A name outside 1 to 128 characters, with control characters, or beginning with `@`, as operations
+    /// besides tools do (domain, `BuiltIn`): a grant of those must never reach a tool that a server called
+    /// the same.
     #[error(
         "a tool name must have 1 to {tool_name_chars_max} characters, no control characters and no `@` in front"
     )]
@@ -115,8 +116,9 @@ impl ToolDefinition {
         })
     }
 
-    /// SHA-256 over the canonical JSON (RFC 8785) of name, description, input and output schema and annotations, as received; members
-    /// that are absent stay absent. Two definitions that differ only in spacing, order or escapes have the same pin.
+    /// SHA-256 over the canonical JSON (RFC 8785) of name, description, input and output schema and
+    /// annotations, as received; members that are absent stay absent. Two definitions that differ only in
+    /// spacing, order or escapes have the same pin.
     pub fn pin(&self) -> Digest {
         self.pin
     }

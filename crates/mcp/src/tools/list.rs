@@ -1,4 +1,5 @@
-//! Lists: pages as a server sends them, read in bounds; and the same pages showing less, other bytes unchanged.
+//! Lists: pages as a server sends them, read in bounds; and the same pages showing less, other bytes
+//! unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,8 +122,8 @@ impl<'l> Collector<'l> {
         }
     }
 
-    /// The usable tools and the others. A name that two definitions share is usable through neither: which one a call would reach is
-    /// the server's whim.
+    /// The usable tools and the others. A name that two definitions share is usable through neither: which
+    /// one a call would reach is the server's whim.
     pub fn finish(mut self) -> (Vec<ToolDefinition>, Vec<Unusable>) {
         let mut count: BTreeMap<String, usize> = BTreeMap::new();
         for tool in &self.tools {
@@ -185,8 +186,9 @@ pub enum Keep {
     Named(String),
 }
 
-/// The same result with some elements left out or renamed. Other bytes stay; towards a modern client it leaves with `ttlMs: 0`
-/// and `cacheScope: "private"`, since what a caller sees depends on who asks (2026-07-28, Caching).
+/// The same result with some elements left out or renamed. Other bytes stay; towards a modern client it
+/// leaves with `ttlMs: 0` and `cacheScope: "private"`, since what a caller sees depends on who asks
+/// (2026-07-28, Caching).
 pub fn filter(
     result: &Object<'_>,
     kind: ListKind,
@@ -235,7 +237,8 @@ fn private(patch: Patch, revision: Revision) -> Patch {
     }
 }
 
-/// A list result made of definitions from several servers, for the address where all systems are seen at once.
+/// A list result made of definitions from several servers, for the address where all systems are seen at
+/// once.
 pub fn write_tools<'t>(definitions: impl IntoIterator<Item = &'t str>, revision: Revision) -> String {
     let tools = definitions.into_iter().collect::<Vec<_>>().join(",");
     match revision.era() {

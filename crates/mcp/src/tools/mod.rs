@@ -5,7 +5,7 @@ mod definition;
 mod list;
 mod prefix;
 
-pub use call::ToolCall;
+pub use call::{ToolCall, ToolOutcome};
 pub use definition::{Annotations, DefinitionError, ToolDefinition};
 pub use list::{Collector, Keep, ListError, ListKind, Page, Unusable, filter, read_page, write_tools};
 pub use prefix::{NameTooLong, join, split};

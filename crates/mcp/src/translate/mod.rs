@@ -19,10 +19,12 @@ pub mod to_legacy;
 pub mod to_modern;
 
 /// A request that a server puts to the client in the middle of another request: `elicitation/create`,
-/// `sampling/createMessage` or `roots/list`. Nothing else may be asked (2026-07-28, Multi Round-Trip Requests).
+/// `sampling/createMessage` or `roots/list`. Nothing else may be asked (2026-07-28, Multi Round-Trip
+/// Requests).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// The key under which the answer is expected; assigned by the server (modern) or by the gateway (legacy).
+    /// The key under which the answer is expected; assigned by the server (modern) or by the gateway
+    /// (legacy).
     pub key: String,
     /// The method.
     pub method: AskedMethod,
@@ -94,14 +96,14 @@ pub struct NotAskable {
     pub method: String,
 }
 
-/// The client capabilities that the gateway mediates, in either direction. The others are not announced upstream: a server
-/// must not rely on what nobody would carry.
+/// The client capabilities that the gateway mediates, in either direction. The others are not announced
+/// upstream: a server must not rely on what nobody would carry.
 pub fn mediated_client_capabilities(capabilities: &Object<'_>) -> Value {
     keep(capabilities, &["elicitation", "sampling", "roots"])
 }
 
-/// The server capabilities that the gateway mediates. Extensions and experiments are left out: their methods would be
-/// refused as unknown, and legacy tasks exist in no other revision.
+/// The server capabilities that the gateway mediates. Extensions and experiments are left out: their methods
+/// would be refused as unknown, and legacy tasks exist in no other revision.
 pub fn mediated_server_capabilities(capabilities: &Object<'_>) -> Value {
     keep(capabilities, &["tools", "prompts", "resources", "completions", "logging"])
 }
@@ -120,7 +122,8 @@ pub fn log_reaches(message: &str, wanted: &str) -> bool {
     matches!((rank(message), rank(wanted)), (Some(message), Some(wanted)) if message >= wanted)
 }
 
-/// The methods whose results modern clients may cache, so that they must say how long (2026-07-28, `CacheableResult`).
+/// The methods whose results modern clients may cache, so that they must say how long (2026-07-28,
+/// `CacheableResult`).
 pub fn is_cacheable(method: &str) -> bool {
     crate::tools::ListKind::of_method(method).is_some()
         || matches!(method, "resources/read" | "server/discover")
@@ -140,7 +143,8 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// Reads the `notifications` filter of a `subscriptions/listen`. Members of another shape are read as not asked for.
+    /// Reads the `notifications` filter of a `subscriptions/listen`. Members of another shape are read as not
+    /// asked for.
     pub fn read(filter: &Object<'_>) -> Listening {
         let on = |key: &str| filter.get(key).and_then(|v| v.as_bool()).unwrap_or(false);
         let uris = filter.get("resourceSubscriptions").and_then(|list| list.as_array()).unwrap_or_default();

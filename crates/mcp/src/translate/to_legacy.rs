@@ -33,8 +33,9 @@ pub fn discover_result(initialized: &Initialized, capabilities: &Object<'_>) -> 
     result
 }
 
-/// A modern request as a legacy server expects it: without the modern `_meta`, without what belongs to rounds that the
-/// gateway holds open itself, and without the task request of 2025-11-25, which a modern client cannot mean.
+/// A modern request as a legacy server expects it: without the modern `_meta`, without what belongs to rounds
+/// that the gateway holds open itself, and without the task request of 2025-11-25, which a modern client
+/// cannot mean.
 pub fn request(request: &Request<'_>, id: &RequestId) -> Result<String, RewriteError> {
     let mut patch = Patch::new().id(id);
     if request.params.is_some() {
@@ -53,14 +54,14 @@ pub fn request(request: &Request<'_>, id: &RequestId) -> Result<String, RewriteE
     patch.apply(request.raw)
 }
 
-/// `logging/setLevel` to send before a request whose `_meta` names a level; the level holds for the whole legacy session, so
-/// messages are filtered again by [`notification`].
+/// `logging/setLevel` to send before a request whose `_meta` names a level; the level holds for the whole
+/// legacy session, so messages are filtered again by [`notification`].
 pub fn set_level(id: &RequestId, level: &str) -> String {
     write_request(id, "logging/setLevel", &json!({ "level": level }))
 }
 
-/// A legacy result as a modern client expects it. A `resultType` that the server happens to send is overwritten: to a legacy
-/// server it is no protocol member, to the client it would be one.
+/// A legacy result as a modern client expects it. A `resultType` that the server happens to send is
+/// overwritten: to a legacy server it is no protocol member, to the client it would be one.
 pub fn result(method: &str, result: &Object<'_>) -> Result<String, RewriteError> {
     let patch = Patch::new().set(&["resultType"], &json!("complete"));
     let patch = match is_cacheable(method) {
@@ -75,11 +76,13 @@ pub fn result(method: &str, result: &Object<'_>) -> Result<String, RewriteError>
 pub enum LegacyError {
     /// Answer with this error.
     Error(RpcError),
-    /// -32042: answer `input_required` with these; when the client comes back, send the original request again.
+    /// -32042: answer `input_required` with these; when the client comes back, send the original request
+    /// again.
     Asks(Vec<Asked>),
 }
 
-/// Translates a legacy error. -32042 from a server whose client did not declare URL elicitation becomes -32021.
+/// Translates a legacy error. -32042 from a server whose client did not declare URL elicitation becomes
+/// -32021.
 pub fn error(error: &ErrorObject<'_>, meta: &ModernMeta<'_>, limits: &Limits) -> LegacyError {
     match error.code {
         RESOURCE_NOT_FOUND_LEGACY => {
@@ -156,8 +159,9 @@ pub fn asked(request: &Request<'_>, meta: &ModernMeta<'_>, key: &str) -> Result<
     Ok(Asked { key: key.to_owned(), method, params: params.unwrap_or_else(|| "{}".to_owned()) })
 }
 
-/// The `input_required` result that puts questions to a modern client. `request_state` names what the gateway holds open and
-/// must be sealed and bound by the caller (2026-07-28, Multi Round-Trip Requests: Server Requirements 4 and 5).
+/// The `input_required` result that puts questions to a modern client. `request_state` names what the gateway
+/// holds open and must be sealed and bound by the caller (2026-07-28, Multi Round-Trip Requests: Server
+/// Requirements 4 and 5).
 pub fn input_required(asked: &[Asked], request_state: &str) -> String {
     let requests: Vec<String> = asked
         .iter()
@@ -186,8 +190,8 @@ pub struct Answers {
     pub missing: Vec<String>,
 }
 
-/// Turns a client's answers into responses to the server's open requests, given as key and the server's request id.
-/// Answers to keys that were not asked are ignored, as the standard says.
+/// Turns a client's answers into responses to the server's open requests, given as key and the server's
+/// request id. Answers to keys that were not asked are ignored, as the standard says.
 pub fn answers(input_responses: Option<&Object<'_>>, open: &[(String, RequestId)]) -> Answers {
     let mut answers = Answers { responses: Vec::new(), missing: Vec::new() };
     for (key, id) in open {
@@ -199,8 +203,8 @@ pub fn answers(input_responses: Option<&Object<'_>>, open: &[(String, RequestId)
     answers
 }
 
-/// A legacy server's notification on the stream of a modern request; `None`: it is not for this client. Without a log level
-/// no log message may be sent (2026-07-28, `RequestMetaObject`).
+/// A legacy server's notification on the stream of a modern request; `None`: it is not for this client.
+/// Without a log level no log message may be sent (2026-07-28, `RequestMetaObject`).
 pub fn notification(notification: &Notification<'_>, log_level: Option<&str>) -> Option<String> {
     let passes = match notification.method.as_ref() {
         "notifications/progress" => true,
@@ -213,8 +217,8 @@ pub fn notification(notification: &Notification<'_>, log_level: Option<&str>) ->
     passes.then(|| notification.raw.as_str().to_owned())
 }
 
-/// What has to be sent to a legacy server so that it sends what a modern client listens for: one `resources/subscribe` for each
-/// URI. List changes come by themselves.
+/// What has to be sent to a legacy server so that it sends what a modern client listens for: one
+/// `resources/subscribe` for each URI. List changes come by themselves.
 pub fn subscribe(ids: impl IntoIterator<Item = RequestId>, listening: &Listening) -> Vec<String> {
     let requests = ids.into_iter().zip(&listening.uris);
     requests.map(|(id, uri)| write_request(&id, "resources/subscribe", &json!({ "uri": uri }))).collect()

@@ -99,8 +99,8 @@ pub enum LegacyRequest {
 
 /// Says what becomes of a request.
 ///
-/// Errors: -32602 for a misshapen `logging/setLevel` or `resources/subscribe`; -32601 for legacy tasks, which the modern extension
-/// does not continue.
+/// Errors: -32602 for a misshapen `logging/setLevel` or `resources/subscribe`; -32601 for legacy tasks, which
+/// the modern extension does not continue.
 pub fn plan(request: &Request<'_>) -> Result<LegacyRequest, RpcError> {
     let text = |key: &str| {
         request
@@ -134,8 +134,8 @@ pub fn plan(request: &Request<'_>) -> Result<LegacyRequest, RpcError> {
     }
 }
 
-/// A legacy request as a modern server expects it: with `_meta`, without the task request of 2025-11-25. Members of `_meta` that the client
-/// sent itself under the protocol's keys are overwritten.
+/// A legacy request as a modern server expects it: with `_meta`, without the task request of 2025-11-25.
+/// Members of `_meta` that the client sent itself under the protocol's keys are overwritten.
 pub fn request(request: &Request<'_>, id: &RequestId, client: &LegacyClient) -> Result<String, RewriteError> {
     with_meta(Patch::new().id(id), client).remove(&["params", "task"]).apply(request.raw)
 }
@@ -164,8 +164,8 @@ pub struct InputRequired {
 
 /// Translates a modern result.
 ///
-/// Errors: an upstream error for a result type that was not asked for, a method that may not need input, too many or misshapen
-/// questions, and questions that this client did not declare.
+/// Errors: an upstream error for a result type that was not asked for, a method that may not need input, too
+/// many or misshapen questions, and questions that this client did not declare.
 pub fn result(
     method: &str,
     result: &Object<'_>,
@@ -241,7 +241,8 @@ fn read_asked(key: &str, raw: Raw<'_>, client: &LegacyClient) -> Result<Asked, R
     Ok(Asked { key: key.to_owned(), method, params })
 }
 
-/// One question as a request to the legacy client. `elicitation_id` is put into a URL elicitation, which 2025-11-25 requires.
+/// One question as a request to the legacy client. `elicitation_id` is put into a URL elicitation, which
+/// 2025-11-25 requires.
 pub fn ask(
     id: &RequestId,
     asked: &Asked,
@@ -259,8 +260,8 @@ pub fn ask(
     Ok(format!(r#"{{"jsonrpc":"2.0","id":{},"method":{method},"params":{params}}}"#, id.to_json()))
 }
 
-/// The client's answer to one question, as a member of `inputResponses`. A client that answers an elicitation with an error has not
-/// given its user a choice: that is a cancel.
+/// The client's answer to one question, as a member of `inputResponses`. A client that answers an elicitation
+/// with an error has not given its user a choice: that is a cancel.
 ///
 /// Errors: any other error of the client ends the call.
 pub fn answer(asked: &Asked, response: &Response<'_>) -> Result<String, RpcError> {
@@ -273,8 +274,8 @@ pub fn answer(asked: &Asked, response: &Response<'_>) -> Result<String, RpcError
     }
 }
 
-/// The original request again, with the answers and the echoed state, under a new id (2026-07-28, Multi Round-Trip Requests: Client
-/// Requirements).
+/// The original request again, with the answers and the echoed state, under a new id (2026-07-28, Multi
+/// Round-Trip Requests: Client Requirements).
 pub fn retry(
     original: &Request<'_>,
     id: &RequestId,
@@ -310,7 +311,8 @@ pub fn error(method: &str, error: &ErrorObject<'_>) -> RpcError {
     }
 }
 
-/// The listen request that gets a legacy session what it expects: list changes, and the resources it subscribed to.
+/// The listen request that gets a legacy session what it expects: list changes, and the resources it
+/// subscribed to.
 pub fn listen(id: &RequestId, listening: &Listening, client: &LegacyClient) -> String {
     let meta: Map<String, Value> =
         client.meta().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

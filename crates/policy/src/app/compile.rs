@@ -214,17 +214,16 @@ fn one(
         entity.parents.iter().map(|(kind, id)| bucket::uid(kind, id)).collect();
     let parents = parents?;
     let mut mentioned = Mentioned::default();
-    let attributes = mentioned.members(&kind.properties, &entity.properties)?;
+    // Also what comes with requests must fit where it is stored, though policies never see it there.
+    Mentioned::default().members(&kind.properties, &entity.properties)?;
+    let mut at_rest = entity.properties.clone();
+    at_rest.retain(|name, _| !accepted.contains(&(entity.kind.clone(), name.clone())));
+    let attributes = mentioned.members(&kind.properties, &at_rest)?;
     let uid = bucket::uid(&entity.kind, &entity.id)?;
+    let settled = !accepted.iter().any(|(kind, _)| *kind == entity.kind);
     let ready = Entity::new(uid, attributes.into_iter().collect(), parents.iter().cloned().collect())
         .map_err(|error| error.to_string())?;
-    let from_requests = accepted.iter().any(|(kind, _)| *kind == entity.kind);
-    Ok(Stored {
-        properties: entity.properties.clone(),
-        parents,
-        entity: (!from_requests).then_some(ready),
-        mentions: mentioned.0,
-    })
+    Ok(Stored { properties: at_rest, parents, entity: ready, settled, mentions: mentioned.0 })
 }
 
 /// Some entity above itself, if there is one.

@@ -130,6 +130,19 @@ impl DecisionDraft {
         })
     }
 
+    /// Encodes an intent that will not be waited for.
+    ///
+    /// # Errors
+    /// When it takes from a budget or depends on a task's state, and as [`DecisionDraft::new`].
+    pub fn buffered(intent: Intent, bytes_max: RecordBytesMax) -> Result<Self, StoreError> {
+        if !intent.charges.is_empty() || intent.expects.is_some() {
+            return Err(StoreError::Unsupported(
+                "a decision that takes from a budget or depends on a task's state cannot be buffered",
+            ));
+        }
+        Self::new(intent, bytes_max)
+    }
+
     /// Whether anything must hold for it to be recorded.
     #[must_use]
     pub fn is_conditional(&self) -> bool {

@@ -1,14 +1,10 @@
 //! The permit: proof, as a value, that an allowed decision is on record. No record, no permit; no permit, no act.
 
-use crate::refusal::Refusal;
+use crate::Receipt;
 use provost_domain::{Decision, DecisionId, Verdict};
-use provost_store::Receipt;
 
-/// Leave to carry out exactly one recorded action, once. It cannot be copied, kept or made up:
-///
-/// ```compile_fail
-/// let permit = provost_gateway::Permit { decision: todo!(), _spent_by_acting: () };
-/// ```
+/// Leave to carry out exactly one recorded action, once. It cannot be copied, kept or made up: there is no public
+/// constructor, and whatever acts takes it by value (`tests/compile_fail` keeps the compiler's errors).
 #[derive(Debug)]
 pub struct Permit {
     decision: DecisionId,
@@ -31,15 +27,10 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Joins a decision to its receipt.
-    ///
-    /// # Errors
-    /// [`Refusal::Internal`] when the receipt is another decision's.
-    pub fn new(decision: Decision, receipt: Receipt) -> Result<Self, Refusal> {
-        if receipt.decision() != decision.id {
-            return Err(Refusal::internal("a receipt was given for another decision"));
-        }
-        Ok(Self { decision, receipt })
+    /// Joins a decision to its receipt; `None` when the receipt is another decision's.
+    #[must_use]
+    pub fn new(decision: Decision, receipt: Receipt) -> Option<Self> {
+        (receipt.decision() == decision.id).then_some(Self { decision, receipt })
     }
 
     /// The decision.
@@ -51,11 +42,11 @@ impl Recorded {
     /// The permit, if and only if the recorded verdict is an explicit `Allow`; spends the receipt.
     ///
     /// # Errors
-    /// The refusal that the verdict is, for everything else.
-    pub fn permit(self) -> Result<Permit, Refusal> {
+    /// The decision, whose verdict is then the refusal.
+    pub fn permit(self) -> Result<Permit, Box<Decision>> {
         match self.decision.verdict {
             Verdict::Allow { .. } => Ok(Permit { decision: self.receipt.decision(), _spent_by_acting: () }),
-            Verdict::Hold { .. } | Verdict::Deny { .. } => Err(Refusal::Verdict(Box::new(self.decision))),
+            Verdict::Hold { .. } | Verdict::Deny { .. } => Err(Box::new(self.decision)),
         }
     }
 }

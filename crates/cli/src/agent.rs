@@ -1,0 +1,249 @@
+//! Agents: listing, showing, bringing in, stopping.
+
+use crate::{
+    Client, Exit, Failure, Out, Style,
+    client::part,
+    out::{clean, facts, table, wrapped},
+    when,
+};
+use clap::{Args, Subcommand};
+use provost_api::{
+    Because,
+    agent::{AgentQuery, AgentSummary, AgentView, ChangeView, Restrict},
+    plan::{Applied, ApplyRequest, FileText},
+};
+use provost_domain::Name;
+use serde_json::Value;
+use std::{fmt::Write as _, path::PathBuf};
+
+/// `provost agent`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AgentCommand {
+    /// List agents
+    List(ListArgs),
+    /// Show an agent: charter in words, tasks, history, and how fast it can be stopped
+    Show {
+        /// Its name
+        name: Name,
+    },
+    /// Bring in an agent from its file, or give it the new charter in it
+    Create {
+        /// The agent's file, `agents/NAME.toml`
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Why, for the record
+        #[arg(long)]
+        reason: String,
+    },
+    /// Stop an agent at once, until it is resumed
+    Suspend(MoveArgs),
+    /// Let a suspended agent work again
+    Resume(MoveArgs),
+    /// End an agent for ever; its name is never given again
+    Decommission(MoveArgs),
+    /// Confirm the charter of an agent that waits for it
+    Reapprove(MoveArgs),
+    /// Leave an agent less than its charter: approvals-only, read-only, off; or normal again
+    Restrict {
+        /// What it is left: normal, approvals-only, read-only, off
+        #[arg(long)]
+        level: String,
+        /// Which, and why.
+        #[command(flatten)]
+        agent: MoveArgs,
+    },
+}
+
+/// Which agent, and why.
+#[derive(Debug, Clone, Args)]
+pub struct MoveArgs {
+    /// Its name
+    pub name: Name,
+    /// Why, for the record
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// `provost agent list`.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Only in this state
+    #[arg(long)]
+    pub status: Option<String>,
+    /// Only owned by this person
+    #[arg(long)]
+    pub owner: Option<Name>,
+    /// Only in this environment
+    #[arg(long)]
+    pub environment: Option<String>,
+    /// Only with a grant on this system
+    #[arg(long)]
+    pub system: Option<Name>,
+    /// At most so many
+    #[arg(long, default_value_t = 200)]
+    pub limit: usize,
+}
+
+/// Does it.
+///
+/// # Errors
+/// What the plane refused, or that it does not answer.
+pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exit, Failure> {
+    match command {
+        AgentCommand::List(args) => list(args, client, out).await?,
+        AgentCommand::Show { name } => {
+            let agent: AgentView = client.get(&path(&name, "")).await?;
+            out.show(&agent, render);
+        }
+        AgentCommand::Create { file, reason } => create(&file, reason, client, out).await?,
+        AgentCommand::Suspend(args) => step(args, "suspend", client, out).await?,
+        AgentCommand::Resume(args) => step(args, "resume", client, out).await?,
+        AgentCommand::Decommission(args) => step(args, "decommission", client, out).await?,
+        AgentCommand::Reapprove(args) => step(args, "reapprove", client, out).await?,
+        AgentCommand::Restrict { level, agent: MoveArgs { name, reason } } => {
+            let level = word(&level, "level")?;
+            let agent: AgentView = client.post(&path(&name, "/restrict"), &Restrict { level, reason }).await?;
+            out.show(&agent, |agent, style| moved(&agent.summary, style));
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn list(args: ListArgs, client: &Client, out: Out) -> Result<(), Failure> {
+    let query = AgentQuery {
+        status: args.status.as_deref().map(|text| word(text, "status")).transpose()?,
+        owner: args.owner,
+        environment: args.environment.as_deref().map(|text| word(text, "environment")).transpose()?,
+        system: args.system,
+        cursor: None,
+        limit: None,
+    };
+    let page = client.list::<AgentSummary>("agents", &query, args.limit).await?;
+    out.show(&page, |page, style| {
+        let row = |agent: &AgentSummary| {
+            vec![
+                agent.name.to_string(),
+                style.state(agent.status.as_str()),
+                style.state(&text_of(&agent.level)),
+                agent.owner.to_string(),
+                text_of(&agent.environment),
+                text_of(&agent.autonomy),
+                agent.systems.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                clean(&agent.purpose),
+            ]
+        };
+        let heads = ["name", "status", "level", "owner", "environment", "autonomy", "systems", "purpose"];
+        more(table(&heads, page.items.iter().map(row), style), page.next.is_some(), style)
+    });
+    Ok(())
+}
+
+/// The file alone, beside what the plane holds.
+async fn create(file: &std::path::Path, reason: String, client: &Client, out: Out) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("the file {} cannot be read", file.display())).because(error))?;
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let files = vec![FileText { path: format!("agents/{name}"), text }];
+    let request = ApplyRequest { files, prune: false, reason, plan: None };
+    let applied: Applied = client.post("apply", &request).await?;
+    out.show(&applied, |applied, style| {
+        let mut text = String::new();
+        for words in applied.steps.iter().flat_map(|step| &step.words) {
+            let _written = writeln!(text, "  {}", clean(&words.text));
+        }
+        let done = if applied.steps.is_empty() { "nothing to do" } else { "in force" };
+        format!("{text}{} at position {}", style.green(done), applied.seq)
+    });
+    Ok(())
+}
+
+async fn step(args: MoveArgs, verb: &str, client: &Client, out: Out) -> Result<(), Failure> {
+    let because = Because { reason: args.reason };
+    let agent: AgentView = client.post(&path(&args.name, &format!("/{verb}")), &because).await?;
+    out.show(&agent, |agent, style| moved(&agent.summary, style));
+    Ok(())
+}
+
+fn moved(agent: &AgentSummary, style: Style) -> String {
+    let (status, level) = (style.state(agent.status.as_str()), style.state(&text_of(&agent.level)));
+    format!("{} is {status}, level {level}", style.bold(agent.name.as_str()))
+}
+
+fn render(agent: &AgentView, style: Style) -> String {
+    let summary = &agent.summary;
+    let mut text = facts(
+        &[
+            ("agent", style.bold(summary.name.as_str())),
+            ("status", format!("{}, level {}", style.state(summary.status.as_str()), style.state(&text_of(&summary.level)))),
+            ("purpose", wrapped(&clean(&summary.purpose), 90, "\n").replace("\n\n", "\n")),
+            ("owner", summary.owner.to_string()),
+            ("runs in", format!("{}, autonomy {}", text_of(&summary.environment), text_of(&summary.autonomy))),
+            ("charter", format!("revision {}, row version {}", summary.revision, agent.version)),
+            ("brought in", format!("by {}, {}, from {}", clean(&agent.created_by), when::long(agent.created_at), clean(&agent.source))),
+            ("next", agent.moves.join(", ")),
+        ],
+        style,
+    );
+    let _written = writeln!(text, "\n{}", style.bold("What it may do"));
+    for words in &agent.words {
+        let _written = writeln!(text, "  {}", wrapped(&clean(words), 100, "    "));
+    }
+    let bound = &agent.bound;
+    let _written = writeln!(text, "\n{}", style.bold("How fast it stops"));
+    let _written = writeln!(text, "  within {}, set by {}", style.cyan(&bound.worst.to_string()), clean(&bound.set_by));
+    for link in &bound.links {
+        let counts = if link.counts { "" } else { " (beside a slower one)" };
+        let _written = writeln!(text, "    {} at most {}{counts}: {}", clean(&link.link), link.at_most, clean(&link.meaning));
+    }
+    if !agent.tasks.is_empty() {
+        let _written = writeln!(text, "\n{}\n{}", style.bold("Running tasks"), crate::task::tasks(&agent.tasks, style));
+    }
+    text.push_str(&history(&agent.history, style));
+    text
+}
+
+/// What changed a row, newest first.
+pub(crate) fn history(changes: &[ChangeView], style: Style) -> String {
+    if changes.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", style.bold("History"));
+    for change in changes.iter().take(HISTORY_SHOWN) {
+        let what = change.summary.iter().map(|line| clean(line)).collect::<Vec<_>>().join("; ");
+        let _written = writeln!(text, "  {} {} {}: {}", style.dim(&when::local(change.at)), clean(&change.actor),
+            style.dim(&format!("({})", clean(&change.why))), wrapped(&what, 100, "      "));
+    }
+    if changes.len() > HISTORY_SHOWN {
+        let _written = writeln!(text, "  {}", style.dim(&format!("and {} earlier ones: --json", changes.len() - HISTORY_SHOWN)));
+    }
+    text
+}
+
+/// Says below a table that there is more.
+pub(crate) fn more(table: String, is_more: bool, style: Style) -> String {
+    match is_more {
+        true => format!("{table}\n{}", style.dim("there are more: --limit")),
+        false => table,
+    }
+}
+
+/// A word of the API as its type: a state, an effect, a level.
+pub(crate) fn word<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T, Failure> {
+    serde_json::from_value(Value::String(text.to_owned()))
+        .map_err(|error| Failure::usage(format!("`{text}` is no {what}")).because(error))
+}
+
+/// The word of a value that is written as one.
+pub(crate) fn text_of(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(text)) => text,
+        Ok(other) => other.to_string(),
+        Err(_unwritable) => String::new(),
+    }
+}
+
+fn path(name: &Name, tail: &str) -> String {
+    format!("agents/{}{tail}", part(name.as_str()))
+}
+
+const HISTORY_SHOWN: usize = 10;

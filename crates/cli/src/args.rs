@@ -1,0 +1,114 @@
+//! What can be typed: the commands, and the flags every command has.
+
+use crate::{agent, care, credential, decision, identity, ledger, node, plan, policy, shell, system, task};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Provost governs AI agents: every agent has an owner and a charter, and every action it takes is decided, recorded,
+/// and only then done.
+#[derive(Debug, Parser)]
+#[command(name = "provost", version, propagate_version = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// Where the plane is [default: http://127.0.0.1:7070]
+    #[arg(long, global = true, env = "PROVOST_URL", hide_env_values = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// The plane's data folder, where the local token is found [default: ./provost-data]
+    #[arg(long, global = true, env = "PROVOST_DATA", hide_env_values = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print JSON, errors included
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a plane
+    Serve(node::ServeArgs),
+    /// Watch agents at a small bank being governed: a whole plane in one process, nothing to set up
+    Demo(node::DemoArgs),
+    /// Show in words what applying the files of a folder would change; changes nothing
+    Plan(plan::PlanArgs),
+    /// Make the organisation what the files of a folder say
+    Apply(plan::ApplyArgs),
+    /// Agents: who they are, what they may do, and stopping them
+    #[command(subcommand, visible_alias = "agents")]
+    Agent(agent::AgentCommand),
+    /// Tasks: bounded runs of agents, and the tokens for them
+    #[command(subcommand, visible_alias = "tasks")]
+    Task(task::TaskCommand),
+    /// Systems agents act on: MCP servers
+    #[command(subcommand, visible_alias = "systems")]
+    System(system::SystemCommand),
+    /// Tools of systems: what each can do, and its pin
+    #[command(subcommand, visible_alias = "tools")]
+    Tool(system::ToolCommand),
+    /// People
+    #[command(subcommand, visible_alias = "people")]
+    Person(identity::PersonCommand),
+    /// Workloads: programs that ask the plane for decisions
+    #[command(subcommand, visible_alias = "workloads")]
+    Workload(identity::WorkloadCommand),
+    /// Sealed credentials of systems; agents never see them
+    #[command(subcommand, visible_alias = "credentials")]
+    Credential(credential::CredentialCommand),
+    /// What was decided
+    #[command(subcommand, visible_alias = "decisions")]
+    Decision(decision::DecisionCommand),
+    /// Explain a decision: who, what, by which rules; and decide it again from its record
+    Why(decision::WhyArgs),
+    /// Check and test policies, show their schema
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// The tamper-evident record: prove, export, verify
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
+    /// Check a plane's state against its records
+    Fsck,
+    /// Write a consistent copy of the database into the plane's data folder
+    Backup(care::BackupArgs),
+    /// Put a backup in place of the database of a plane that is not running
+    Restore(node::RestoreArgs),
+    /// How the plane is
+    Status,
+    /// The configuration of a plane
+    #[command(subcommand)]
+    Config(node::ConfigCommand),
+    /// Print the OpenAPI document of the plane's HTTP interface
+    Openapi,
+    /// Print a completion script for a shell
+    Completions(shell::CompletionsArgs),
+}
+
+impl Global {
+    /// Where the plane is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.as_deref().unwrap_or(URL_DEFAULT)
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| PathBuf::from(DATA_DEFAULT))
+    }
+}
+
+/// Where a plane listens unless told otherwise.
+pub const URL_DEFAULT: &str = "http://127.0.0.1:7070";
+/// Where a plane keeps its files unless told otherwise.
+pub const DATA_DEFAULT: &str = "provost-data";
+const AFTER_HELP: &str = "Start with `provost demo`. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, \
+    3 verification failed, 64 configuration, 69 no plane answers.";

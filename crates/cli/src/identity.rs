@@ -1,0 +1,128 @@
+//! People and workloads.
+
+use crate::{
+    Client, Exit, Failure, Out,
+    client::part,
+    out::{clean, facts, table},
+};
+use clap::Subcommand;
+use provost_api::{
+    Because, Page, PageQuery,
+    identity::{PersonView, WorkloadToken, WorkloadView},
+};
+use provost_domain::Name;
+
+/// `provost person`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PersonCommand {
+    /// List people
+    List,
+    /// Show a person and the agents owned
+    Show {
+        /// The name
+        name: Name,
+    },
+}
+
+/// `provost workload`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum WorkloadCommand {
+    /// List workloads
+    List,
+    /// Show a workload
+    Show {
+        /// The name
+        name: Name,
+    },
+    /// Issue a new token for a workload and print it, once; the one before works no more
+    Token {
+        /// The name
+        name: Name,
+        /// Why, for the record
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// What the plane refused, or that it does not answer.
+pub async fn run_person(command: PersonCommand, client: &Client, out: Out) -> Result<Exit, Failure> {
+    match command {
+        PersonCommand::List => {
+            let page: Page<PersonView> = client.list("people", &PageQuery::default(), LIST_MAX).await?;
+            out.show(&page, |page, style| {
+                let row = |person: &PersonView| {
+                    let mail = person.email.clone().unwrap_or_default();
+                    let manager = person.manager.as_ref().map(ToString::to_string).unwrap_or_default();
+                    vec![person.name.to_string(), clean(&person.display), clean(&mail), manager, active(person.active)]
+                };
+                table(&["name", "display", "mail", "manager", ""], page.items.iter().map(row), style)
+            });
+        }
+        PersonCommand::Show { name } => {
+            let person: PersonView = client.get(&format!("people/{}", part(name.as_str()))).await?;
+            out.show(&person, |person, style| {
+                let owns: Vec<_> = person.owns.iter().map(ToString::to_string).collect();
+                let rows = [
+                    ("person", style.bold(person.name.as_str())),
+                    ("display", clean(&person.display)),
+                    ("mail", clean(person.email.as_deref().unwrap_or_default())),
+                    ("manager", person.manager.as_ref().map(ToString::to_string).unwrap_or_default()),
+                    ("", active(person.active)),
+                    ("owns", if owns.is_empty() { "no agents".to_owned() } else { owns.join("\n") }),
+                ];
+                facts(&rows, style)
+            });
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Does it.
+///
+/// # Errors
+/// What the plane refused, or that it does not answer.
+pub async fn run_workload(command: WorkloadCommand, client: &Client, out: Out) -> Result<Exit, Failure> {
+    match command {
+        WorkloadCommand::List => {
+            let page: Page<WorkloadView> = client.list("workloads", &PageQuery::default(), LIST_MAX).await?;
+            out.show(&page, |page, style| {
+                let row = |workload: &WorkloadView| {
+                    let token = if workload.has_token { "set" } else { "none" };
+                    let state = active(workload.active);
+                    vec![workload.name.to_string(), workload.owner.to_string(), clean(&workload.purpose), token.into(), state]
+                };
+                table(&["name", "owner", "purpose", "token", ""], page.items.iter().map(row), style)
+            });
+        }
+        WorkloadCommand::Show { name } => {
+            let workload: WorkloadView = client.get(&format!("workloads/{}", part(name.as_str()))).await?;
+            out.show(&workload, |workload, style| {
+                let applications: Vec<_> = workload.applications.iter().map(ToString::to_string).collect();
+                let rows = [
+                    ("workload", style.bold(workload.name.as_str())),
+                    ("purpose", clean(&workload.purpose)),
+                    ("owner", workload.owner.to_string()),
+                    ("applications", applications.join("\n")),
+                    ("token", if workload.has_token { "set" } else { "none" }.to_owned()),
+                    ("", active(workload.active)),
+                ];
+                facts(&rows, style)
+            });
+        }
+        WorkloadCommand::Token { name, reason } => {
+            let path = format!("workloads/{}/token", part(name.as_str()));
+            let token: WorkloadToken = client.post(&path, &Because { reason }).await?;
+            out.show(&token, |token, _| token.token.clone());
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn active(active: bool) -> String {
+    if active { "active" } else { "left" }.to_owned()
+}
+
+const LIST_MAX: usize = 1_000;

@@ -1,0 +1,254 @@
+//! Agents: to look at, to bring in, to move through their life, to restrict.
+
+use crate::{
+    Action, ControlError, Op,
+    bound::{Links, bound},
+    change::{Change, Draft, Seen},
+    diff,
+    page::page,
+    plan::{Checked, Wanted, make},
+    reason::reason,
+    task, words,
+};
+use provost_api::{
+    Page,
+    agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Restrict},
+    task::TaskSummary,
+};
+use provost_declare::SourceFile;
+use provost_domain::{Agent, AgentStatus, Directory, Kind, Name, Object, ObjectKey};
+use provost_lifecycle::agent::{Move, MoveError, decide, moves};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Agents, in order of their names.
+///
+/// # Errors
+/// When the operator may not, or the cursor is not one of ours.
+pub async fn list(op: &Op, query: AgentQuery) -> Result<Page<AgentSummary>, ControlError> {
+    op.authorize(Action::AgentRead)?;
+    let view = op.plane.replica.latest();
+    let agents = view.directory.agents.iter().filter(|(_name, agent)| fits(agent, &query));
+    let rows = agents.map(|(name, agent)| (name.to_string(), agent)).collect();
+    let most = op.plane.limits.page_size_max;
+    page(rows, query.cursor.as_deref(), query.limit, most, |agent| summary(agent))
+}
+
+/// One agent, whole.
+///
+/// # Errors
+/// When the operator may not, nobody has that name, or the store fails.
+pub async fn show(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
+    op.authorize(Action::AgentRead)?;
+    view(op, name).await
+}
+
+/// Brings an agent in, active, exactly as a file would.
+///
+/// # Errors
+/// When the operator may not, the name was ever given, or the charter has faults: all of them are listed.
+pub async fn create(op: &Op, wanted: AgentCreate) -> Result<AgentView, ControlError> {
+    let authorised = op.authorize(Action::AgentCreate)?;
+    let why = reason(&wanted.reason)?.to_owned();
+    let name = wanted.name.clone();
+    let plan = Wanted::new(op, vec![file(&name, wanted.agent)?], false, "api");
+    let guard =
+        |directory: &Directory, _versions: &BTreeMap<ObjectKey, u64>, _checked: &Checked| match directory
+            .agents
+            .contains_key(&name)
+        {
+            true => Err(ControlError::conflict(format!("there is an agent `{name}` already"))
+                .cure("change it instead, or choose another name")),
+            false => Ok(()),
+        };
+    make(&authorised, plan, &format!("agent {name} created"), &why, guard).await.map_err(without_lines)?;
+    view(op, &name).await
+}
+
+/// Gives an agent a new charter, exactly as a file would: a new revision, and, when what it is made of changed, a stop
+/// until a person approves it again.
+///
+/// # Errors
+/// When the operator may not, nobody has that name, somebody changed it meanwhile, or the charter has faults.
+pub async fn update(op: &Op, name: &Name, wanted: AgentUpdate) -> Result<AgentView, ControlError> {
+    let authorised = op.authorize(Action::AgentUpdate)?;
+    let why = reason(&wanted.reason)?.to_owned();
+    let key = key(name);
+    let mut plan = Wanted::new(op, vec![file(name, wanted.agent)?], false, "api");
+    plan.keys_read.push(key.clone());
+    let guard = |directory: &Directory, versions: &BTreeMap<ObjectKey, u64>, _checked: &Checked| {
+        find(directory, name)?;
+        Seen { directory, versions }.expect(&key, wanted.version)
+    };
+    find(&op.plane.replica.latest().directory, name)?;
+    make(&authorised, plan, &format!("charter of {name} changed"), &why, guard)
+        .await
+        .map_err(without_lines)?;
+    view(op, name).await
+}
+
+/// Moves an agent through its life. Decommissioning ends its tasks in the same transaction.
+///
+/// # Errors
+/// When the operator may not, nobody has that name, or its state has no such move.
+pub async fn step(op: &Op, name: &Name, wanted: Move, why: &str) -> Result<AgentView, ControlError> {
+    let authorised = op.authorize(Action::AgentMove)?;
+    let mut keys = vec![key(name)];
+    keys.extend(ended_tasks(&op.plane.replica.latest().directory, name).iter().map(Draft::key));
+    authorised
+        .change(&keys, why, |seen| {
+            let agent = find(seen.directory, name)?;
+            let status = decide(agent.status, wanted)?;
+            let mut drafts = Vec::new();
+            if status == AgentStatus::Decommissioned {
+                // A task that started since the versions were read finds its agent unable to act, and expires.
+                let ended = ended_tasks(seen.directory, name);
+                drafts.extend(ended.into_iter().filter(|draft| seen.versions.contains_key(&draft.key())));
+            }
+            drafts.push(Draft::Put(Object::Agent(Agent { status, ..agent.clone() })));
+            Ok(Change { drafts, what: format!("{} {name}", wanted.as_str()), answer: () })
+        })
+        .await?;
+    view(op, name).await
+}
+
+/// Sets what containment leaves an agent.
+///
+/// # Errors
+/// When the operator may not, nobody has that name, or it was decommissioned.
+pub async fn restrict(op: &Op, name: &Name, wanted: &Restrict) -> Result<AgentView, ControlError> {
+    let authorised = op.authorize(Action::AgentRestrict)?;
+    authorised
+        .change(&[key(name)], &wanted.reason, |seen| {
+            let agent = find(seen.directory, name)?;
+            if agent.status == AgentStatus::Decommissioned {
+                return Err(ControlError::refused(format!(
+                    "{name} was decommissioned: nothing is left to restrict"
+                )));
+            }
+            let row = Agent { level: wanted.level, ..agent.clone() };
+            let drafts = if row == *agent { Vec::new() } else { vec![Draft::Put(Object::Agent(row))] };
+            Ok(Change { drafts, what: format!("{name} restricted to {}", wanted.level), answer: () })
+        })
+        .await?;
+    view(op, name).await
+}
+
+/// The move a word names: `suspend`, `resume` and so on.
+///
+/// # Errors
+/// When it names none that a person makes.
+pub fn move_named(word: &str) -> Result<Move, ControlError> {
+    let by_people = Move::ALL.into_iter().filter(|wanted| *wanted != Move::ManifestChanged);
+    by_people.clone().find(|wanted| wanted.as_str() == word).ok_or_else(|| {
+        let words: Vec<&str> = by_people.map(Move::as_str).collect();
+        ControlError::unknown("move", word).cure(format!("use one of {}", words.join(", ")))
+    })
+}
+
+/// Every running task of an agent, ended: what goes with its decommissioning (REQUIREMENTS.md B6).
+pub(crate) fn ended_tasks(directory: &Directory, agent: &Name) -> Vec<Draft> {
+    let tasks = directory.tasks.values().filter(|task| task.agent == *agent);
+    tasks.map(|task| Draft::Put(Object::Task(provost_lifecycle::task::end(task)))).collect()
+}
+
+async fn view(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
+    let plane = &op.plane;
+    let key = key(name);
+    let version = plane.store.version(&key).await?;
+    let history = plane.store.history(&key, HISTORY_MAX).await?;
+    let view = plane.replica.latest();
+    let agent = find(&view.directory, name)?;
+    Ok(AgentView {
+        summary: summary(agent),
+        id: agent.id.to_string(),
+        version,
+        words: words::charter(agent, plane.now()),
+        moves: by_hand(agent.status),
+        bound: bound(Links::of(plane), &agent.charter, &view.directory),
+        tasks: tasks(&view.directory, name, plane.now()),
+        history: diff::history(history),
+        created_by: agent.provenance.created_by.clone(),
+        created_at: agent.provenance.created_at.into(),
+        source: agent.provenance.source.clone(),
+        charter: agent.charter.clone(),
+    })
+}
+
+fn by_hand(status: AgentStatus) -> Vec<String> {
+    let moves = moves(status).filter(|wanted| *wanted != Move::ManifestChanged);
+    moves.map(|wanted| wanted.as_str().to_owned()).collect()
+}
+
+fn tasks(directory: &Directory, agent: &Name, now: provost_domain::Timestamp) -> Vec<TaskSummary> {
+    let tasks = directory.tasks.values().filter(|task| task.agent == *agent && task.is_live(now));
+    let mut tasks: Vec<&Arc<provost_domain::Task>> = tasks.collect();
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.id));
+    tasks.into_iter().take(TASKS_MAX).map(|task| task::summary(task, now)).collect()
+}
+
+fn summary(agent: &Agent) -> AgentSummary {
+    AgentSummary {
+        name: agent.name.clone(),
+        status: agent.status,
+        level: agent.level,
+        owner: agent.charter.owner.clone(),
+        environment: agent.charter.environment,
+        autonomy: agent.charter.autonomy,
+        revision: agent.revision,
+        purpose: agent.charter.purpose.clone(),
+        systems: agent.charter.systems().into_iter().cloned().collect(),
+    }
+}
+
+fn fits(agent: &Agent, query: &AgentQuery) -> bool {
+    let charter = &agent.charter;
+    query.status.is_none_or(|status| agent.status == status)
+        && query.owner.as_ref().is_none_or(|owner| charter.owner == *owner)
+        && query.environment.is_none_or(|environment| charter.environment == environment)
+        && query.system.as_ref().is_none_or(|system| charter.systems().contains(system))
+}
+
+fn find<'d>(directory: &'d Directory, name: &Name) -> Result<&'d Agent, ControlError> {
+    let agent = directory.agents.get(name).map(AsRef::as_ref);
+    agent.ok_or_else(|| ControlError::unknown("agent", name.as_str()))
+}
+
+fn key(name: &Name) -> ObjectKey {
+    ObjectKey::new(Kind::Agent, name.as_str())
+}
+
+/// The file that says the same as this JSON, so that both are read by one reader.
+fn file(name: &Name, agent: Map<String, Value>) -> Result<SourceFile, ControlError> {
+    let document = Map::from_iter([(
+        "agent".to_owned(),
+        Value::Object(Map::from_iter([(name.to_string(), Value::Object(agent))])),
+    )]);
+    let text = toml::to_string(&document).map_err(|error| {
+        ControlError::caller("`agent` has a value that no charter can have")
+            .because(error.to_string())
+            .cure("leave out what is `null`")
+    })?;
+    Ok(SourceFile::new(REQUEST_FILE, text))
+}
+
+/// Lines of the file made from a request mean nothing to who sent it.
+fn without_lines(mut error: ControlError) -> ControlError {
+    if let ControlError::Caller(text) = &mut error {
+        for fault in &mut text.faults {
+            fault.file = None;
+            (fault.line, fault.column, fault.width) = (None, None, None);
+        }
+    }
+    error
+}
+
+impl From<MoveError> for ControlError {
+    fn from(error: MoveError) -> Self {
+        Self::refused(error.to_string())
+    }
+}
+
+const REQUEST_FILE: &str = "request.toml";
+const HISTORY_MAX: usize = 100;
+const TASKS_MAX: usize = 100;

@@ -1,0 +1,273 @@
+//! A plane in this process: store, replica, pipeline and MCP face, with a bank behind it.
+
+use provost_bank::{Bank, Server};
+use provost_connect::{CallerKey, ClientProfile, Config, SealingKey, Upstreams};
+use provost_domain::{
+    Agent, AgentStatus, Charter, Clock, DurationMs, NodeId, Object, Person, System, Task, TaskId, Timestamp, Tool,
+    agent::Provenance,
+    ids::AgentId,
+    limits::Limits,
+    system::{Connection, CredentialUse},
+    task::TaskStatus,
+};
+use provost_gateway::{
+    Hosts, Identifier, Parts, Pipeline,
+    mcp::{Front, FrontParts},
+};
+use provost_replica::Replica;
+use provost_store::{Attribution, ChangeSet, Store, SystemClock, Write};
+use provost_store_sqlite::SqliteStore;
+use provost_token::{SigningKey, TaskClaims, Verifier, issue};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::net::TcpListener;
+
+/// A running plane. Dropping it drops the runtime's tasks with the test.
+pub struct Plane {
+    pub url: String,
+    pub bank: Server,
+    pub store: Arc<dyn Store>,
+    pub replica: Arc<Replica>,
+    pub pipeline: Arc<Pipeline>,
+    key: SigningKey,
+    http: reqwest::Client,
+    _dir: tempfile::TempDir,
+}
+
+pub const BANK_KEY: &str = "the-bank-key-nobody-may-see";
+
+impl Plane {
+    /// A plane whose one agent, `invoice-clerk`, holds this charter.
+    pub async fn start(charter: Value) -> Self {
+        Self::start_with(charter, Limits::default()).await
+    }
+
+    pub async fn start_with(charter: Value, limits: Limits) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("provost.db"), &limits).unwrap());
+        let bank = Bank::open(None).unwrap();
+        let bank = provost_bank::serve(loopback().await, bank, Some(BANK_KEY.into())).await.unwrap();
+        let sealing = Arc::new(SealingKey::from_bytes(&[9; 32]).unwrap());
+        let sealed = sealing.seal("bank-key", BANK_KEY.as_bytes()).unwrap();
+        store.put_sealed(&"bank-key".parse().unwrap(), &sealed).await.unwrap();
+
+        let upstreams = Upstreams::new(Config::new(limits.clone())).unwrap();
+        let system = bank_system(&bank.url());
+        let tools = import(&upstreams, &system, &sealing, &sealed).await;
+        let mut objects = vec![Object::Person(person("maria")), Object::System(system)];
+        objects.extend(tools.into_iter().map(Object::Tool));
+        objects.push(Object::Agent(agent(charter)));
+        commit(&store, objects).await;
+
+        let replica = Replica::load(Arc::clone(&store), Arc::clone(&clock)).await.unwrap();
+        let (_stop, stopped) = tokio::sync::watch::channel(false);
+        tokio::spawn({
+            let replica = Arc::clone(&replica);
+            async move {
+                let _kept = _stop;
+                replica.follow(DurationMs(20), stopped).await;
+            }
+        });
+        let listener = loopback().await;
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let key = SigningKey::from_seed(&[5; 32]).unwrap();
+        let verifier = Verifier::new(url.clone(), vec![key.verifying().clone()]);
+        let pipeline = Arc::new(Pipeline::from(Parts {
+            store: Arc::clone(&store),
+            replica: Arc::clone(&replica),
+            clock,
+            limits,
+            node: NodeId::new(Timestamp::from_millis(1), [1; 10]),
+            identifier: Identifier::new(verifier, format!("{url}/mcp")),
+            upstreams,
+        }));
+        let hosts = Arc::new(Hosts::new([]));
+        let front = Front::new(FrontParts { pipeline: Arc::clone(&pipeline), sealing, hosts });
+        let router = front.router();
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, bank, store, replica, pipeline, key, http: reqwest::Client::new(), _dir: dir }
+    }
+
+    /// Starts a task and gives its token.
+    pub async fn task(&self) -> (TaskId, String) {
+        let now = SystemClock.now();
+        let id = TaskId::new(now, rand::random());
+        let task = Task {
+            id,
+            agent: "invoice-clerk".parse().unwrap(),
+            purpose: "pay the November invoices".into(),
+            requester: "maria".parse().unwrap(),
+            scope: None,
+            started: now,
+            expires: now.plus(DurationMs::from_mins(10)),
+            status: TaskStatus::Running,
+        };
+        self.change(Object::Task(task), 0).await;
+        (id, self.token(id, |_| {}))
+    }
+
+    /// A token for a task, spoilt in some way.
+    pub fn token(&self, task: TaskId, spoil: impl FnOnce(&mut TaskClaims)) -> String {
+        let now = SystemClock.now();
+        let mut claims = TaskClaims {
+            iss: self.url.clone(),
+            aud: format!("{}/mcp", self.url),
+            sub: "invoice-clerk".parse().unwrap(),
+            client_id: "invoice-clerk".parse().unwrap(),
+            task,
+            iat: now.as_seconds(),
+            exp: now.as_seconds() + 300,
+            jti: rand::random::<u64>().to_string(),
+        };
+        spoil(&mut claims);
+        issue(&claims, &self.key).unwrap()
+    }
+
+    /// Commits one row and waits until it binds.
+    pub async fn change(&self, object: Object, expected: u64) {
+        let set = change_set(vec![Write::Put { object, expected }]);
+        self.store.commit(set).await.unwrap();
+        self.replica.catch_up().await.unwrap();
+    }
+
+    /// A row as it stands.
+    pub fn agent(&self) -> Agent {
+        self.replica.latest().directory.agents.get("invoice-clerk").unwrap().as_ref().clone()
+    }
+
+    /// One modern `tools/call` at the bank's address.
+    pub async fn call(&self, token: &str, tool: &str, args: Value) -> (u16, Value) {
+        self.modern(token, "tools/call", json!({"name": tool, "arguments": args}), Some(tool)).await
+    }
+
+    /// One modern request at the bank's address; the answer is the last message.
+    pub async fn modern(&self, token: &str, method: &str, mut params: Value, name: Option<&str>) -> (u16, Value) {
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let body = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
+        let mut request = self
+            .http
+            .post(format!("{}/mcp/bank", self.url))
+            .bearer_auth(token)
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", method);
+        if let Some(name) = name {
+            request = request.header("mcp-name", name);
+        }
+        answer(request.header("content-type", "application/json").body(body.to_string()).send().await.unwrap()).await
+    }
+
+    /// Any POST.
+    pub fn post(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.post(format!("{}{path}", self.url)).header("content-type", "application/json")
+    }
+}
+
+/// Status and last message of an answer, be it JSON or a stream.
+pub async fn answer(response: reqwest::Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    let last = text.lines().filter_map(|line| line.strip_prefix("data: ").or_else(|| line.strip_prefix("data:"))).next_back();
+    let json = last.unwrap_or(&text);
+    (status, serde_json::from_str(json).unwrap_or_else(|_| Value::String(text.clone())))
+}
+
+/// The text a refused or answered tool call shows.
+pub fn text(answer: &Value) -> String {
+    answer["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned()
+}
+
+pub fn charter(changes: Value) -> Value {
+    let mut charter = json!({
+        "purpose": "pays supplier invoices", "owner": "maria", "environment": "production", "autonomy": "supervised",
+        "data": ["confidential"], "task_duration_max": 3_600_000,
+        "grants": [
+            {"system": "bank", "tools": ["list_accounts", "get_statement", "list_payees", "reconcile", "send_message"]},
+            {"system": "bank", "tools": ["transfer"], "args": {"amount": {"max": "500.0"}, "from_account": {"one_of": ["operations"]}}},
+        ],
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        charter[key] = value.clone();
+    }
+    charter
+}
+
+fn agent(charter: Value) -> Agent {
+    let charter: Charter = serde_json::from_value(charter).unwrap();
+    Agent {
+        id: AgentId::new(Timestamp::from_millis(1), [2; 10]),
+        name: "invoice-clerk".parse().unwrap(),
+        status: AgentStatus::Active,
+        level: Default::default(),
+        revision: 1,
+        charter,
+        provenance: Provenance { created_by: "test".into(), created_at: Timestamp::from_millis(1), source: "test".into() },
+    }
+}
+
+fn person(name: &str) -> Person {
+    Person { name: name.parse().unwrap(), display: name.into(), email: None, manager: None, active: true }
+}
+
+fn bank_system(url: &str) -> System {
+    System {
+        name: "bank".parse().unwrap(),
+        description: "accounts and transfers".into(),
+        environment: provost_domain::Environment::Production,
+        connection: Connection::McpHttp { url: url.into() },
+        credential: Some(CredentialUse {
+            name: "bank-key".parse().unwrap(),
+            target: "Authorization".into(),
+            prefix: "Bearer ".into(),
+        }),
+        revocation_max: DurationMs(0),
+        resource_labels: Default::default(),
+    }
+}
+
+async fn import(upstreams: &Upstreams, system: &System, sealing: &SealingKey, sealed: &[u8]) -> Vec<Tool> {
+    let secret = sealing.open("bank-key", sealed).unwrap();
+    let caller = CallerKey { agent: "importer".parse().unwrap(), task: TaskId::from_bytes([0; 16]) };
+    let profile = ClientProfile { capabilities: json!({}), client_info: json!({"name": "import", "version": "1"}) };
+    let upstream = upstreams.get(system, &caller, &profile, Some(&secret)).await.unwrap();
+    let (listed, _) = provost_connect::list_tools(&upstream).await.unwrap();
+    let effects: BTreeMap<&str, &[&str]> = [
+        ("list_accounts", &["read"][..]), ("get_statement", &["read"]), ("list_payees", &["read"]), ("reconcile", &["read"]),
+        ("transfer", &["financial"]), ("send_message", &["communicate"]),
+    ]
+    .into();
+    let returns = |name: &str| match name {
+        "get_statement" => json!([{"label": "confidential"}, {"label": "untrusted", "field": "lines.memo"}]),
+        _ => json!([]),
+    };
+    listed
+        .into_iter()
+        .map(|definition| Tool {
+            system: system.name.clone(),
+            name: definition.name.parse().unwrap(),
+            description: String::new(),
+            pin: definition.pin(),
+            effects: effects.get(definition.name.as_str()).copied().unwrap_or_default().iter().map(|e| e.parse().unwrap()).collect(),
+            args: provost_policy::args_from_json_schema(&definition.input_schema).unwrap(),
+            returns: serde_json::from_value(returns(&definition.name)).unwrap(),
+            sends_out: definition.name == "send_message",
+        })
+        .collect()
+}
+
+async fn commit(store: &Arc<dyn Store>, objects: Vec<Object>) {
+    let writes = objects.into_iter().map(|object| Write::Put { object, expected: 0 }).collect();
+    store.commit(change_set(writes)).await.unwrap();
+}
+
+fn change_set(writes: Vec<Write>) -> ChangeSet {
+    ChangeSet { by: Attribution { actor: "test".into(), why: "test".into() }, at: SystemClock.now(), writes }
+}
+
+async fn loopback() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}

@@ -1,0 +1,148 @@
+//! Starting, serving, and stopping without losing anything.
+//!
+//! ```text
+//! signal -> no new connections -> calls under way end, at most drain_max -> ledger caught up -> store closed
+//! ```
+//! Calls that are cut off at the end of the drain have no outcome; the next start marks them `unknown`.
+
+use crate::{
+    assemble::{self, Assembled},
+    config::Config,
+    data::Data,
+    log,
+};
+use provost_cli::{Exit, Failure};
+use provost_control::{Plane, sequencer};
+use provost_domain::DurationMs;
+use std::{future::IntoFuture as _, net::SocketAddr, sync::Arc};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+/// A plane that is being served.
+pub(crate) struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// The plane itself.
+    pub plane: Arc<Plane>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<std::io::Result<()>>,
+    workers: Vec<JoinHandle<()>>,
+    drain_max: DurationMs,
+    /// Held until everything is closed.
+    _data: Data,
+}
+
+/// Serves until a signal says stop.
+///
+/// # Errors
+/// Why it does not start, or broke down.
+pub(crate) async fn serve(config: Config, adopt: Option<u64>) -> Result<Exit, Failure> {
+    log::to_stderr();
+    let running = start(&config, adopt).await?;
+    let address = running.plane.issuer.clone();
+    tracing::info!(listen = %running.addr, address, node = %running.plane.node, data = %config.data.display(), "serving");
+    if !running.addr.ip().is_loopback() {
+        tracing::warn!(listen = %running.addr, "listening beyond this machine, in clear text: put TLS in front of it");
+    }
+    running.until_told().await
+}
+
+/// Opens everything and starts serving.
+///
+/// # Errors
+/// Why it does not start, in four parts.
+pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running, Failure> {
+    let data = Data::take(&config.data)?;
+    let listener = listen(config.listen).await?;
+    let addr = listener.local_addr().map_err(|error| Failure::new("the listener has no address").because(error))?;
+    let Assembled { plane, router } = assemble::assemble(config, &data, addr, adopt).await?;
+    let (stop, stopped) = watch::channel(false);
+    let workers = vec![
+        tokio::spawn(Arc::clone(&plane.replica).follow(config.follow_every, stopped.clone())),
+        tokio::spawn(sequencer::run(Arc::clone(&plane), config.sequence_every, stopped.clone())),
+        tokio::spawn(sweep(Arc::clone(&plane), stopped.clone())),
+    ];
+    let server = axum::serve(listener, router).with_graceful_shutdown(told(stopped));
+    let server = tokio::spawn(server.into_future());
+    Ok(Running { addr, plane, stop, server, workers, drain_max: config.drain_max, _data: data })
+}
+
+impl Running {
+    /// Waits for SIGTERM or SIGINT, or for the server to break down, and stops in order.
+    ///
+    /// # Errors
+    /// When the server broke down.
+    pub(crate) async fn until_told(mut self) -> Result<Exit, Failure> {
+        let signal = tokio::select! {
+            signal = signal() => signal?,
+            ended = &mut self.server => return Err(Failure::new("the listener broke down").because(format!("{ended:?}"))),
+        };
+        tracing::info!(signal, drain_max = %self.drain_max, "stopping: no new calls, those under way may end");
+        self.stop().await;
+        Ok(Exit::Ok)
+    }
+
+    /// Stops in order: connections, workers, ledger, store.
+    pub(crate) async fn stop(mut self) {
+        let _heard = self.stop.send(true);
+        let drained = tokio::time::timeout(self.drain_max.to_std(), &mut self.server).await;
+        if drained.is_err() {
+            self.server.abort();
+            tracing::warn!("calls were still under way at the end of the drain; the next start marks them unknown");
+        }
+        for worker in self.workers {
+            worker.abort();
+            let _ended = worker.await;
+        }
+        if let Err(error) = sequencer::sequence_all(&self.plane).await {
+            tracing::warn!(%error, "some records stay journalled, to be sequenced at the next start");
+        }
+        self.plane.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+async fn listen(addr: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(addr).await.map_err(|error| {
+        let cure = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "stop what listens there, or listen elsewhere with --listen 127.0.0.1:PORT",
+            std::io::ErrorKind::PermissionDenied => "use a port above 1023, with --listen",
+            _ => "use an address of this machine, with --listen",
+        };
+        Failure::new(format!("refusing to start: cannot listen on {addr}")).because(error).means("nothing was started").cure(cure)
+    })
+}
+
+/// Forgets charges no window of a charter can still count.
+async fn sweep(plane: Arc<Plane>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_EVERY.to_std()) => {}
+            _changed = stop.changed() => return,
+        }
+        match plane.store.sweep(plane.now(), WINDOW_MAX).await {
+            Ok(0) => {}
+            Ok(charges) => tracing::debug!(charges, "forgot charges whose window has passed"),
+            Err(error) => tracing::warn!(%error, "old charges stay for now"),
+        }
+    }
+}
+
+async fn told(mut stop: watch::Receiver<bool>) {
+    // An error means that the sender is gone: stop, too.
+    let _told = stop.wait_for(|stop| *stop).await;
+}
+
+async fn signal() -> Result<&'static str, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error: std::io::Error| Failure::new("signals cannot be heard").because(error);
+    let mut term = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut int = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    })
+}
+
+const SWEEP_EVERY: DurationMs = DurationMs::from_mins(1);
+/// The longest window a budget may have.
+const WINDOW_MAX: DurationMs = DurationMs(366 * 86_400_000);

@@ -1,0 +1,54 @@
+//! Sealed credentials and small named values: kept as given, never looked into.
+
+use crate::{connection::Connections, error::failed};
+use provost_domain::Name;
+use provost_store::StoreError;
+
+pub(crate) async fn put_sealed(
+    connections: &Connections,
+    name: &Name,
+    sealed: &[u8],
+) -> Result<(), StoreError> {
+    connections.execute(PUT, PUT_SEALED, &[&name.as_str(), &sealed]).await.map(drop)
+}
+
+pub(crate) async fn sealed(connections: &Connections, name: &Name) -> Result<Option<Vec<u8>>, StoreError> {
+    read(connections, "SELECT value FROM sealed WHERE name = $1", name.as_str()).await
+}
+
+pub(crate) async fn put_meta(connections: &Connections, key: &str, value: &[u8]) -> Result<(), StoreError> {
+    connections.execute(PUT, PUT_META, &[&key, &value]).await.map(drop)
+}
+
+pub(crate) async fn put_meta_if_absent(
+    connections: &Connections,
+    key: &str,
+    value: &[u8],
+) -> Result<Vec<u8>, StoreError> {
+    connections.execute(PUT, PUT_META_IF_ABSENT, &[&key, &value]).await?;
+    Ok(meta(connections, key).await?.unwrap_or_default())
+}
+
+pub(crate) async fn meta(connections: &Connections, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    read(connections, "SELECT value FROM meta WHERE key = $1", key).await
+}
+
+async fn read(connections: &Connections, sql: &str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let doing = "read a named value";
+    let row = connections.query_opt(doing, sql, &[&name]).await?;
+    row.map(|row| row.try_get(0).map_err(failed(doing))).transpose()
+}
+
+const PUT: &str = "keep a named value";
+
+const PUT_SEALED: &str = "INSERT INTO sealed (name, value)
+VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+const PUT_META: &str = "INSERT INTO meta (key, value)
+VALUES ($1, $2)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+
+const PUT_META_IF_ABSENT: &str = "INSERT INTO meta (key, value)
+VALUES ($1, $2)
+ON CONFLICT (key) DO NOTHING";

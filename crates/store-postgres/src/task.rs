@@ -1,0 +1,53 @@
+//! What tasks have read, and what windows have left.
+
+use crate::{
+    connection::Connections,
+    error::{backend, failed, unsigned},
+};
+use provost_domain::{TaskId, TaskState, Timestamp};
+use provost_store::{Balance, StoreError, WindowKey, driver::labels};
+
+/// The state of a task.
+pub(crate) async fn state(connections: &Connections, task: TaskId) -> Result<TaskState, StoreError> {
+    let doing = "read a task's state";
+    let sql = "SELECT version, labels FROM task_state WHERE task = $1";
+    let Some(row) = connections.query_opt(doing, sql, &[&task.as_bytes().as_slice()]).await? else {
+        return Ok(TaskState::default());
+    };
+    let version = unsigned(row.try_get(0).map_err(failed(doing))?);
+    Ok(TaskState { version, labels: labels(row.try_get(1).map_err(failed(doing))?)? })
+}
+
+/// What windows have left.
+pub(crate) async fn balances(
+    connections: &Connections,
+    windows: &[WindowKey],
+    now: Timestamp,
+) -> Result<Vec<Balance>, StoreError> {
+    let doing = "read balances";
+    let keys: Vec<&str> = windows.iter().map(|window| window.key.as_str()).collect();
+    let after: Vec<i64> = windows.iter().map(|window| window.counts_after(now).as_millis()).collect();
+    let rows = connections.query(doing, USED, &[&keys, &after]).await?;
+    if rows.len() != windows.len() {
+        return Err(backend(doing, "it answered for another number of windows"));
+    }
+    let balance = |(window, row): (&WindowKey, &tokio_postgres::Row)| {
+        Ok(Balance { window: window.clone(), used: row.try_get(0).map_err(failed(doing))? })
+    };
+    windows.iter().zip(&rows).map(balance).collect()
+}
+
+/// Forgets some charges of slots that ended at or before this moment; says how many.
+pub(crate) async fn sweep(connections: &Connections, before: Timestamp) -> Result<u64, StoreError> {
+    connections.execute("sweep charges", SWEEP, &[&before.as_millis()]).await
+}
+
+/// What each of these keys used after each of these moments, in their order. A sum beyond 64 bits is as large as can be.
+pub(crate) const USED: &str = "SELECT least(coalesce(sum(charge.amount), 0), 9223372036854775807)::bigint
+FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS asked (key, after, place)
+LEFT JOIN charge ON charge.key = asked.key AND charge.slot > asked.after
+GROUP BY asked.place
+ORDER BY asked.place";
+
+const SWEEP: &str = "DELETE FROM charge
+WHERE (key, slot) IN (SELECT key, slot FROM charge WHERE slot <= $1 ORDER BY slot LIMIT 5000)";

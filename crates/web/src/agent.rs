@@ -1,0 +1,114 @@
+//! Agents.
+
+use crate::{
+    app::Answer,
+    asked::Asked,
+    input::{Asking, At, Said},
+    problem::Problems,
+};
+use axum::Json;
+use provost_api::{
+    Because, Page,
+    agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Restrict},
+};
+use provost_control::agent;
+use provost_domain::Name;
+
+/// Agents, in order of their names.
+#[utoipa::path(
+    get,
+    path = "/agents",
+    tag = "agents",
+    security(("token" = [])),
+    params(AgentQuery),
+    responses((status = 200, body = Page<AgentSummary>), Problems)
+)]
+pub(crate) async fn agent_list(
+    Asked(op): Asked,
+    Asking(query): Asking<AgentQuery>,
+) -> Answer<Page<AgentSummary>> {
+    Ok(Json(agent::list(&op, query).await?))
+}
+
+/// Brings an agent in, active, exactly as a file would.
+#[utoipa::path(
+    post,
+    path = "/agents",
+    tag = "agents",
+    security(("token" = [])),
+    request_body = AgentCreate,
+    responses((status = 200, body = AgentView), Problems)
+)]
+pub(crate) async fn agent_create(Asked(op): Asked, Said(wanted): Said<AgentCreate>) -> Answer<AgentView> {
+    Ok(Json(agent::create(&op, wanted).await?))
+}
+
+/// One agent: its charter in words, its life, its tasks, how long it outlives an order to stop it.
+#[utoipa::path(
+    get,
+    path = "/agents/{name}",
+    tag = "agents",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The agent")),
+    responses((status = 200, body = AgentView), Problems)
+)]
+pub(crate) async fn agent_show(Asked(op): Asked, At(name): At<Name>) -> Answer<AgentView> {
+    Ok(Json(agent::show(&op, &name).await?))
+}
+
+/// Gives an agent a new charter, exactly as a file would.
+#[utoipa::path(
+    put,
+    path = "/agents/{name}",
+    tag = "agents",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The agent")),
+    request_body = AgentUpdate,
+    responses((status = 200, body = AgentView), Problems)
+)]
+pub(crate) async fn agent_update(
+    Asked(op): Asked,
+    At(name): At<Name>,
+    Said(wanted): Said<AgentUpdate>,
+) -> Answer<AgentView> {
+    Ok(Json(agent::update(&op, &name, wanted).await?))
+}
+
+/// Sets what containment leaves an agent.
+#[utoipa::path(
+    post,
+    path = "/agents/{name}/level",
+    tag = "agents",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The agent")),
+    request_body = Restrict,
+    responses((status = 200, body = AgentView), Problems)
+)]
+pub(crate) async fn agent_restrict(
+    Asked(op): Asked,
+    At(name): At<Name>,
+    Said(wanted): Said<Restrict>,
+) -> Answer<AgentView> {
+    Ok(Json(agent::restrict(&op, &name, &wanted).await?))
+}
+
+/// Moves an agent through its life: `adopt`, `activate`, `reapprove`, `suspend`, `resume`, `decommission`.
+#[utoipa::path(
+    post,
+    path = "/agents/{name}/{move}",
+    tag = "agents",
+    security(("token" = [])),
+    params(
+        ("name" = String, Path, description = "The agent"),
+        ("move" = String, Path, description = "The move"),
+    ),
+    request_body = Because,
+    responses((status = 200, body = AgentView), Problems)
+)]
+pub(crate) async fn agent_move(
+    Asked(op): Asked,
+    At((name, wanted)): At<(Name, String)>,
+    Said(why): Said<Because>,
+) -> Answer<AgentView> {
+    Ok(Json(agent::step(&op, &name, agent::move_named(&wanted)?, &why.reason).await?))
+}

@@ -1,0 +1,99 @@
+//! The routes, and what their handlers share.
+
+use crate::{
+    agent, credential, decision, document, door,
+    door::Hosts,
+    home, identity, ledger, oauth, plan, plane, policy,
+    problem::{Refusal, no_such_method, no_such_path},
+    system, task,
+};
+use axum::{Router, extract::DefaultBodyLimit};
+use provost_control::Plane;
+use std::sync::Arc;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct App {
+    /// The plane.
+    pub plane: Arc<Plane>,
+    /// The OpenAPI document as text.
+    pub(crate) document: Arc<str>,
+}
+
+impl App {
+    /// An application over this plane.
+    ///
+    /// # Errors
+    /// When the OpenAPI document cannot be written, which a test rules out.
+    pub fn new(plane: Arc<Plane>) -> Result<Self, serde_json::Error> {
+        Ok(Self { plane, document: document::document_text()?.into() })
+    }
+}
+
+/// Every route of this crate and those of `beside` (the gateway's; without a fallback), behind one door that checks
+/// `Host` and `Origin` and names each request.
+pub fn router(app: App, hosts: Hosts, beside: Router) -> Router {
+    let body_bytes_max = app.plane.limits.body_bytes_max;
+    let (ours, _document) = routes(body_bytes_max).split_for_parts();
+    let ours = ours.with_state(app).method_not_allowed_fallback(no_such_method);
+    door::door(ours.merge(beside).fallback(no_such_path), hosts)
+}
+
+/// The routes, and with them the OpenAPI document.
+pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
+    let small = OpenApiRouter::new()
+        .routes(routes!(plane::status))
+        .routes(routes!(plane::fsck))
+        .routes(routes!(plane::backup))
+        .routes(routes!(agent::agent_list, agent::agent_create))
+        .routes(routes!(agent::agent_show, agent::agent_update))
+        .routes(routes!(agent::agent_restrict))
+        .routes(routes!(agent::agent_move))
+        .routes(routes!(task::task_list, task::task_start))
+        .routes(routes!(task::task_show))
+        .routes(routes!(task::task_end))
+        .routes(routes!(task::task_token))
+        .routes(routes!(system::system_list))
+        .routes(routes!(system::system_show, system::system_remove))
+        .routes(routes!(system::system_import))
+        .routes(routes!(system::system_repin))
+        .routes(routes!(system::tool_list))
+        .routes(routes!(credential::credential_list))
+        .routes(routes!(credential::credential_set, credential::credential_delete))
+        .routes(routes!(identity::person_list))
+        .routes(routes!(identity::person_show))
+        .routes(routes!(identity::workload_list))
+        .routes(routes!(identity::workload_show))
+        .routes(routes!(identity::workload_token))
+        .routes(routes!(decision::decision_list))
+        .routes(routes!(decision::decision_show))
+        .routes(routes!(decision::decision_why))
+        .routes(routes!(policy::policy_list))
+        .routes(routes!(policy::policy_schema))
+        .routes(routes!(ledger::ledger_show))
+        .routes(routes!(ledger::ledger_proof))
+        .routes(routes!(ledger::ledger_export))
+        .layer(DefaultBodyLimit::max(body_bytes_max));
+    let with_files = OpenApiRouter::new()
+        .routes(routes!(plan::plan))
+        .routes(routes!(plan::apply))
+        .routes(routes!(policy::policy_check))
+        .routes(routes!(policy::policy_test))
+        .layer(DefaultBodyLimit::max(FILES_BODY_BYTES_MAX));
+    let open = OpenApiRouter::with_openapi(document::frame())
+        .routes(routes!(home::home))
+        .routes(routes!(document::openapi))
+        .routes(routes!(oauth::jwks))
+        .routes(routes!(oauth::issuer_metadata))
+        .routes(routes!(plane::healthz))
+        .routes(routes!(plane::readyz))
+        .routes(routes!(plane::metrics));
+    open.nest("/api/v1", small.merge(with_files))
+}
+
+/// A JSON answer, or the problem instead.
+pub(crate) type Answer<T> = Result<axum::Json<T>, Refusal>;
+
+/// Bytes of a request that carries the files of an organisation.
+const FILES_BODY_BYTES_MAX: usize = 64 << 20;
