@@ -102,7 +102,7 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
         AgentCommand::Reapprove(args) => step(args, "reapprove", client, out).await?,
         AgentCommand::Restrict { level, agent: MoveArgs { name, reason } } => {
             let level = word(&level, "level")?;
-            let agent: AgentView = client.post(&path(&name, "/restrict"), &Restrict { level, reason }).await?;
+            let agent: AgentView = client.post(&path(&name, "/level"), &Restrict { level, reason }).await?;
             out.show(&agent, |agent, style| moved(&agent.summary, style));
         }
     }
@@ -140,8 +140,9 @@ async fn list(args: ListArgs, client: &Client, out: Out) -> Result<(), Failure> 
 
 /// The file alone, beside what the plane holds.
 async fn create(file: &std::path::Path, reason: String, client: &Client, out: Out) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("the file {} cannot be read", file.display())).because(error))?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::usage(format!("the file {} cannot be read", file.display())).because(error)
+    })?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let files = vec![FileText { path: format!("agents/{name}"), text }];
     let request = ApplyRequest { files, prune: false, reason, plan: None };
@@ -174,12 +175,30 @@ fn render(agent: &AgentView, style: Style) -> String {
     let mut text = facts(
         &[
             ("agent", style.bold(summary.name.as_str())),
-            ("status", format!("{}, level {}", style.state(summary.status.as_str()), style.state(&text_of(&summary.level)))),
+            (
+                "status",
+                format!(
+                    "{}, level {}",
+                    style.state(summary.status.as_str()),
+                    style.state(&text_of(&summary.level))
+                ),
+            ),
             ("purpose", wrapped(&clean(&summary.purpose), 90, "\n").replace("\n\n", "\n")),
             ("owner", summary.owner.to_string()),
-            ("runs in", format!("{}, autonomy {}", text_of(&summary.environment), text_of(&summary.autonomy))),
+            (
+                "runs in",
+                format!("{}, autonomy {}", text_of(&summary.environment), text_of(&summary.autonomy)),
+            ),
             ("charter", format!("revision {}, row version {}", summary.revision, agent.version)),
-            ("brought in", format!("by {}, {}, from {}", clean(&agent.created_by), when::long(agent.created_at), clean(&agent.source))),
+            (
+                "brought in",
+                format!(
+                    "by {}, {}, from {}",
+                    clean(&agent.created_by),
+                    when::long(agent.created_at),
+                    clean(&agent.source)
+                ),
+            ),
             ("next", agent.moves.join(", ")),
         ],
         style,
@@ -190,13 +209,21 @@ fn render(agent: &AgentView, style: Style) -> String {
     }
     let bound = &agent.bound;
     let _written = writeln!(text, "\n{}", style.bold("How fast it stops"));
-    let _written = writeln!(text, "  within {}, set by {}", style.cyan(&bound.worst.to_string()), clean(&bound.set_by));
+    let _written =
+        writeln!(text, "  within {}, set by {}", style.cyan(&bound.worst.to_string()), clean(&bound.set_by));
     for link in &bound.links {
         let counts = if link.counts { "" } else { " (beside a slower one)" };
-        let _written = writeln!(text, "    {} at most {}{counts}: {}", clean(&link.link), link.at_most, clean(&link.meaning));
+        let _written = writeln!(
+            text,
+            "    {} at most {}{counts}: {}",
+            clean(&link.link),
+            link.at_most,
+            clean(&link.meaning)
+        );
     }
     if !agent.tasks.is_empty() {
-        let _written = writeln!(text, "\n{}\n{}", style.bold("Running tasks"), crate::task::tasks(&agent.tasks, style));
+        let _written =
+            writeln!(text, "\n{}\n{}", style.bold("Running tasks"), crate::task::tasks(&agent.tasks, style));
     }
     text.push_str(&history(&agent.history, style));
     text
@@ -210,11 +237,21 @@ pub(crate) fn history(changes: &[ChangeView], style: Style) -> String {
     let mut text = format!("\n{}\n", style.bold("History"));
     for change in changes.iter().take(HISTORY_SHOWN) {
         let what = change.summary.iter().map(|line| clean(line)).collect::<Vec<_>>().join("; ");
-        let _written = writeln!(text, "  {} {} {}: {}", style.dim(&when::local(change.at)), clean(&change.actor),
-            style.dim(&format!("({})", clean(&change.why))), wrapped(&what, 100, "      "));
+        let _written = writeln!(
+            text,
+            "  {} {} {}: {}",
+            style.dim(&when::local(change.at)),
+            clean(&change.actor),
+            style.dim(&format!("({})", clean(&change.why))),
+            wrapped(&what, 100, "      ")
+        );
     }
     if changes.len() > HISTORY_SHOWN {
-        let _written = writeln!(text, "  {}", style.dim(&format!("and {} earlier ones: --json", changes.len() - HISTORY_SHOWN)));
+        let _written = writeln!(
+            text,
+            "  {}",
+            style.dim(&format!("and {} earlier ones: --json", changes.len() - HISTORY_SHOWN))
+        );
     }
     text
 }

@@ -112,3 +112,49 @@ pub const URL_DEFAULT: &str = "http://127.0.0.1:7070";
 pub const DATA_DEFAULT: &str = "provost-data";
 const AFTER_HELP: &str = "Start with `provost demo`. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, \
     3 verification failed, 64 configuration, 69 no plane answers.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+    use std::path::{Path, PathBuf};
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    /// Golden files: `PROVOST_UPDATE_GOLDEN=1` writes them anew.
+    #[test]
+    fn every_help_page_is_the_committed_one() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("help");
+        let mut pages = Vec::new();
+        let mut root = Cli::command().term_width(100);
+        root.build();
+        collect(&root, "provost", &mut pages);
+        let update = std::env::var_os("PROVOST_UPDATE_GOLDEN").is_some();
+        let mut wrong = Vec::new();
+        for (file, text) in &pages {
+            let path = folder.join(file);
+            if update {
+                std::fs::create_dir_all(&folder).unwrap();
+                std::fs::write(&path, text).unwrap();
+            } else if std::fs::read_to_string(&path).ok().as_deref() != Some(text) {
+                wrong.push(file.clone());
+            }
+        }
+        assert!(wrong.is_empty(), "changed or missing: {wrong:?}; look, then PROVOST_UPDATE_GOLDEN=1");
+        let mut there: Vec<PathBuf> =
+            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        there.retain(|path| !pages.iter().any(|(file, _)| path.ends_with(file)));
+        assert!(there.is_empty(), "pages of commands that are gone: {there:?}");
+    }
+
+    fn collect(command: &clap::Command, name: &str, pages: &mut Vec<(String, String)>) {
+        let text = command.clone().term_width(100).render_long_help().to_string();
+        pages.push((format!("{}.txt", name.replace(' ', "-")), text));
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            collect(sub, &format!("{name} {}", sub.get_name()), pages);
+        }
+    }
+}

@@ -33,7 +33,8 @@ fn render(status: &Status, style: Style) -> String {
         true => style.green("yes"),
         false => style.red("no: every call is refused until the store answers"),
     };
-    let agents: Vec<_> = status.agents.iter().map(|(state, n)| format!("{n} {}", style.state(state))).collect();
+    let agents: Vec<_> =
+        status.agents.iter().map(|(state, n)| format!("{n} {}", style.state(state))).collect();
     let agents = if agents.is_empty() { "none".to_owned() } else { agents.join(", ") };
     facts(
         &[
@@ -41,7 +42,13 @@ fn render(status: &Status, style: Style) -> String {
             ("version", status.version.clone()),
             ("node", status.node.clone()),
             ("deciding", deciding),
-            ("knowledge", format!("position {}, confirmed {} ago; at most {}", status.seq, status.age, status.staleness_max)),
+            (
+                "knowledge",
+                format!(
+                    "position {}, confirmed {} ago; at most {}",
+                    status.seq, status.age, status.staleness_max
+                ),
+            ),
             ("agents", agents),
             ("tasks", format!("{} running", status.tasks)),
             ("systems", format!("{}, with {} tools", status.systems, status.tools)),
@@ -63,9 +70,15 @@ pub async fn fsck(client: &Client, out: Out) -> Result<Exit, Failure> {
     bar.finish_and_clear();
     let report = report?;
     out.show(&report, |report, style| {
-        let mut text = format!("{} leaves hashed again, {} changes replayed\n", report.leaves, report.changes);
+        let mut text =
+            format!("{} leaves hashed again, {} changes replayed\n", report.leaves, report.changes);
         for fault in &report.faults {
-            text.push_str(&format!("{} {}: {}\n", style.red("fault"), clean(&fault.check), clean(&fault.detail)));
+            text.push_str(&format!(
+                "{} {}: {}\n",
+                style.red("fault"),
+                clean(&fault.check),
+                clean(&fault.detail)
+            ));
         }
         let n = report.faults.len();
         text.push_str(&match report.sound {
@@ -83,7 +96,7 @@ pub async fn fsck(client: &Client, out: Out) -> Result<Exit, Failure> {
 /// What the plane refused, or that it does not answer.
 pub async fn backup(args: &BackupArgs, client: &Client, out: Out) -> Result<Exit, Failure> {
     let bar = spinner("copying");
-    let backup = client.post::<Backup>("backup", &BackupRequest { name: args.name.clone() }).await;
+    let backup = client.post::<Backup>("backups", &BackupRequest { name: args.name.clone() }).await;
     bar.finish_and_clear();
     out.show(&backup?, |backup, style| {
         format!(

@@ -96,7 +96,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn get_with<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Result<T, Failure> {
+    pub async fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<T, Failure> {
         let url = with_query(self.api(path)?, query);
         self.send(self.request(Method::GET, url)).await
     }
@@ -145,12 +149,17 @@ impl Client {
         self.ask(Method::PUT, path, Some(body)).await
     }
 
-    /// Removes something.
+    /// Removes something; why stands in the query.
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn delete<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
-        self.ask(Method::DELETE, path, Some(body)).await
+    pub async fn delete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let url = with_query(self.api(path)?, query);
+        self.send(self.request(Method::DELETE, url)).await
     }
 
     /// Any request, the body as JSON. Also for paths outside of the administration interface (`/…`).
@@ -191,12 +200,14 @@ impl Client {
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
-        let request = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let request =
+            response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
         let bytes = read(response).await?;
         if !status.is_success() {
             let failure = self.refused(status, &bytes);
             return Err(match request.filter(|_| status.is_server_error() && failure.because.is_none()) {
-                Some(id) => failure.because(format!("request {id} failed there; the plane's log says more under that id")),
+                Some(id) => failure
+                    .because(format!("request {id} failed there; the plane's log says more under that id")),
                 None => failure,
             });
         }
@@ -217,7 +228,10 @@ impl Client {
         };
         if status == StatusCode::UNAUTHORIZED && self.token.is_none() {
             failure = failure
-                .because(format!("no token was sent: PROVOST_TOKEN is not set, and there is no {}", self.looked.display()))
+                .because(format!(
+                    "no token was sent: PROVOST_TOKEN is not set, and there is no {}",
+                    self.looked.display()
+                ))
                 .cure("point --data at the plane's data folder, or set PROVOST_TOKEN");
         }
         failure
@@ -246,7 +260,9 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
         if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(Failure::new(format!("the plane's answer is over the limit answer_bytes_max, {ANSWER_BYTES_MAX}")));
+            return Err(Failure::new(format!(
+                "the plane's answer is over the limit answer_bytes_max, {ANSWER_BYTES_MAX}"
+            )));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -278,7 +294,9 @@ pub fn part(text: &str) -> String {
     let mut quoted = String::new();
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => quoted.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                quoted.push(char::from(byte))
+            }
             other => quoted.push_str(&format!("%{other:02X}")),
         }
     }

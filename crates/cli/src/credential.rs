@@ -7,7 +7,7 @@ use crate::{
 };
 use clap::Subcommand;
 use provost_api::{
-    Because, Page, PageQuery,
+    Because,
     credential::{CredentialView, CredentialWrite},
 };
 use provost_domain::Name;
@@ -44,15 +44,20 @@ pub async fn run(command: CredentialCommand, client: &Client, out: Out) -> Resul
     match command {
         CredentialCommand::Set { name, reason } => {
             let write = CredentialWrite { secret: read_secret(&name)?, reason };
-            let set: serde_json::Value = client.put(&format!("credentials/{}", part(name.as_str())), &write).await?;
+            let set: serde_json::Value =
+                client.put(&format!("credentials/{}", part(name.as_str())), &write).await?;
             out.show(&set, |_, style| format!("{} {name}", style.green("sealed:")));
         }
         CredentialCommand::List => {
-            let page: Page<CredentialView> = client.list("credentials", &PageQuery::default(), LIST_MAX).await?;
-            out.show(&page, |page, style| {
-                let rows = page.items.iter().map(|item| {
+            let found: Vec<CredentialView> = client.get("credentials").await?;
+            out.show(&found, |found, style| {
+                let rows = found.iter().map(|item| {
                     let used = item.used_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                    vec![item.name.to_string(), style.state(if item.set { "set" } else { "missing" }), clean(&used)]
+                    vec![
+                        item.name.to_string(),
+                        style.state(if item.set { "set" } else { "missing" }),
+                        clean(&used),
+                    ]
                 });
                 table(&["name", "secret", "used by"], rows, style)
             });
@@ -86,5 +91,4 @@ fn read_secret(name: &Name) -> Result<String, Failure> {
     Ok(secret)
 }
 
-const LIST_MAX: usize = 1_000;
 const SECRET_BYTES_MAX: u64 = 64 << 10;

@@ -94,7 +94,9 @@ pub async fn run(command: DecisionCommand, client: &Client, out: Out) -> Result<
 pub async fn why(args: &WhyArgs, client: &Client, out: Out) -> Result<Exit, Failure> {
     let why: WhyView = client.get(&path(args.id, "/why")).await?;
     let task = match why.decision.record.subject.task {
-        Some(task) if !out.json => client.get::<TaskView>(&format!("tasks/{}", part(&task.to_string()))).await.ok(),
+        Some(task) if !out.json => {
+            client.get::<TaskView>(&format!("tasks/{}", part(&task.to_string()))).await.ok()
+        }
         _ => None,
     };
     out.show(&why, |why, style| story(&why.decision, Some(why), task.as_ref(), style));
@@ -106,7 +108,10 @@ pub async fn why(args: &WhyArgs, client: &Client, out: Out) -> Result<Exit, Fail
 pub fn story(view: &DecisionView, why: Option<&WhyView>, task: Option<&TaskView>, style: Style) -> String {
     let record = &view.record;
     let mut page = Page::new(style);
-    page.line("", &format!("{}  {}", style.bold(&record.id.to_string()), style.dim(&when::long(Moment(record.at)))));
+    page.line(
+        "",
+        &format!("{}  {}", style.bold(&record.id.to_string()), style.dim(&when::long(Moment(record.at)))),
+    );
     page.gap();
     page.line("who", &who(record, style));
     page.line("for", &purpose(record, task));
@@ -192,7 +197,8 @@ fn who(record: &Decision, style: Style) -> String {
 
 fn purpose(record: &Decision, task: Option<&TaskView>) -> String {
     let subject = &record.subject;
-    let mut text = subject.requester.as_ref().map(ToString::to_string).unwrap_or_else(|| "nobody named".to_owned());
+    let mut text =
+        subject.requester.as_ref().map(ToString::to_string).unwrap_or_else(|| "nobody named".to_owned());
     if let Some(task) = task {
         let _written = write!(text, ", who asked: \"{}\"", clean(&task.summary.purpose));
     }
@@ -220,7 +226,9 @@ fn arguments(input: &Value) -> Vec<(String, String)> {
         });
         match text.chars().count() {
             0..=VALUE_CHARS_MAX => text,
-            long => format!("{}… ({long} characters)", text.chars().take(VALUE_CHARS_MAX).collect::<String>()),
+            long => {
+                format!("{}… ({long} characters)", text.chars().take(VALUE_CHARS_MAX).collect::<String>())
+            }
         }
     };
     let parts: Vec<(&String, &Value)> = match input.get("args").and_then(Value::as_object) {
@@ -236,7 +244,8 @@ fn arguments(input: &Value) -> Vec<(String, String)> {
 }
 
 fn labels(input: &Value) -> Option<String> {
-    let labels: Vec<_> = input.get("labels")?.as_array()?.iter().filter_map(Value::as_str).map(clean).collect();
+    let labels: Vec<_> =
+        input.get("labels")?.as_array()?.iter().filter_map(Value::as_str).map(clean).collect();
     (!labels.is_empty()).then(|| format!("{} data", labels.join(" and ")))
 }
 
@@ -261,14 +270,20 @@ fn outcome(view: &DecisionView, style: Style) -> String {
             };
             match &done.outcome {
                 Outcome::Success => format!("the system {} {took}{gained}", style.green("did it")),
-                Outcome::Failure { error } => format!("the system {} {took}: {}{gained}", style.red("refused it"), clean(error)),
-                Outcome::Unsent { error } => format!("it was {}: {}", style.yellow("never sent"), clean(error)),
+                Outcome::Failure { error } => {
+                    format!("the system {} {took}: {}{gained}", style.red("refused it"), clean(error))
+                }
+                Outcome::Unsent { error } => {
+                    format!("it was {}: {}", style.yellow("never sent"), clean(error))
+                }
                 Outcome::Unknown { error } => {
                     format!("it was sent, and {}: {}", style.yellow("may have happened"), clean(error))
                 }
             }
         }
-        (None, Verdict::Allow { .. }) if view.record.face == "authzen" => "the answer went to who asked".to_owned(),
+        (None, Verdict::Allow { .. }) if view.record.face == "authzen" => {
+            "the answer went to who asked".to_owned()
+        }
         (None, Verdict::Allow { .. }) => "no outcome is known yet".to_owned(),
         (None, Verdict::Hold { .. } | Verdict::Deny { .. }) => "nothing was sent to the system".to_owned(),
     }
@@ -303,7 +318,11 @@ pub(crate) fn decisions(decisions: &[DecisionSummary], style: Style) -> String {
             reason.chars().take(REASON_CHARS_MAX).collect(),
         ]
     };
-    table(&["decision", "when", "verdict", "who", "what", "outcome", "reason"], decisions.iter().map(row), style)
+    table(
+        &["decision", "when", "verdict", "who", "what", "outcome", "reason"],
+        decisions.iter().map(row),
+        style,
+    )
 }
 
 fn query(args: ListArgs) -> DecisionQuery {

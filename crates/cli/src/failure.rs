@@ -15,13 +15,13 @@ pub struct Failure {
     pub error: String,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub because: Option<String>,
+    pub because: Option<Box<str>>,
     /// What it means for who asked.
     #[serde(rename = "this means", skip_serializing_if = "Option::is_none")]
-    pub means: Option<String>,
+    pub means: Option<Box<str>>,
     /// What to do.
     #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
-    pub cure: Option<String>,
+    pub cure: Option<Box<str>>,
     /// Every fault behind it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
@@ -59,20 +59,20 @@ impl Failure {
     /// Adds why.
     #[must_use]
     pub fn because(mut self, because: impl std::fmt::Display) -> Self {
-        self.because = Some(because.to_string());
+        self.because = Some(because.to_string().into());
         self
     }
 
     /// Adds what it means.
     #[must_use]
-    pub fn means(mut self, means: impl Into<String>) -> Self {
+    pub fn means(mut self, means: impl Into<Box<str>>) -> Self {
         self.means = Some(means.into());
         self
     }
 
     /// Adds what to do.
     #[must_use]
-    pub fn cure(mut self, cure: impl Into<String>) -> Self {
+    pub fn cure(mut self, cure: impl Into<Box<str>>) -> Self {
         self.cure = Some(cure.into());
         self
     }
@@ -91,7 +91,8 @@ impl Failure {
         for fault in &self.faults {
             text.push_str(&crate::plan::fault(fault, style));
         }
-        for (label, part) in [("because:", &self.because), ("this means:", &self.means), ("do:", &self.cure)] {
+        for (label, part) in [("because:", &self.because), ("this means:", &self.means), ("do:", &self.cure)]
+        {
             if let Some(part) = part {
                 // Writing to a String cannot fail.
                 let _written = writeln!(text, "  {} {part}", style.bold(label));
@@ -115,15 +116,17 @@ impl From<Problem> for Failure {
             _ => None,
         };
         let cure = problem.cure.clone().or_else(|| {
-            (problem.status == 401)
-                .then(|| "point --data at the plane's data folder, or set PROVOST_TOKEN to an administrator token".into())
+            (problem.status == 401).then(|| {
+                "point --data at the plane's data folder, or set PROVOST_TOKEN to an administrator token"
+                    .into()
+            })
         });
         Self {
             exit: Exit::Refused,
             error: if problem.detail.is_empty() { problem.title.clone() } else { problem.detail.clone() },
-            because: problem.because.clone(),
-            means: means.map(str::to_owned),
-            cure,
+            because: problem.because.clone().map(Into::into),
+            means: means.map(Into::into),
+            cure: cure.map(Into::into),
             faults: problem.faults.clone(),
             problem: Some(Box::new(problem)),
         }

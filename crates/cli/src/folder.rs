@@ -35,7 +35,10 @@ fn walk(
     bytes: &mut usize,
 ) -> Result<(), Failure> {
     if depth > DEPTH_MAX {
-        return Err(Failure::usage(format!("{} lies deeper than folder_depth_max, {DEPTH_MAX}", dir.display())));
+        return Err(Failure::usage(format!(
+            "{} lies deeper than folder_depth_max, {DEPTH_MAX}",
+            dir.display()
+        )));
     }
     let failed = |error: std::io::Error| {
         Failure::usage(format!("the folder {} cannot be read", dir.display())).because(error)
@@ -55,8 +58,9 @@ fn walk(
 }
 
 fn take(file: &Path, path: String, files: &mut Vec<FileText>, bytes: &mut usize) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("the file {} cannot be read", file.display())).because(error))?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::usage(format!("the file {} cannot be read", file.display())).because(error)
+    })?;
     *bytes += text.len();
     files.push(FileText { path, text });
     if *bytes > FOLDER_BYTES_MAX || files.len() > FOLDER_FILES_MAX {

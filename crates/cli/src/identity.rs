@@ -56,7 +56,13 @@ pub async fn run_person(command: PersonCommand, client: &Client, out: Out) -> Re
                 let row = |person: &PersonView| {
                     let mail = person.email.clone().unwrap_or_default();
                     let manager = person.manager.as_ref().map(ToString::to_string).unwrap_or_default();
-                    vec![person.name.to_string(), clean(&person.display), clean(&mail), manager, active(person.active)]
+                    vec![
+                        person.name.to_string(),
+                        clean(&person.display),
+                        clean(&mail),
+                        manager,
+                        active(person.active),
+                    ]
                 };
                 table(&["name", "display", "mail", "manager", ""], page.items.iter().map(row), style)
             });
@@ -92,7 +98,13 @@ pub async fn run_workload(command: WorkloadCommand, client: &Client, out: Out) -
                 let row = |workload: &WorkloadView| {
                     let token = if workload.has_token { "set" } else { "none" };
                     let state = active(workload.active);
-                    vec![workload.name.to_string(), workload.owner.to_string(), clean(&workload.purpose), token.into(), state]
+                    vec![
+                        workload.name.to_string(),
+                        workload.owner.to_string(),
+                        clean(&workload.purpose),
+                        token.into(),
+                        state,
+                    ]
                 };
                 table(&["name", "owner", "purpose", "token", ""], page.items.iter().map(row), style)
             });

@@ -75,13 +75,19 @@ pub async fn run(command: LedgerCommand, client: &Client, out: Out) -> Result<Ex
             let view: LedgerView = client.get("ledger").await?;
             out.show(&view, render_head);
         }
-        LedgerCommand::Prove { id, kind, out: file } => prove(&kind, &id, file.as_deref(), client, out).await?,
+        LedgerCommand::Prove { id, kind, out: file } => {
+            prove(&kind, &id, file.as_deref(), client, out).await?
+        }
         LedgerCommand::Export { dir } => {
             let size = export(&dir, client).await?;
             let done = serde_json::json!({"dir": dir, "size": size});
             out.show(&done, |_, style| {
                 let verify = style.cyan(&format!("provost ledger verify {}", dir.display()));
-                format!("{} {size} leaves in {}\nverify it anywhere: {verify}", style.green("exported:"), dir.display())
+                format!(
+                    "{} {size} leaves in {}\nverify it anywhere: {verify}",
+                    style.green("exported:"),
+                    dir.display()
+                )
             });
         }
         LedgerCommand::Verify(args) => return verify(&args, out),
@@ -105,15 +111,21 @@ fn render_head(view: &LedgerView, style: Style) -> String {
 }
 
 async fn prove(kind: &str, id: &str, file: Option<&Path>, client: &Client, out: Out) -> Result<(), Failure> {
-    let path = format!("ledger/proof/{}/{}", part(kind), part(id));
+    let path = format!("ledger/proofs/{}/{}", part(kind), part(id));
     let proof: ProofView = client.get(&path).await?;
     if let Some(file) = file {
         std::fs::write(file, &proof.receipt)
             .map_err(|error| Failure::new(format!("{} cannot be written", file.display())).because(error))?;
         out.show(&proof, |proof, style| {
-            let verify = style.cyan(&format!("provost ledger verify {} --key '{}'", file.display(), proof.vkey));
-            format!("{} {} is leaf {}, recorded {}\nverify it anywhere: {verify}", style.green("proven:"), proof.id,
-                proof.index, when::long(proof.at))
+            let verify =
+                style.cyan(&format!("provost ledger verify {} --key '{}'", file.display(), proof.vkey));
+            format!(
+                "{} {} is leaf {}, recorded {}\nverify it anywhere: {verify}",
+                style.green("proven:"),
+                proof.id,
+                proof.index,
+                when::long(proof.at)
+            )
         });
     } else {
         out.show(&proof, |proof, _| proof.receipt.clone());
@@ -126,7 +138,8 @@ async fn prove(kind: &str, id: &str, file: Option<&Path>, client: &Client, out: 
 /// # Errors
 /// What the plane refused, or what cannot be written.
 pub async fn export(dir: &Path, client: &Client) -> Result<u64, Failure> {
-    let failed = |error: std::io::Error| Failure::new(format!("{} cannot be written", dir.display())).because(error);
+    let failed =
+        |error: std::io::Error| Failure::new(format!("{} cannot be written", dir.display())).because(error);
     std::fs::create_dir_all(dir).map_err(failed)?;
     if std::fs::read_dir(dir).map_err(failed)?.next().is_some() {
         return Err(Failure::new(format!("{} is not empty", dir.display()))
@@ -153,15 +166,17 @@ pub async fn export(dir: &Path, client: &Client) -> Result<u64, Failure> {
 }
 
 fn write_piece(dir: &Path, path: &str, base64: &str) -> Result<(), Failure> {
-    let plain = path.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\\'));
+    let plain =
+        path.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\\'));
     if !plain {
         return Err(Failure::new("the plane named a file outside of the folder").because(clean(path)));
     }
-    let bytes = STANDARD
-        .decode(base64)
-        .map_err(|error| Failure::new(format!("the plane sent `{}` in a broken form", clean(path))).because(error))?;
+    let bytes = STANDARD.decode(base64).map_err(|error| {
+        Failure::new(format!("the plane sent `{}` in a broken form", clean(path))).because(error)
+    })?;
     let file = dir.join(path);
-    let failed = |error: std::io::Error| Failure::new(format!("{} cannot be written", file.display())).because(error);
+    let failed =
+        |error: std::io::Error| Failure::new(format!("{} cannot be written", file.display())).because(error);
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -189,7 +204,12 @@ pub fn verify(args: &VerifyArgs, out: Out) -> Result<Exit, Failure> {
 
 /// Verifies the export in a folder.
 #[must_use]
-pub fn verify_dir(dir: &Path, key: Option<VerifierKey>, witnesses: Vec<VerifierKey>, earlier: Vec<String>) -> Report {
+pub fn verify_dir(
+    dir: &Path,
+    key: Option<VerifierKey>,
+    witnesses: Vec<VerifierKey>,
+    earlier: Vec<String>,
+) -> Report {
     let bar = bar("verifying");
     let shown = bar.clone();
     let progress = Box::new(move |done, size| {
@@ -202,14 +222,21 @@ pub fn verify_dir(dir: &Path, key: Option<VerifierKey>, witnesses: Vec<VerifierK
     report
 }
 
-fn verify_receipt(file: &Path, key: Option<VerifierKey>, witnesses: &[VerifierKey], out: Out) -> Result<Exit, Failure> {
+fn verify_receipt(
+    file: &Path,
+    key: Option<VerifierKey>,
+    witnesses: &[VerifierKey],
+    out: Out,
+) -> Result<Exit, Failure> {
     let key = key.ok_or_else(|| {
         Failure::usage("a receipt is verified with the log's key")
             .because("a key found beside the receipt would prove nothing")
             .cure("give it with --key; `provost ledger checkpoint` prints it")
     })?;
     let failed = |why: String| {
-        Failure::new(format!("{} does not hold", file.display())).exit(Exit::Unverified).because(why)
+        Failure::new(format!("{} does not hold", file.display()))
+            .exit(Exit::Unverified)
+            .because(why)
             .means("the record is not proven to be in that ledger")
     };
     let receipt = Receipt::parse(read_text(file)?.as_bytes()).map_err(|error| failed(error.to_string()))?;
@@ -219,7 +246,13 @@ fn verify_receipt(file: &Path, key: Option<VerifierKey>, witnesses: &[VerifierKe
     let record = entry.body().map(str::to_owned);
     let proven = serde_json::json!({"sound": true, "kind": entry.kind(), "id": entry.id(), "record": record});
     out.show(&proven, |_, style| {
-        format!("{} {} {} is in the ledger\n{}", style.green("proven:"), entry.kind(), entry.id(), record.unwrap_or_default())
+        format!(
+            "{} {} {} is in the ledger\n{}",
+            style.green("proven:"),
+            entry.kind(),
+            entry.id(),
+            record.unwrap_or_default()
+        )
     });
     Ok(Exit::Ok)
 }
@@ -237,10 +270,15 @@ pub fn render_report(report: &Report, style: Style) -> String {
     }
     let size = report.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
     if report.is_sound() {
-        let _written = write!(text, "{} all {size} records are the ones that were signed", style.green("verified:"));
+        let _written =
+            write!(text, "{} all {size} records are the ones that were signed", style.green("verified:"));
         if report.earlier > 0 {
-            let _written = write!(text, ", and extend {} earlier {}", report.earlier,
-                plural(usize::try_from(report.earlier).unwrap_or(usize::MAX), "checkpoint"));
+            let _written = write!(
+                text,
+                ", and extend {} earlier {}",
+                report.earlier,
+                plural(usize::try_from(report.earlier).unwrap_or(usize::MAX), "checkpoint")
+            );
         }
         if !report.key_is_trusted {
             let note = "the key came with the export, so this proves only that the export agrees with itself; \
@@ -249,7 +287,13 @@ pub fn render_report(report: &Report, style: Style) -> String {
         }
     } else {
         let n = usize::try_from(report.faults_total).unwrap_or(usize::MAX);
-        let _written = write!(text, "{} {n} {} in {} records", style.red("NOT verified:"), plural(n, "fault"), report.records);
+        let _written = write!(
+            text,
+            "{} {n} {} in {} records",
+            style.red("NOT verified:"),
+            plural(n, "fault"),
+            report.records
+        );
     }
     text
 }
@@ -277,7 +321,9 @@ impl Source for Folder<'_> {
 fn key(text: &str) -> Result<VerifierKey, Failure> {
     let text = if Path::new(text).is_file() { read_text(Path::new(text))? } else { text.to_owned() };
     text.trim().parse().map_err(|error| {
-        Failure::usage("this is not the key of a log").because(error).cure("give what `provost ledger checkpoint` prints as key")
+        Failure::usage("this is not the key of a log")
+            .because(error)
+            .cure("give what `provost ledger checkpoint` prints as key")
     })
 }
 

@@ -90,7 +90,10 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Backup(args) => care::backup(&args, &client, out).await,
             Command::Status => care::status(&client, out).await,
             Command::Openapi => shell::openapi(&client, out).await,
-            Command::Serve(_) | Command::Demo(_) | Command::Config(_) | Command::Restore(_)
+            Command::Serve(_)
+            | Command::Demo(_)
+            | Command::Config(_)
+            | Command::Restore(_)
             | Command::Completions(_) => Err(Failure::usage("this command is not asked of a plane")),
         }
     })

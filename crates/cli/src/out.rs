@@ -119,9 +119,11 @@ impl Style {
     pub fn state(self, word: &str) -> String {
         match word {
             "allow" | "active" | "running" | "success" | "set" | "normal" | "yes" => self.green(word),
-            "deny" | "suspended" | "decommissioned" | "off" | "failure" | "missing" | "error" => self.red(word),
-            "hold" | "unknown" | "proposed" | "pending-reapproval" | "expired" | "read-only" | "approvals-only"
-            | "unmanaged" | "warning" => self.yellow(word),
+            "deny" | "suspended" | "decommissioned" | "off" | "failure" | "missing" | "error" => {
+                self.red(word)
+            }
+            "hold" | "unknown" | "proposed" | "pending-reapproval" | "expired" | "read-only"
+            | "approvals-only" | "unmanaged" | "warning" => self.yellow(word),
             _ => word.to_owned(),
         }
     }

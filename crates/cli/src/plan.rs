@@ -76,7 +76,12 @@ pub async fn apply(args: &ApplyArgs, client: &Client, out: Out) -> Result<Exit, 
     let applied: Applied = client.post("apply", &request).await?;
     out.show(&applied, |applied, style| {
         let n = applied.steps.len();
-        format!("{} {n} {}, in force at position {}", style.green("applied:"), plural(n, "change"), applied.seq)
+        format!(
+            "{} {n} {}, in force at position {}",
+            style.green("applied:"),
+            plural(n, "change"),
+            applied.seq
+        )
     });
     Ok(Exit::Ok)
 }
@@ -116,10 +121,21 @@ pub(crate) fn render(view: &PlanView, style: Style) -> String {
     let n = changes(view).count();
     let _written = match (errors, n) {
         (0, 0) => writeln!(text, "nothing to do: the organisation is as the files say"),
-        (0, _) => writeln!(text, "{n} {}; {widening} of them {} somebody power ({})", plural(n, "change"),
-            if widening == 1 { "gives" } else { "give" }, style.yellow("▲")),
-        _ => writeln!(text, "{}", style.red(&format!("{errors} {}: nothing can be applied until they are gone",
-            plural(errors, "error")))),
+        (0, _) => writeln!(
+            text,
+            "{n} {}; {widening} of them {} somebody power ({})",
+            plural(n, "change"),
+            if widening == 1 { "gives" } else { "give" },
+            style.yellow("▲")
+        ),
+        _ => writeln!(
+            text,
+            "{}",
+            style.red(&format!(
+                "{errors} {}: nothing can be applied until they are gone",
+                plural(errors, "error")
+            ))
+        ),
     };
     text
 }

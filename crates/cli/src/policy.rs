@@ -35,9 +35,10 @@ pub async fn run(command: PolicyCommand, client: &Client, out: Out) -> Result<Ex
     match command {
         PolicyCommand::Check { dir } => {
             let files = dir.map(|dir| folder::read(&dir)).transpose()?.unwrap_or_default();
-            let report: PolicyReport = client.post("policy/check", &PolicyCheck { files }).await?;
+            let report: PolicyReport = client.post("policies/check", &PolicyCheck { files }).await?;
             out.show(&report, |report, style| {
-                let mut text: String = report.faults.iter().map(|fault| crate::plan::fault(fault, style)).collect();
+                let mut text: String =
+                    report.faults.iter().map(|fault| crate::plan::fault(fault, style)).collect();
                 text.push_str(&if report.sound { style.green("sound") } else { style.red("not sound") });
                 text
             });
@@ -48,7 +49,7 @@ pub async fn run(command: PolicyCommand, client: &Client, out: Out) -> Result<Ex
             let cases = std::fs::read_to_string(&cases).map_err(|error| {
                 Failure::usage(format!("the file {} cannot be read", cases.display())).because(error)
             })?;
-            let report: PolicyTestReport = client.post("policy/test", &PolicyTest { files, cases }).await?;
+            let report: PolicyTestReport = client.post("policies/test", &PolicyTest { files, cases }).await?;
             out.show(&report, |report, style| {
                 let mut text = String::new();
                 for case in &report.cases {
@@ -65,7 +66,7 @@ pub async fn run(command: PolicyCommand, client: &Client, out: Out) -> Result<Ex
             Ok(if report.failed == 0 { Exit::Ok } else { Exit::Unverified })
         }
         PolicyCommand::Schema => {
-            let schema: PolicySchema = client.get("policy/schema").await?;
+            let schema: PolicySchema = client.get("policies/schema").await?;
             out.show(&schema, |schema, _| schema.text.clone());
             Ok(Exit::Ok)
         }

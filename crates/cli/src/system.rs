@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 use provost_api::{
     Because, Changed, Page, PageQuery,
     system::{
-        ConnectionWrite, CredentialUseWrite, RepinPlan, SystemDraft, SystemImport, SystemSummary, SystemView, ToolQuery,
-        ToolView,
+        ConnectionWrite, CredentialUseWrite, RepinPlan, SystemDraft, SystemImport, SystemSummary, SystemView,
+        ToolQuery, ToolView,
     },
 };
 use provost_domain::{Effect, Name, ToolName};
@@ -150,7 +150,8 @@ pub async fn run_tool(command: ToolCommand, client: &Client, out: Out) -> Result
             out.show(&page, |page, style| more(tools(&page.items, style), page.next.is_some(), style));
         }
         ToolCommand::Show { system, tool } => {
-            let query = ToolQuery { system: Some(system.clone()), tool: Some(tool.clone()), ..ToolQuery::default() };
+            let query =
+                ToolQuery { system: Some(system.clone()), tool: Some(tool.clone()), ..ToolQuery::default() };
             let page = client.list::<ToolView>("tools", &query, 1).await?;
             let Some(found) = page.items.first() else {
                 return Err(Failure::new(format!("there is no tool `{system}/{tool}`"))
@@ -165,7 +166,7 @@ pub async fn run_tool(command: ToolCommand, client: &Client, out: Out) -> Result
 
 async fn import(args: ImportArgs, client: &Client, out: Out) -> Result<(), Failure> {
     let dir = args.dir.clone();
-    let draft: SystemDraft = client.post("systems/import", &request(args)?).await?;
+    let draft: SystemDraft = client.post("imports", &request(args)?).await?;
     let written = write_file(&dir, &draft.path, &draft.text, false)?;
     out.show(&draft, |draft, style| render_draft(draft, written.as_deref(), style));
     Ok(())
@@ -174,7 +175,9 @@ async fn import(args: ImportArgs, client: &Client, out: Out) -> Result<(), Failu
 fn request(args: ImportArgs) -> Result<SystemImport, Failure> {
     let connection = match (args.mcp, args.stdio) {
         (Some(url), None) => ConnectionWrite::McpHttp { url },
-        (None, Some(command)) => ConnectionWrite::McpStdio { command: words(&command)?, env: env(&args.env)? },
+        (None, Some(command)) => {
+            ConnectionWrite::McpStdio { command: words(&command)?, env: env(&args.env)? }
+        }
         _ => return Err(Failure::usage("name one server, with --mcp or --stdio")),
     };
     let environment = args.environment.as_deref().map(|text| word(text, "environment")).transpose()?;
@@ -222,12 +225,14 @@ fn write_file(dir: &Path, path: &str, text: &str, over: bool) -> Result<Option<P
     if dir == Path::new("-") {
         return Ok(None);
     }
-    let plain = path.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\\'));
+    let plain =
+        path.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\\'));
     if !plain || path.starts_with('/') {
         return Err(Failure::new("the plane named a file outside of the folder").because(clean(path)));
     }
     let file = dir.join(path);
-    let failed = |error: std::io::Error| Failure::new(format!("{} cannot be written", file.display())).because(error);
+    let failed =
+        |error: std::io::Error| Failure::new(format!("{} cannot be written", file.display())).because(error);
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -251,7 +256,8 @@ fn render_draft(draft: &SystemDraft, written: Option<&Path>, style: Style) -> St
     });
     let mut text = table(&["tool", "proposed effects", "because"], rows, style);
     for tool in &draft.unusable {
-        let _written = write!(text, "\n{} {}: {}", style.red("cannot be used:"), clean(&tool.name), clean(&tool.why));
+        let _written =
+            write!(text, "\n{} {}: {}", style.red("cannot be used:"), clean(&tool.name), clean(&tool.why));
     }
     for note in &draft.notes {
         let _written = write!(text, "\n{} {}", style.yellow("note:"), wrapped(&clean(note), 100, "      "));
@@ -294,7 +300,11 @@ fn systems(systems: &[SystemSummary], style: Style) -> String {
             clean(&system.description),
         ]
     };
-    table(&["name", "environment", "tools", "reached", "credential", "description"], systems.iter().map(row), style)
+    table(
+        &["name", "environment", "tools", "reached", "credential", "description"],
+        systems.iter().map(row),
+        style,
+    )
 }
 
 fn render(system: &SystemView, style: Style) -> String {
@@ -377,6 +387,9 @@ mod tests {
             assert!(write_file(dir.path(), path, "", false).is_err(), "{path}");
         }
         assert!(write_file(dir.path(), "systems/bank.toml", "x", false).unwrap().unwrap().is_file());
-        assert!(write_file(dir.path(), "systems/bank.toml", "x", false).is_err(), "never over an edited file");
+        assert!(
+            write_file(dir.path(), "systems/bank.toml", "x", false).is_err(),
+            "never over an edited file"
+        );
     }
 }

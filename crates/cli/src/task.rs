@@ -137,7 +137,10 @@ fn render_started(started: &TaskStarted, style: Style) -> String {
             ("ends", when::long(task.expires)),
             ("server", style.cyan(&clean(&started.resource))),
             ("token", started.token.clone()),
-            ("good until", format!("{}; then `provost task renew {}`", when::long(started.token_expires), task.id)),
+            (
+                "good until",
+                format!("{}; then `provost task renew {}`", when::long(started.token_expires), task.id),
+            ),
         ],
         style,
     );
@@ -154,11 +157,19 @@ fn render(task: &TaskView, style: Style) -> String {
     let scope = summary.scope.as_ref().map(|parts| {
         let part = |part: &ScopePart| match part.tools.as_slice() {
             [] => part.system.to_string(),
-            tools => format!("{}: {}", part.system, tools.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            tools => format!(
+                "{}: {}",
+                part.system,
+                tools.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ),
         };
         parts.iter().map(part).collect::<Vec<_>>().join("\n")
     });
-    let labels = if task.labels.is_empty() { "nothing with a label".to_owned() } else { style.yellow(&task.labels.join(", ")) };
+    let labels = if task.labels.is_empty() {
+        "nothing with a label".to_owned()
+    } else {
+        style.yellow(&task.labels.join(", "))
+    };
     let mut text = facts(
         &[
             ("task", style.bold(&summary.id.to_string())),
@@ -178,9 +189,19 @@ fn render(task: &TaskView, style: Style) -> String {
             vec![clean(&b.budget), b.window.to_string(), b.used.clone(), b.max.clone(), b.left.clone()]
         };
         let rows = task.balances.iter().map(row);
-        let _written = writeln!(text, "\n{}\n{}", style.bold("Budgets"), table(&["budget", "within", "used", "max", "left"], rows, style));
+        let _written = writeln!(
+            text,
+            "\n{}\n{}",
+            style.bold("Budgets"),
+            table(&["budget", "within", "used", "max", "left"], rows, style)
+        );
     }
-    let _written = writeln!(text, "\n{}\n{}", style.bold("Decisions, newest first"), crate::decision::decisions(&task.decisions, style));
+    let _written = writeln!(
+        text,
+        "\n{}\n{}",
+        style.bold("Decisions, newest first"),
+        crate::decision::decisions(&task.decisions, style)
+    );
     text.push_str(&history(&task.history, style));
     text
 }

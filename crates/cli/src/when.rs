@@ -43,7 +43,10 @@ fn span(ms: u64) -> String {
 }
 
 fn now_ms() -> i64 {
-    #[expect(clippy::disallowed_methods, reason = "only to show how long ago something was; nothing is decided by it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only to show how long ago something was; nothing is decided by it"
+    )]
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

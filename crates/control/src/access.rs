@@ -9,6 +9,8 @@ use std::fmt;
 pub enum Operator {
     /// Whoever can read the local token file.
     LocalAdministrator,
+    /// The plane itself, keeping its own house.
+    Plane,
     /// A workload with a token: asks decisions, administers nothing.
     Workload(Name),
 }
@@ -78,6 +80,7 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
     match subject {
         // The one who can read the token file could as well write the database beside it.
         Operator::LocalAdministrator => true,
+        Operator::Plane => matches!(action, Action::TaskEnd),
         Operator::Workload(_) => matches!(action, Action::Evaluate),
     }
 }
@@ -94,6 +97,7 @@ impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LocalAdministrator => f.write_str("local administrator"),
+            Self::Plane => f.write_str("plane"),
             Self::Workload(name) => write!(f, "workload {name}"),
         }
     }
@@ -156,11 +160,12 @@ mod tests {
     #[test]
     fn the_table_is_the_committed_one() {
         let workload = Operator::Workload("checkout".parse().unwrap());
-        let mut table = format!("{:<18}{:<22}workload\n", "action", "local administrator");
+        let mut table = format!("{:<18}{:<22}{:<10}workload\n", "action", "local administrator", "plane");
         for action in Action::ALL {
             let word = |subject: &Operator| if allows(subject, action) { "yes" } else { "-" };
-            let (administrator, workload) = (word(&Operator::LocalAdministrator), word(&workload));
-            writeln!(table, "{:<18}{administrator:<22}{workload}", action.as_str()).unwrap();
+            let administrator = word(&Operator::LocalAdministrator);
+            let (plane, workload) = (word(&Operator::Plane), word(&workload));
+            writeln!(table, "{:<18}{administrator:<22}{plane:<10}{workload}", action.as_str()).unwrap();
         }
         assert_eq!(table, include_str!("access.golden"), "{table}");
     }

@@ -3,7 +3,12 @@
 
 use crate::plane::Random;
 use provost_connect::{SealError, SealingKey};
+use provost_domain::{NodeId, Timestamp, ids::IdError};
 use provost_store::{Store, StoreError};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 use zeroize::Zeroizing;
 
 /// The key that signs task tokens.
@@ -37,6 +42,29 @@ pub async fn ledger_key(
     Ok(provost_ledger::SigningKey::log(&origin, &seed)?)
 }
 
+/// This node's id: drawn the first time, kept in a file of its own data folder, the same after every restart. Two
+/// nodes never share a data folder.
+///
+/// # Errors
+/// When the file cannot be read or written, or holds something else.
+pub fn node(path: &Path, now: Timestamp, random: &dyn Random) -> Result<NodeId, KeysError> {
+    let failed = |source| KeysError::NodeFile { path: path.to_owned(), source };
+    match std::fs::read_to_string(path) {
+        Ok(text) => text.trim().parse().map_err(|error: IdError| failed(io::Error::other(error))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut bytes = [0; 10];
+            random.fill(&mut bytes);
+            let node = NodeId::new(now, bytes);
+            let beside = path.with_extension("new");
+            std::fs::write(&beside, format!("{node}\n")).map_err(failed)?;
+            std::fs::File::open(&beside).and_then(|file| file.sync_all()).map_err(failed)?;
+            std::fs::rename(&beside, path).map_err(failed)?;
+            Ok(node)
+        }
+        Err(source) => Err(failed(source)),
+    }
+}
+
 async fn seed(
     store: &dyn Store,
     sealing: &SealingKey,
@@ -68,6 +96,15 @@ pub enum KeysError {
     NotASeed {
         /// Which.
         name: &'static str,
+    },
+    /// The file of the node's id.
+    #[error("the file {} of this node's id cannot be used", path.display())]
+    NodeFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// The ledger's name.
     #[error("the ledger cannot have this origin: {0}")]

@@ -24,6 +24,7 @@ mod diff;
 pub mod error;
 mod export;
 mod fsck;
+pub mod housekeeping;
 pub mod keys;
 pub mod ledger;
 pub mod metrics;

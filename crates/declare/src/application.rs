@@ -66,11 +66,13 @@ fn application(
         let read = |item: &Item<'_>, desk: &mut Desk<'_>| property(item, desk);
         item.distinct(desk, read).into_iter().map(|(property, _)| property).collect()
     });
+    let buffered = table.boolean(desk, "buffered").unwrap_or(false);
     let entities = entities.map_or_else(|| Some(Vec::new()), |file| stored(file, desk));
     if let (Some(schema), Some(policies), Some(entities), true) = (schema, policies, entities, fresh) {
         let (schema, policies) = (schema.text.clone(), policies.text.clone());
         let request_properties = RequestProperties { accepted };
-        let application = Application { name: name.clone(), schema, policies, entities, request_properties };
+        let application =
+            Application { name: name.clone(), schema, policies, entities, request_properties, buffered };
         declared.applications.insert(name, application);
     }
 }

@@ -22,6 +22,10 @@ pub struct Application {
     /// Which properties may come with a request; the others count only as stored.
     #[serde(default)]
     pub request_properties: RequestProperties,
+    /// Whether an answer may be given before its record is durable. At most `journal_buffered_max` records wait, and a
+    /// crash may lose those: for questions whose answers move nothing by themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub buffered: bool,
 }
 
 /// One entity the plane knows about.

@@ -41,6 +41,18 @@ pub struct Decision {
     pub errors: Vec<String>,
 }
 
+impl Decision {
+    /// Whether somebody who acts under this decision owes it an outcome. The plane does not act on what it answers over
+    /// AuthZEN, and is not told what came of it.
+    #[must_use]
+    pub fn owes_outcome(&self) -> bool {
+        self.verdict.is_allow() && self.face != AUTHZEN
+    }
+}
+
+/// The face of decisions that somebody else enforces.
+pub const AUTHZEN: &str = "authzen";
+
 /// Who wanted to act.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {

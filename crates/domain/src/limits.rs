@@ -29,6 +29,9 @@ pub struct Limits {
     pub upstream_idle_max: DurationMs,
     /// How long a call may last altogether.
     pub call_duration_max: DurationMs,
+    /// How long the stream of a request of a 2025-11-25 client may be silent before it is closed and the client asked to
+    /// come back for the rest, as that revision provides.
+    pub stream_quiet_max: DurationMs,
     /// How old the node's knowledge may be; beyond it every decision is a denial (the lease of DESIGN.md section 4).
     pub staleness_max: DurationMs,
     /// Policies evaluated for one decision.
@@ -57,6 +60,7 @@ impl Default for Limits {
             sessions_max: 10_000,
             upstream_idle_max: DurationMs::from_secs(60),
             call_duration_max: DurationMs::from_mins(30),
+            stream_quiet_max: DurationMs::from_mins(5),
             staleness_max: DurationMs(2_000),
             candidate_policies_max: 512,
             evaluations_per_batch_max: 256,

@@ -2,14 +2,14 @@
 //! released; what was sent and has no known answer is `unknown`, never `success`. A stop order is watched for the
 //! whole life of the call, streams included.
 
-use crate::{decide::Attempt, outcome, pipeline::Pipeline, refusal::Refusal};
+use crate::{decide::Attempt, identify::Caller, outcome, pipeline::Pipeline, refusal::Refusal};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderName, HeaderValue};
 use moka::sync::Cache;
 use provost_connect::{Replies, Upstream, UpstreamError};
 use provost_domain::{
-    Completion, DecisionId, Digest, Label, Level, Outcome, TaskId, Timestamp, agent::AgentStatus,
+    Completion, DecisionId, Digest, DurationMs, Label, Level, Name, Outcome, TaskId, Timestamp, agent::AgentStatus,
     directory::Directory, limits::Limits,
 };
 use provost_store::Permit;
@@ -87,26 +87,42 @@ impl Places {
 /// # Errors
 /// When the system could not be reached, or refused the connection; the outcome is then on record.
 pub async fn forward(permit: Permit, attempt: Attempt, work: Work, pipeline: &Arc<Pipeline>) -> Result<Running, Refusal> {
-    let account = Account::open(&permit, &attempt, pipeline);
-    let mut running = Running {
-        pipeline: Arc::clone(pipeline),
-        moves: pipeline.replica.moves(),
-        attempt,
-        replies: None,
-        account,
-        _place: work.place,
-    };
+    let mut running = Running::open(permit, attempt, work.place, pipeline);
     // A stop that was committed while the decision was being written binds here.
     running.check()?;
     running.send(&work.upstream, work.request, work.headers).await?;
     Ok(running)
 }
 
+/// Hands a permitted call to an enforcement point that carries it out itself (the local wrapper), and keeps its
+/// account; spends the permit. From here on it counts as sent.
+///
+/// # Errors
+/// [`Refusal::Cut`] when a stop was committed while the decision was being written; the outcome is then on record.
+pub fn entrust(permit: Permit, attempt: Attempt, place: Place, pipeline: &Arc<Pipeline>) -> Result<Running, Refusal> {
+    let mut running = Running::open(permit, attempt, place, pipeline);
+    running.check()?;
+    running.account.sent = true;
+    Ok(running)
+}
+
 impl Running {
+    fn open(permit: Permit, attempt: Attempt, place: Place, pipeline: &Arc<Pipeline>) -> Self {
+        let account = Account::open(&permit, &attempt, pipeline);
+        let (pipeline, moves) = (Arc::clone(pipeline), pipeline.replica.moves());
+        Self { pipeline, attempt, replies: None, moves, account, _place: place }
+    }
+
     /// The decision this call stands on.
     #[must_use]
     pub fn decision(&self) -> DecisionId {
         self.account.decision
+    }
+
+    /// How long a call may last altogether.
+    #[must_use]
+    pub fn call_duration_max(&self) -> DurationMs {
+        self.pipeline.limits.call_duration_max
     }
 
     /// The attempt that was permitted.
@@ -170,23 +186,49 @@ impl Running {
     /// # Errors
     /// When the labels could not be made durable: the result must not be released.
     pub async fn finish(mut self, response: &[u8]) -> Result<(), Refusal> {
-        let seen = outcome::read(response);
-        let labels = self.attempt.tool.as_ref().map(|tool| outcome::labels(tool, &seen)).unwrap_or_default();
         let known = self.pipeline.task_state(self.attempt.caller.task.id).await?.labels;
-        let completion = self.account.close(seen.outcome, labels, Some(Digest::of(response)), self.pipeline.now());
-        let Some(completion) = completion else { return Ok(()) };
-        self.pipeline.metrics.completed(&completion);
-        let task = self.attempt.caller.task.id;
+        let Some(completion) = self.completion(response) else { return Ok(()) };
         if completion.labels.is_subset(&known) {
             // Nothing the next decision depends on: the outcome may become durable while the answer travels. Should
             // this node die first, the outcome is `unknown` at the next start.
-            let pipeline = Arc::clone(&self.pipeline);
+            let (pipeline, task) = (Arc::clone(&self.pipeline), self.attempt.caller.task.id);
             tokio::spawn(async move { pipeline.settle(completion, Some(task)).await });
             return Ok(());
         }
-        let state = self.pipeline.journal.complete(completion, Some(task)).await?;
-        self.pipeline.remember(task, state);
-        Ok(())
+        self.make_durable(completion).await
+    }
+
+    /// As [`Running::finish`], and the outcome is durable on return whatever the labels: for a result that another
+    /// process releases.
+    ///
+    /// # Errors
+    /// As [`Running::finish`].
+    pub async fn finish_durably(mut self, response: &[u8]) -> Result<(), Refusal> {
+        let Some(completion) = self.completion(response) else { return Ok(()) };
+        self.make_durable(completion).await
+    }
+
+    /// Puts an outcome on record that brings no result.
+    pub async fn close(mut self, outcome: Outcome) {
+        self.replies = None;
+        self.settle(outcome).await;
+    }
+
+    /// Waits until the call must be stopped, and tells why; what is to be done about it is the caller's. May be
+    /// dropped at any time.
+    pub async fn stop_ordered(&mut self) -> String {
+        loop {
+            let left = self.attempt.caller.task.left(self.pipeline.now());
+            tokio::select! {
+                changed = self.moves.changed() => if changed.is_err() {
+                    return "the plane is stopping".to_owned();
+                },
+                () = tokio::time::sleep(left.to_std().min(LOOK_EVERY)) => {}
+            }
+            if let Err(why) = self.may_go_on() {
+                return why;
+            }
+        }
     }
 
     /// The client went away in a way that means cancel.
@@ -194,6 +236,22 @@ impl Running {
         self.replies = None;
         let outcome = Outcome::Unknown { error: "cancelled by the client before the system answered".to_owned() };
         self.settle(outcome).await;
+    }
+
+    /// The record of what came of it; `None` if there is one already.
+    fn completion(&mut self, response: &[u8]) -> Option<Completion> {
+        let seen = outcome::read(response);
+        let labels = self.attempt.tool.as_ref().map(|tool| outcome::labels(tool, &seen)).unwrap_or_default();
+        let completion = self.account.close(seen.outcome, labels, Some(Digest::of(response)), self.pipeline.now())?;
+        self.pipeline.metrics.completed(&completion);
+        Some(completion)
+    }
+
+    async fn make_durable(&self, completion: Completion) -> Result<(), Refusal> {
+        let task = self.attempt.caller.task.id;
+        let state = self.pipeline.journal.complete(completion, Some(task)).await?;
+        self.pipeline.remember(task, state);
+        Ok(())
     }
 
     async fn check_or_cut(&mut self) -> Result<(), Refusal> {
@@ -210,10 +268,11 @@ impl Running {
     /// Whether the newest view still lets this agent and task act; not a new decision, only the stops.
     fn may_go_on(&self) -> Result<(), String> {
         let directory = &self.pipeline.replica.latest().directory;
-        stopped(&self.attempt, directory, self.pipeline.now()).map_or(Ok(()), Err)
+        stopped(&self.attempt.caller, &self.attempt.system.name, directory, self.pipeline.now()).map_or(Ok(()), Err)
     }
 
-    async fn cut(&mut self, why: String) -> Refusal {
+    /// Ends the call from this side.
+    pub(crate) async fn cut(&mut self, why: String) -> Refusal {
         self.replies = None; // dropping them cancels the request at the system
         self.settle(Outcome::Unknown { error: format!("cut by the plane: {why}") }).await;
         Refusal::Cut(why)
@@ -239,6 +298,20 @@ impl Running {
 }
 
 impl Pipeline {
+    /// Completes a permitted action that consists in nothing being sent.
+    pub(crate) async fn close_unsent(&self, permit: Permit) {
+        let completion = Completion {
+            v: 1,
+            decision: permit.decision(),
+            at: self.now(),
+            outcome: Outcome::Success,
+            took_ms: 0,
+            labels: BTreeSet::new(),
+            result: None,
+        };
+        self.settle(completion, None).await;
+    }
+
     /// Writes an outcome that no waiting result depends on. If it cannot be written, the call stays open in the store
     /// and is `unknown` from the next start on.
     pub(crate) async fn settle(&self, completion: Completion, task: Option<TaskId>) {
@@ -299,9 +372,9 @@ impl Drop for Account {
     }
 }
 
-/// Why this agent or task may no longer act, if so.
-fn stopped(attempt: &Attempt, directory: &Directory, now: Timestamp) -> Option<String> {
-    let (agent, task) = (&attempt.caller.agent.name, attempt.caller.task.id);
+/// Why this agent or task may no longer act on this system, if so. Not a decision, only the stops.
+pub(crate) fn stopped(caller: &Caller, system: &Name, directory: &Directory, now: Timestamp) -> Option<String> {
+    let (agent, task) = (&caller.agent.name, caller.task.id);
     match directory.agents.get(agent) {
         None => return Some(format!("the agent {agent} is gone")),
         Some(agent) if agent.status != AgentStatus::Active => {
@@ -310,8 +383,8 @@ fn stopped(attempt: &Attempt, directory: &Directory, now: Timestamp) -> Option<S
         Some(agent) if agent.level == Level::Off => return Some(format!("the agent {} is contained", agent.name)),
         Some(_active) => {}
     }
-    if !directory.systems.contains_key(&attempt.system.name) {
-        return Some(format!("the system {} is gone", attempt.system.name));
+    if !directory.systems.contains_key(system) {
+        return Some(format!("the system {system} is gone"));
     }
     match directory.tasks.get(&task) {
         Some(task) if task.is_live(now) => None,

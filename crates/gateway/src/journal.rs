@@ -43,6 +43,14 @@ impl Journal {
         })
     }
 
+    /// Makes a decision durable that takes nothing from budgets and that the plane does not act on.
+    ///
+    /// # Errors
+    /// When it could not be made durable.
+    pub async fn record_only(&self, decision: Decision) -> Result<(), RecordError> {
+        self.store.record(Intent { decision, expects: None, charges: Vec::new() }).await.map(drop)
+    }
+
     /// Queues a decision the plane does not act on.
     ///
     /// # Errors

@@ -6,6 +6,8 @@
 //! of the organisation.
 
 mod act;
+pub mod authzen;
+mod bounds;
 mod decide;
 pub mod hosts;
 mod identify;
@@ -16,6 +18,8 @@ mod observe;
 mod outcome;
 mod pipeline;
 mod refusal;
+mod subject;
+pub mod wrap;
 
 pub use act::{Running, Work};
 pub use decide::Attempt;

@@ -123,7 +123,7 @@ impl Pipeline {
         self.clock.now()
     }
 
-    fn new_id(&self, now: Timestamp) -> DecisionId {
+    pub(crate) fn new_id(&self, now: Timestamp) -> DecisionId {
         DecisionId::new(now, rand::random())
     }
 }

@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use provost_domain::{Agent, Directory, System, Task, TaskState, Timestamp, Tool};
 use provost_policy::{Pdp, Question};
 use serde_json::{Map, Value, json};
-use std::{hint::black_box, time::Instant};
+use std::{hint::black_box, sync::Arc, time::Instant};
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -21,12 +21,16 @@ fn main() {
     group.throughput(Throughput::Elements(1));
     for fleet in [&few, &many] {
         let mut turn = 0;
-        group.bench_with_input(BenchmarkId::from_parameter(fleet.agents.len() * 10), fleet, |bench, fleet| {
-            bench.iter(|| {
-                turn += 1;
-                black_box(fleet.decide(turn))
-            });
-        });
+        group.bench_with_input(
+            BenchmarkId::from_parameter(fleet.agents.len() * 10),
+            fleet,
+            |bench, fleet| {
+                bench.iter(|| {
+                    turn += 1;
+                    black_box(fleet.decide(turn))
+                });
+            },
+        );
     }
     group.finish();
     criterion.bench_function("change one agent and decide", |bench| {
@@ -61,10 +65,10 @@ fn side_by_side(few: &Fleet, many: &Fleet) {
 
 struct Fleet {
     pdp: Pdp,
-    agents: Vec<std::sync::Arc<Agent>>,
+    agents: Vec<Arc<Agent>>,
     tasks: Vec<Task>,
-    system: System,
-    tool: Tool,
+    system: Arc<System>,
+    tool: Arc<Tool>,
     args: Map<String, Value>,
 }
 
@@ -78,8 +82,8 @@ impl Fleet {
         let names: Vec<_> = (0..size).map(|index| support::fleet_agent(index).name).collect();
         let agents: Vec<_> = names.iter().map(|name| directory.agents[name].clone()).collect();
         let tasks = agents.iter().map(|agent| support::task(agent)).collect();
-        let tool = directory.tools[&(support::name("bank"), "pay".parse().unwrap())].as_ref().clone();
-        let system = directory.systems[&support::name("bank")].as_ref().clone();
+        let tool = directory.tools[&(support::name("bank"), "pay".parse().unwrap())].clone();
+        let system = directory.systems[&support::name("bank")].clone();
         let args = json!({
             "account": "main", "payee": "acme", "amount": 12.5, "memo": "invoice 7", "urgent": false,
         });

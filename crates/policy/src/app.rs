@@ -73,7 +73,10 @@ pub struct App {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("name", &self.name).field("entities", &self.stored.len()).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("name", &self.name)
+            .field("entities", &self.stored.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -111,10 +114,19 @@ impl App {
         &self.name
     }
 
+    /// Whether this is one of its types.
+    #[must_use]
+    pub fn has_type(&self, kind: &str) -> bool {
+        self.types.entities.contains_key(kind)
+    }
+
     fn evaluate(&self, request: &AuthzenRequest) -> Result<Look, String> {
         let AuthzenRequest { subject, action, resource, context } = request;
-        let declared =
-            self.types.actions.get(&action.name).ok_or_else(|| format!("action {:?} is not known", action.name))?;
+        let declared = self
+            .types
+            .actions
+            .get(&action.name)
+            .ok_or_else(|| format!("action {:?} is not known", action.name))?;
         for (entity, allowed, role) in
             [(subject, &declared.subjects, "subject"), (resource, &declared.resources, "resource")]
         {
@@ -126,11 +138,15 @@ impl App {
         let mut context = context.clone();
         // The name is the action's; an asker's own `action` in the context is not seen.
         context.insert("action".to_owned(), Value::Object(action.properties.clone()));
-        let context = mentioned.members(&declared.context, &context).map_err(|p| format!("the context's {p}"))?;
+        let context =
+            mentioned.members(&declared.context, &context).map_err(|p| format!("the context's {p}"))?;
         let context = Context::from_pairs(context).map_err(|error| error.to_string())?;
         let action_uid = bucket::uid(crate::est::ACTION, &action.name)?;
-        let groups: Result<HashSet<EntityUid>, String> =
-            self.groups(&action.name).into_iter().map(|group| bucket::uid(crate::est::ACTION, &group)).collect();
+        let groups: Result<HashSet<EntityUid>, String> = self
+            .groups(&action.name)
+            .into_iter()
+            .map(|group| bucket::uid(crate::est::ACTION, &group))
+            .collect();
         let mut entities = vec![Entity::new_no_attrs(action_uid.clone(), groups?)];
         let subject_uid = self.entity(subject, "subject", &mut mentioned, &mut entities)?;
         let resource_uid = if (&subject.kind, &subject.id) == (&resource.kind, &resource.id) {
@@ -225,7 +241,8 @@ impl App {
             });
             let mut reasons: Vec<Reason> = reasons.collect();
             reasons.sort_unstable();
-            let errors = reasons.iter().map(|reason| format!("{}: {}", reason.policy, reason.reason)).collect();
+            let errors =
+                reasons.iter().map(|reason| format!("{}: {}", reason.policy, reason.reason)).collect();
             return (Verdict::Deny { reasons, possible_if: Vec::new() }, errors);
         }
         if !look.forbids.is_empty() {

@@ -84,7 +84,9 @@ fn one(
     faults: &mut Vec<ArgFault>,
 ) -> Option<RestrictedExpression> {
     match (shape, value) {
-        (ArgShape::String, Value::String(text)) => return Some(RestrictedExpression::new_string(text.clone())),
+        (ArgShape::String, Value::String(text)) => {
+            return Some(RestrictedExpression::new_string(text.clone()));
+        }
         (ArgShape::Bool, Value::Bool(bool)) => return Some(RestrictedExpression::new_bool(*bool)),
         (ArgShape::Long, Value::Number(number)) => {
             if let Some(long) = number.as_i64() {
@@ -113,7 +115,11 @@ fn one(
             Err(error) => faults.push(path.here(error.to_string())),
         },
         (wanted, found) => {
-            faults.push(path.here(format!("must be {}, and is {}", crate::rule::word(wanted), json_word(found))));
+            faults.push(path.here(format!(
+                "must be {}, and is {}",
+                crate::rule::word(wanted),
+                json_word(found)
+            )));
         }
     }
     None

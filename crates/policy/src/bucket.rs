@@ -4,36 +4,34 @@
 use crate::{
     charter::{self, Part},
     civil, est,
+    fold::Facts,
     rulebook::{self, Rule, Rulebook},
     schema,
 };
-use cedar_policy::{
-    Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, RestrictedExpression,
-};
+use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, RestrictedExpression};
 use jiff::tz::TimeZone;
 use provost_domain::{Agent, Charter, Digest, Environment, System, Tool};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, LazyLock, OnceLock},
 };
 
-/// A set of policies, and the part of it that does not look at arguments.
+/// Policies ready to be evaluated.
 #[derive(Debug)]
 pub(crate) struct Rules {
+    kept: Vec<Rule>,
     pub(crate) all: PolicySet,
-    pub(crate) without_args: PolicySet,
-    pub(crate) count: usize,
-    pub(crate) digest: Digest,
+    without_args: OnceLock<PolicySet>,
 }
 
 impl Rules {
-    fn new<'a>(rules: impl Iterator<Item = &'a Rule> + Clone) -> Self {
-        Self {
-            all: rulebook::set_of(rules.clone()),
-            without_args: rulebook::set_of(rules.clone().filter(|rule| !rule.reads_args)),
-            count: rules.clone().count(),
-            digest: rulebook::digest_of(rules),
-        }
+    fn new(kept: Vec<Rule>) -> Self {
+        Self { all: rulebook::set_of(kept.iter()), without_args: OnceLock::new(), kept }
+    }
+
+    /// The part that does not look at arguments.
+    pub(crate) fn without_args(&self) -> &PolicySet {
+        self.without_args.get_or_init(|| rulebook::set_of(self.kept.iter().filter(|rule| !rule.reads_args)))
     }
 }
 
@@ -44,9 +42,9 @@ pub(crate) struct ToolBucket {
     environment: Environment,
     rulebook: Digest,
     /// Guardrails and organisation policies that do not name an agent.
-    pub(crate) rules: Rules,
-    /// Over the tool's part of the schema.
-    pub(crate) schema: Digest,
+    rules: Vec<Rule>,
+    /// Over those, and the tool's part of the schema.
+    digest: [Digest; 2],
     pub(crate) action: EntityUid,
     pub(crate) resource: EntityUid,
     action_entity: Entity,
@@ -57,43 +55,43 @@ pub(crate) struct ToolBucket {
 }
 
 impl ToolBucket {
-    pub(crate) fn new(rulebook: &Rulebook, system: &System, tool: &Tool) -> Result<Self, String> {
+    pub(crate) fn new(rulebook: &Rulebook, system: &System, tool: Arc<Tool>) -> Result<Self, String> {
         let action = uid(est::ACTION, &tool.path())?;
         let resource = uid(est::SYSTEM, system.name.as_str())?;
         let groups: Result<HashSet<EntityUid>, String> =
             tool.effects_or_worst().into_iter().map(|effect| uid(est::ACTION, effect.as_str())).collect();
         let attributes = HashMap::from([("environment".to_owned(), text(system.environment.as_str()))]);
-        let matching = rulebook.rules.iter().filter(|rule| rule.agent().is_none() && rule.can_match(tool));
+        let matching = rulebook.rules.iter().filter(|rule| rule.agent().is_none() && rule.can_match(&tool));
+        let rules: Vec<Rule> = matching.cloned().collect();
         Ok(Self {
-            rules: Rules::new(matching),
-            schema: Digest::of(schema::action(tool).as_bytes()),
+            digest: [Digest::of(schema::action(&tool).as_bytes()), rulebook::digest_of(rules.iter())],
+            rules,
             action_entity: Entity::new_no_attrs(action.clone(), groups?),
             system_entity: Entity::new(resource.clone(), attributes, HashSet::new())
                 .map_err(|error| error.to_string())?,
             action,
             resource,
-            as_reviewed: tool_facts(tool, true)?,
-            changed: tool_facts(tool, false)?,
-            tool: Arc::new(tool.clone()),
+            as_reviewed: tool_facts(&tool, true)?,
+            changed: tool_facts(&tool, false)?,
+            tool,
             environment: system.environment,
             rulebook: rulebook.digest,
         })
     }
 
     pub(crate) fn holds_for(&self, rulebook: &Rulebook, system: &System, tool: &Tool) -> bool {
-        self.rulebook == rulebook.digest && self.environment == system.environment && *self.tool == *tool
+        self.rulebook == rulebook.digest && self.environment == system.environment && same(&self.tool, tool)
     }
 }
 
 /// For all calls of one tool by one agent.
 #[derive(Debug)]
 pub(crate) struct AgentBucket {
-    agent: Agent,
+    agent: Arc<Agent>,
     pub(crate) tool: Arc<ToolBucket>,
-    /// The charter, and organisation policies that name this agent.
-    pub(crate) rules: Arc<Rules>,
-    /// What would satisfy a policy of the charter, by its id.
-    pub(crate) cures: Arc<BTreeMap<String, String>>,
+    charter: Arc<CharterRules>,
+    /// Everything that can matter, less what cannot match in the agent's present state.
+    pub(crate) rules: Rules,
     pub(crate) zone: TimeZone,
     pub(crate) principal: EntityUid,
     pub(crate) entities: Entities,
@@ -103,12 +101,13 @@ pub(crate) struct AgentBucket {
 }
 
 impl AgentBucket {
-    /// `before`: what was prepared for an earlier state of the same agent, from which the policies can be taken if
-    /// neither the charter nor anything else they come from has changed.
+    /// `before`: what was prepared for an earlier state of the same agent, from which the charter's policies can be
+    /// taken if neither the charter nor anything else they come from has changed.
     pub(crate) fn new(
         rulebook: &Rulebook,
+        system: &System,
         tool: Arc<ToolBucket>,
-        agent: &Agent,
+        agent: Arc<Agent>,
         before: Option<&Self>,
     ) -> Result<Self, String> {
         let before = before.filter(|before| {
@@ -117,54 +116,73 @@ impl AgentBucket {
                 && before.agent.charter == agent.charter
                 && Arc::ptr_eq(&before.tool, &tool)
         });
-        let (rules, cures) = match before {
-            Some(before) => (Arc::clone(&before.rules), Arc::clone(&before.cures)),
-            None => charter_rules(rulebook, &tool.tool, agent)?,
+        let charter = match before {
+            Some(before) => Arc::clone(&before.charter),
+            None => Arc::new(CharterRules::new(rulebook, &tool.tool, &agent)?),
         };
         let principal = uid(est::AGENT, agent.name.as_str())?;
         let entities =
-            [agent_entity(&principal, agent)?, tool.action_entity.clone(), tool.system_entity.clone()];
-        let digests = [&tool.schema, &tool.rules.digest, &rules.digest].map(|digest| *digest.as_bytes());
+            [agent_entity(&principal, &agent)?, tool.action_entity.clone(), tool.system_entity.clone()];
+        let facts = Facts::new(&agent, system, &tool.tool);
+        let can_match = tool.rules.iter().filter(|rule| !facts.never_match(&rule.json));
+        let digests = [&tool.digest[0], &tool.digest[1], &charter.digest].map(|digest| *digest.as_bytes());
         Ok(Self {
+            rules: Rules::new(can_match.chain(&charter.rules).cloned().collect()),
             entities: Entities::from_entities(entities, None).map_err(|error| error.to_string())?,
             principal,
             zone: zone_of(&agent.charter)?,
             granted: agent.charter.grants_tool(&tool.tool.system, &tool.tool.name),
             digest: Digest::of(digests.as_flattened()),
-            agent: agent.clone(),
+            agent,
             tool,
-            rules,
-            cures,
+            charter,
         })
     }
 
     pub(crate) fn holds_for(&self, tool: &Arc<ToolBucket>, agent: &Agent) -> bool {
-        Arc::ptr_eq(&self.tool, tool) && self.agent == *agent
+        Arc::ptr_eq(&self.tool, tool) && same(&self.agent, agent)
     }
 
     pub(crate) fn candidates(&self) -> usize {
-        self.tool.rules.count + self.rules.count
+        self.tool.rules.len() + self.charter.rules.len()
+    }
+
+    /// What would satisfy a policy of the charter, by its id.
+    pub(crate) fn cures(&self) -> &BTreeMap<String, String> {
+        &self.charter.cures
     }
 }
 
-type CharterRules = (Arc<Rules>, Arc<BTreeMap<String, String>>);
+/// Nearly always the very row that was prepared: comparing addresses first spares reading two charters.
+fn same<T: PartialEq>(prepared: &Arc<T>, asked: &T) -> bool {
+    std::ptr::eq(Arc::as_ptr(prepared), asked) || **prepared == *asked
+}
 
-fn charter_rules(rulebook: &Rulebook, tool: &Tool, agent: &Agent) -> Result<CharterRules, String> {
-    let compiled = charter::compile(agent, Part::Tool(tool)).map_err(|faults| {
-        let texts: Vec<String> = faults.iter().map(|fault| format!("{}: {}", fault.path, fault.message)).collect();
-        format!("the charter of {} cannot be compiled: {}", agent.name, texts.join("; "))
-    })?;
-    let mut cures = BTreeMap::new();
-    let mut rules = Vec::with_capacity(compiled.len());
-    for policy in compiled {
-        cures.extend(policy.cure.map(|cure| (policy.id.clone(), cure)));
-        let policy =
-            Policy::from_json(Some(PolicyId::new(policy.id)), policy.json).map_err(|error| error.to_string())?;
-        rules.push(Rule::new(policy)?);
+/// The charter, and organisation policies that name this agent.
+#[derive(Debug)]
+struct CharterRules {
+    rules: Vec<Rule>,
+    cures: BTreeMap<String, String>,
+    digest: Digest,
+}
+
+impl CharterRules {
+    fn new(rulebook: &Rulebook, tool: &Tool, agent: &Agent) -> Result<Self, String> {
+        let compiled = charter::compile(agent, Part::Tool(tool)).map_err(|faults| {
+            let texts: Vec<String> =
+                faults.iter().map(|fault| format!("{}: {}", fault.path, fault.message)).collect();
+            format!("the charter of {} cannot be compiled: {}", agent.name, texts.join("; "))
+        })?;
+        let mut cures = BTreeMap::new();
+        let mut rules = Vec::with_capacity(compiled.len());
+        for policy in compiled {
+            cures.extend(policy.cure.map(|cure| (policy.id.clone(), cure)));
+            rules.push(Rule::of_charter(&policy.id, policy.json)?);
+        }
+        let named = |rule: &&Rule| rule.agent() == Some(agent.name.as_str()) && rule.can_match(tool);
+        rules.extend(rulebook.rules.iter().filter(named).cloned());
+        Ok(Self { digest: rulebook::digest_of(rules.iter()), rules, cures })
     }
-    let named = |rule: &&Rule| rule.agent() == Some(agent.name.as_str()) && rule.can_match(tool);
-    let rules = Rules::new(rules.iter().chain(rulebook.rules.iter().filter(named)));
-    Ok((Arc::new(rules), Arc::new(cures)))
 }
 
 fn zone_of(charter: &Charter) -> Result<TimeZone, String> {
@@ -178,10 +196,7 @@ fn zone_of(charter: &Charter) -> Result<TimeZone, String> {
 fn agent_entity(principal: &EntityUid, agent: &Agent) -> Result<Entity, String> {
     let charter = &agent.charter;
     let attributes = HashMap::from([
-        (
-            "owner".to_owned(),
-            RestrictedExpression::new_entity_uid(uid(est::PERSON, charter.owner.as_str())?),
-        ),
+        ("owner".to_owned(), RestrictedExpression::new_entity_uid(uid(est::PERSON, charter.owner.as_str())?)),
         ("environment".to_owned(), text(charter.environment.as_str())),
         ("autonomy".to_owned(), text(charter.autonomy.as_str())),
         ("status".to_owned(), text(agent.status.as_str())),
@@ -206,9 +221,18 @@ fn tool_facts(tool: &Tool, pinned: bool) -> Result<RestrictedExpression, String>
 }
 
 pub(crate) fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
-    let kind: EntityTypeName = kind.parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())?;
+    let kind = match OWN_TYPES.iter().find(|(name, _)| *name == kind) {
+        Some((_, kind)) => kind.clone(),
+        None => kind.parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())?,
+    };
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }
+
+/// Reading a type's name costs more than everything else about an entity's id.
+static OWN_TYPES: LazyLock<Vec<(&str, EntityTypeName)>> = LazyLock::new(|| {
+    let own = [est::AGENT, est::SYSTEM, est::PERSON, est::ACTION];
+    own.into_iter().filter_map(|name| Some((name, name.parse().ok()?))).collect()
+});
 
 pub(crate) fn text(text: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(text.to_owned())

@@ -43,7 +43,11 @@ impl Pdp {
 }
 
 fn amount(budget: &Name, arg: &str, args: &Map<String, Value>) -> Result<i64, DrawError> {
-    let error = |problem: &str| DrawError { budget: budget.clone(), arg: arg.to_owned(), problem: problem.to_owned() };
+    let error = |problem: &str| DrawError {
+        budget: budget.clone(),
+        arg: arg.to_owned(),
+        problem: problem.to_owned(),
+    };
     match args::number_at(args, arg) {
         Ok(Some(units)) if units >= 0 => Ok(units),
         Ok(Some(_)) => Err(error("is negative")),

@@ -176,8 +176,12 @@ fn compare(then: &Then, verdict: &Verdict) -> Vec<String> {
     }
     if let Some(expected) = &then.policies {
         let found: BTreeSet<String> = verdict.reasons().iter().map(|reason| reason.policy.clone()).collect();
-        differences.extend(expected.difference(&found).map(|id| format!("expected policy {id}, which did not speak")));
-        differences.extend(found.difference(expected).map(|id| format!("policy {id} spoke, which was not expected")));
+        differences.extend(
+            expected.difference(&found).map(|id| format!("expected policy {id}, which did not speak")),
+        );
+        differences.extend(
+            found.difference(expected).map(|id| format!("policy {id} spoke, which was not expected")),
+        );
     }
     differences
 }

@@ -78,7 +78,11 @@ impl Compiler<'_> {
             let path = format!("grants[{index}]");
             self.system(&path, &grant.system);
             if grant.tools.is_empty() {
-                self.fault(&format!("{path}.tools"), "names no tool", "name the tools it grants, or remove the grant");
+                self.fault(
+                    &format!("{path}.tools"),
+                    "names no tool",
+                    "name the tools it grants, or remove the grant",
+                );
             }
             for name in &grant.tools {
                 if !seen.insert((&grant.system, name)) {
@@ -124,7 +128,11 @@ impl Compiler<'_> {
             let path = format!("budgets[{index}]");
             let is_new = names.insert(&budget.name);
             if !is_new {
-                self.fault(&format!("{path}.name"), format!("`{}` is used twice", budget.name), "give it another name");
+                self.fault(
+                    &format!("{path}.name"),
+                    format!("`{}` is used twice", budget.name),
+                    "give it another name",
+                );
             }
             self.budget_faults(&path, budget);
             if let Part::Tool(tool) = self.part
@@ -162,7 +170,11 @@ impl Compiler<'_> {
             self.fault(path, "limits nothing", "give it `count_max`, `sum`, or both");
         }
         if budget.sum.as_ref().is_some_and(|sum| sum.max.units() < 0) {
-            self.fault(&format!("{path}.sum.max"), "is negative", "amounts are never negative; use 0 or more");
+            self.fault(
+                &format!("{path}.sum.max"),
+                "is negative",
+                "amounts are never negative; use 0 or more",
+            );
         }
         for name in &budget.tools {
             let Some(tool) = self.tool(&format!("{path}.tools"), &budget.system, name) else { continue };
@@ -229,7 +241,11 @@ impl Compiler<'_> {
             .map(|policy| policy.id.clone())
             .collect();
         for id in twice {
-            self.fault("grants", format!("two rules would both be called `{id}`"), "grant one of the two tools only");
+            self.fault(
+                "grants",
+                format!("two rules would both be called `{id}`"),
+                "grant one of the two tools only",
+            );
         }
     }
 
@@ -250,8 +266,10 @@ impl Compiler<'_> {
             Part::Whole(directory) => {
                 let found = find_tool(directory, system, name);
                 if found.is_none() && directory.systems.contains_key(system) {
-                    let known: Vec<&str> = directory.tools_of(system).map(|tool| tool.name.as_str()).collect();
-                    let help = did_you_mean(name.as_str(), known.into_iter(), "import the system's tools again");
+                    let known: Vec<&str> =
+                        directory.tools_of(system).map(|tool| tool.name.as_str()).collect();
+                    let help =
+                        did_you_mean(name.as_str(), known.into_iter(), "import the system's tools again");
                     self.fault(path, format!("system `{system}` has no tool `{name}`"), help);
                 }
                 found
@@ -278,7 +296,13 @@ fn budget_reason(budget: &Budget) -> String {
 
 fn hours_text(hours: &Hours) -> String {
     let days: Vec<&str> = hours.days.iter().map(|day| day.as_str()).collect();
-    format!("{} from {} to {} {}", days.join(", "), clock(hours.from_minute), clock(hours.to_minute), hours.timezone)
+    format!(
+        "{} from {} to {} {}",
+        days.join(", "),
+        clock(hours.from_minute),
+        clock(hours.to_minute),
+        hours.timezone
+    )
 }
 
 fn clock(minute: u16) -> String {

@@ -7,7 +7,9 @@ use crate::{
     est, render, rulebook, schema,
 };
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
-use provost_domain::{Agent, Directory, Effect as ToolEffect, Kind, Name, ObjectKey, Tool, policy_file::PolicyFile};
+use provost_domain::{
+    Agent, Directory, Effect as ToolEffect, Kind, Name, ObjectKey, Tool, policy_file::PolicyFile,
+};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -37,7 +39,9 @@ pub fn check_changed(directory: &Directory, changed: &[ObjectKey]) -> Vec<Policy
     faults.extend(tools(parts.iter().filter_map(|key| directory.tools.get(key))));
     // Policies may name anything but workloads, applications and tasks.
     let spoken_of = [Kind::Policy, Kind::Tool, Kind::System, Kind::Agent, Kind::Person];
-    let removed = |key: &&ObjectKey| matches!(key.kind, Kind::Policy | Kind::Tool | Kind::System) || directory.get(key).is_none();
+    let removed = |key: &&ObjectKey| {
+        matches!(key.kind, Kind::Policy | Kind::Tool | Kind::System) || directory.get(key).is_none()
+    };
     if changed.iter().filter(|key| spoken_of.contains(&key.kind)).any(|key| removed(&key)) {
         faults.extend(policies(directory));
     }
@@ -88,7 +92,9 @@ fn policies(directory: &Directory) -> Vec<PolicyFault> {
     let (text, empty) = representative_schema(directory);
     let schema = match schema_of(&text) {
         Ok(schema) => schema,
-        Err(message) => return vec![PolicyFault { place: Place::Guardrails { at: None }, message, help: None }],
+        Err(message) => {
+            return vec![PolicyFault { place: Place::Guardrails { at: None }, message, help: None }];
+        }
     };
     let validator = Validator::new(schema);
     let mut ids = BTreeMap::new();
@@ -105,7 +111,8 @@ fn policies(directory: &Directory) -> Vec<PolicyFault> {
 /// A schema that types every policy as the whole one would: one operation for each different shape, and each that
 /// is named. Types depend on nothing else.
 fn representative_schema(directory: &Directory) -> (String, BTreeSet<ToolEffect>) {
-    let named: HashSet<String> = directory.policies.values().flat_map(|file| named_actions(&file.text)).collect();
+    let named: HashSet<String> =
+        directory.policies.values().flat_map(|file| named_actions(&file.text)).collect();
     let mut empty: BTreeSet<ToolEffect> = ToolEffect::ALL.into_iter().collect();
     let mut shapes = HashSet::new();
     let mut actions = String::new();
@@ -153,7 +160,11 @@ fn unknown_names(file: &PolicyFile, directory: &Directory) -> Vec<PolicyFault> {
             faults.push(PolicyFault {
                 place: Place::Policy { file: file.name.clone(), at: Some(at) },
                 message: format!("no {} is named {shown}", kind.to_lowercase()),
-                help: Some(did_you_mean(id, known.into_iter().map(Name::as_str), "declare it, or remove the policy")),
+                help: Some(did_you_mean(
+                    id,
+                    known.into_iter().map(Name::as_str),
+                    "declare it, or remove the policy",
+                )),
             });
         }
     }
@@ -179,7 +190,11 @@ impl File<'_> {
         let mut faults = Vec::new();
         for template in set.templates() {
             let at = self.at(&template.to_string(), template.annotation("id"));
-            faults.push(self.fault(Some(at), "a template cannot be used here", "write the policy without slots"));
+            faults.push(self.fault(
+                Some(at),
+                "a template cannot be used here",
+                "write the policy without slots",
+            ));
         }
         let mut policies: Vec<&Policy> = set.policies().collect();
         policies.sort_unstable_by_key(|policy| self.text.find(&policy.to_string()));
@@ -200,7 +215,10 @@ impl File<'_> {
         let mut faults = Vec::new();
         let mut fault = |message: String, help: &str| faults.push(self.fault(at(), &message, help));
         if id.is_empty() {
-            fault("the policy has no @id".to_owned(), "put @id(\"a-name\") above it; refusals and records quote it");
+            fault(
+                "the policy has no @id".to_owned(),
+                "put @id(\"a-name\") above it; refusals and records quote it",
+            );
         } else if ids.insert(id.to_owned(), ()).is_some() {
             fault(format!("`{id}` names two policies"), "give one of them another @id");
         } else if id.len() > ID_BYTES_MAX || id.chars().any(char::is_control) {
@@ -294,7 +312,8 @@ fn charters<'a>(directory: &Directory, agents: impl Iterator<Item = &'a Arc<Agen
             Err(found) => found,
             Ok(policies) => {
                 let charter = &agent.charter;
-                let key = format!("{:?}", (&charter.grants, &charter.budgets, &charter.hours, charter.retirement));
+                let key =
+                    format!("{:?}", (&charter.grants, &charter.budgets, &charter.hours, charter.retirement));
                 if typed.insert(key) { charter_types(directory, agent, &policies) } else { Vec::new() }
             }
         };
@@ -308,12 +327,17 @@ fn charters<'a>(directory: &Directory, agents: impl Iterator<Item = &'a Arc<Agen
 }
 
 /// The compiled policies, strictly typed: a last line behind the compiler's own checks.
-fn charter_types(directory: &Directory, agent: &Agent, policies: &[charter::CharterPolicy]) -> Vec<CharterFault> {
+fn charter_types(
+    directory: &Directory,
+    agent: &Agent,
+    policies: &[charter::CharterPolicy],
+) -> Vec<CharterFault> {
     let fault = |message: String| CharterFault { path: "grants".to_owned(), message, help: None };
     let charter = &agent.charter;
     let mut tools: BTreeMap<String, Tool> = BTreeMap::new();
     let granted = charter.grants.iter().map(|grant| (&grant.system, &grant.tools));
-    for (system, names) in granted.chain(charter.budgets.iter().map(|budget| (&budget.system, &budget.tools))) {
+    for (system, names) in granted.chain(charter.budgets.iter().map(|budget| (&budget.system, &budget.tools)))
+    {
         let found = names.iter().filter_map(|name| charter::find_tool(directory, system, name));
         tools.extend(found.map(|tool| (tool.path(), tool)));
     }
@@ -327,7 +351,9 @@ fn charter_types(directory: &Directory, agent: &Agent, policies: &[charter::Char
     let mut set = PolicySet::new();
     for policy in policies {
         let parsed = Policy::from_json(Some(PolicyId::new(&policy.id)), policy.json.clone());
-        if let Err(message) = parsed.map_err(|e| e.to_string()).and_then(|p| set.add(p).map_err(|e| e.to_string())) {
+        if let Err(message) =
+            parsed.map_err(|e| e.to_string()).and_then(|p| set.add(p).map_err(|e| e.to_string()))
+        {
             return vec![fault(message)];
         }
     }

@@ -5,7 +5,11 @@ use provost_domain::{AgentStatus, Label, Reason, Verdict};
 use std::collections::BTreeMap;
 
 /// One sentence for each reason that has a way out; none at all when one of the reasons has none.
-pub(crate) fn all(reasons: &[Reason], question: &Question<'_>, charter: &BTreeMap<String, String>) -> Vec<String> {
+pub(crate) fn all(
+    reasons: &[Reason],
+    question: &Question<'_>,
+    charter: &BTreeMap<String, String>,
+) -> Vec<String> {
     let mut cures = Vec::new();
     for reason in reasons {
         let cure = match charter.get(&reason.policy) {
@@ -60,14 +64,20 @@ fn guardrail(policy: &str, question: &Question<'_>) -> Cure {
         "guardrail/status" => match agent.status {
             AgentStatus::Decommissioned => return Cure::Never,
             AgentStatus::Suspended => format!("ask {owner} (owner) to resume {name}"),
-            AgentStatus::PendingReapproval => format!("ask {owner} (owner) to approve what changed in {name}"),
-            AgentStatus::Proposed | AgentStatus::Unmanaged => format!("ask {owner} (owner) to activate {name}"),
+            AgentStatus::PendingReapproval => {
+                format!("ask {owner} (owner) to approve what changed in {name}")
+            }
+            AgentStatus::Proposed | AgentStatus::Unmanaged => {
+                format!("ask {owner} (owner) to activate {name}")
+            }
             AgentStatus::Active => return Cure::Unknown,
         },
         "guardrail/level-off" | "guardrail/level-read-only" | "guardrail/level-unknown" => {
             format!("wait until the containment of {name} is lifted")
         }
-        "guardrail/environment" => format!("use a system of the agent's own environment, {}", agent.charter.environment),
+        "guardrail/environment" => {
+            format!("use a system of the agent's own environment, {}", agent.charter.environment)
+        }
         "guardrail/task-live" => "start a new task".to_owned(),
         "guardrail/task-scope" => "start the task with this tool in its scope".to_owned(),
         "guardrail/tool-pinned" => {

@@ -22,7 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn args_from_json_schema(schema: &Value) -> Result<BTreeMap<String, ArgType>, SchemaFault> {
     let top = schema.as_object().ok_or_else(|| SchemaFault::new("is not an object"))?;
     let reader = Reader { root: schema };
-    let (top, _) = reader.follow(top).ok_or_else(|| SchemaFault::new("points to a definition that is not in it"))?;
+    let (top, _) =
+        reader.follow(top).ok_or_else(|| SchemaFault::new("points to a definition that is not in it"))?;
     match top.get("type") {
         None => {}
         Some(Value::String(kind)) if kind == "object" => {}
@@ -34,9 +35,13 @@ pub fn args_from_json_schema(schema: &Value) -> Result<BTreeMap<String, ArgType>
         ));
     }
     let Some(properties) = top.get("properties") else { return Ok(BTreeMap::new()) };
-    let properties = properties.as_object().ok_or_else(|| SchemaFault::new("has `properties` that are no object"))?;
+    let properties =
+        properties.as_object().ok_or_else(|| SchemaFault::new("has `properties` that are no object"))?;
     if properties.len() > MEMBERS_MAX {
-        return Err(SchemaFault::new(format!("has {} arguments; arguments_max is {MEMBERS_MAX}", properties.len())));
+        return Err(SchemaFault::new(format!(
+            "has {} arguments; arguments_max is {MEMBERS_MAX}",
+            properties.len()
+        )));
     }
     Ok(reader.members(properties, top.get("required"), 1))
 }
@@ -111,8 +116,9 @@ impl<'a> Reader<'a> {
             None | Some(Value::Bool(false)) => !schema.contains_key("patternProperties"),
             Some(_) => false,
         };
-        (closed && properties.len() <= MEMBERS_MAX)
-            .then(|| ArgShape::Record { members: self.members(properties, schema.get("required"), depth + 1) })
+        (closed && properties.len() <= MEMBERS_MAX).then(|| ArgShape::Record {
+            members: self.members(properties, schema.get("required"), depth + 1),
+        })
     }
 
     /// Follows local references.
@@ -188,7 +194,9 @@ mod tests {
 
     #[test]
     fn a_schema_that_is_no_list_of_arguments_is_refused() {
-        for schema in [json!(1), json!({"type": "string"}), json!({"oneOf": []}), json!({"$ref": "#/$defs/no"})] {
+        for schema in
+            [json!(1), json!({"type": "string"}), json!({"oneOf": []}), json!({"$ref": "#/$defs/no"})]
+        {
             assert!(args_from_json_schema(&schema).is_err(), "{schema}");
         }
         assert!(args_from_json_schema(&json!({"type": "object"})).unwrap().is_empty());

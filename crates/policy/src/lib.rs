@@ -29,16 +29,17 @@ mod civil;
 mod cure;
 mod est;
 pub mod fault;
+mod fold;
 mod input_schema;
 mod pdp;
 #[cfg(test)]
 mod plain;
+pub mod question;
 mod render;
 mod replay;
 mod rule;
 mod rulebook;
 mod schema;
-pub mod question;
 
 pub use app::{App, AuthzenAction, AuthzenEntity, AuthzenRequest, Found, Page};
 pub use cases::{Case, CaseResult, Given, Said, Then, When, run_cases};

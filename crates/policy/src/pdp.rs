@@ -2,7 +2,7 @@
 
 use crate::{
     Evaluation, Question,
-    bucket::{self, AgentBucket, Rules, ToolBucket},
+    bucket::{self, AgentBucket, ToolBucket},
     civil, cure,
     rulebook::Rulebook,
 };
@@ -87,8 +87,9 @@ impl Pdp {
     #[must_use]
     pub fn decide(&self, question: &Question<'_>) -> Evaluation {
         let prepared = self.prepare(question.agent, question.system, question.tool);
-        let (policies, candidates) =
-            prepared.as_ref().map_or((self.rulebook.digest, 0), |bucket| (bucket.digest, bucket.candidates()));
+        let (policies, candidates) = prepared
+            .as_ref()
+            .map_or((self.rulebook.digest, 0), |bucket| (bucket.digest, bucket.candidates()));
         let Said { verdict, errors } = match prepared {
             Ok(bucket) => self.say(question, &bucket),
             Err(error) => Said::broken(vec![error]),
@@ -98,7 +99,10 @@ impl Pdp {
 
     /// Whether a call of this tool could be allowed or held for some arguments: what a listing shows.
     #[must_use]
-    #[expect(clippy::too_many_arguments, reason = "each is one thing a listing knows; arguments are what it lacks")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one thing a listing knows; arguments are what it lacks"
+    )]
     pub fn could_allow(
         &self,
         agent: &Agent,
@@ -110,8 +114,18 @@ impl Pdp {
         now: Timestamp,
     ) -> bool {
         let args = Map::new();
-        let question =
-            Question { agent, task, state, system, tool, pinned, args: &args, approvals: &[], exhausted: &[], now };
+        let question = Question {
+            agent,
+            task,
+            state,
+            system,
+            tool,
+            pinned,
+            args: &args,
+            approvals: &[],
+            exhausted: &[],
+            now,
+        };
         let Ok(bucket) = self.prepare(agent, system, tool) else { return false };
         if !bucket.granted || self.refused_before(&question, &bucket).is_some() {
             return false;
@@ -139,11 +153,12 @@ impl Pdp {
                 Said::plainly(cure::not_granted(question))
             }
             Outcome::Forbidden { reasons } => {
-                let possible_if = cure::all(&reasons, question, &bucket.cures);
+                let possible_if = cure::all(&reasons, question, bucket.cures());
                 Said::plainly(Verdict::Deny { reasons, possible_if })
             }
             Outcome::Failed(failures) => {
-                let errors = failures.iter().map(|reason| format!("{}: {}", reason.policy, reason.reason)).collect();
+                let errors =
+                    failures.iter().map(|reason| format!("{}: {}", reason.policy, reason.reason)).collect();
                 Said { verdict: Verdict::Deny { reasons: failures, possible_if: Vec::new() }, errors }
             }
         }
@@ -164,7 +179,8 @@ impl Pdp {
             return Some(Said::plainly(Verdict::deny("guardrail/candidates", reason, Some(cure))));
         }
         if question.task.agent != question.agent.name {
-            let reason = format!("the task belongs to {}, not to {}", question.task.agent, question.agent.name);
+            let reason =
+                format!("the task belongs to {}, not to {}", question.task.agent, question.agent.name);
             return Some(Said::plainly(Verdict::deny("guardrail/task-agent", reason, None)));
         }
         if question.tool.system != question.system.name {
@@ -179,7 +195,8 @@ impl Pdp {
         let by_tool = match self.tools.get(&key) {
             Some(ready) if ready.holds_for(&self.rulebook, system, tool) => ready,
             _ => {
-                let fresh = Arc::new(ToolBucket::new(&self.rulebook, system, tool)?);
+                let row = shared(self.directory.tools.get(&key), tool);
+                let fresh = Arc::new(ToolBucket::new(&self.rulebook, system, row)?);
                 self.tools.insert(key.clone(), Arc::clone(&fresh));
                 fresh
             }
@@ -191,9 +208,19 @@ impl Pdp {
         {
             return Ok(Arc::clone(ready));
         }
-        let fresh = Arc::new(AgentBucket::new(&self.rulebook, by_tool, agent, before.as_deref())?);
+        let row = shared(self.directory.agents.get(&agent.name), agent);
+        let fresh = AgentBucket::new(&self.rulebook, system, by_tool, row, before.as_deref())?;
+        let fresh = Arc::new(fresh);
         self.agents.insert(key, Arc::clone(&fresh));
         Ok(fresh)
+    }
+}
+
+/// The directory's own row, if that is what was asked about.
+fn shared<T: Clone>(row: Option<&Arc<T>>, asked: &T) -> Arc<T> {
+    match row {
+        Some(row) if std::ptr::eq(Arc::as_ptr(row), asked) => Arc::clone(row),
+        _ => Arc::new(asked.clone()),
     }
 }
 
@@ -253,7 +280,7 @@ pub(crate) trait Evaluate {
                 Err(error) => return Outcome::Failed(vec![failure("guardrail/context", error)]),
             };
             if !look.errors.is_empty() {
-                let failures = look.errors.iter().map(|(id, error)| failure(&id.to_string(), error));
+                let failures = look.errors.iter().map(|(id, error)| failure(id.as_ref(), error));
                 return Outcome::Failed(sorted(failures.collect()));
             }
             if look.forbids.is_empty() {
@@ -308,25 +335,18 @@ struct Sets<'a> {
 }
 
 impl Evaluate for Sets<'_> {
-    /// Two sets evaluated apart say together what their union would: forbids beat permits wherever they stand, and
-    /// a set lists its permits exactly when none of its own forbids matched.
     fn look(&self, _question: &Question<'_>, context: Context) -> Result<Look, String> {
-        let (principal, tool) = (self.bucket.principal.clone(), &self.bucket.tool);
+        let (principal, tool, rules) = (self.bucket.principal.clone(), &self.bucket.tool, &self.bucket.rules);
         let request = Request::new(principal, tool.action.clone(), tool.resource.clone(), context, None)
             .map_err(|error| error.to_string())?;
+        let set = if self.with_args { &rules.all } else { rules.without_args() };
         let mut look = Look::default();
-        for rules in [&tool.rules, self.bucket.rules.as_ref()] {
-            let set = if self.with_args { &rules.all } else { &rules.without_args };
-            let response = self.authorizer.is_authorized(&request, set, &self.bucket.entities);
-            look.add(&response);
-        }
+        look.add(&self.authorizer.is_authorized(&request, set, &self.bucket.entities));
         Ok(look)
     }
 
     fn annotation(&self, id: &PolicyId, key: &str) -> Option<&str> {
-        let of = |rules: &'_ Rules| rules.all.policy(id).is_some();
-        let rules = if of(&self.bucket.rules) { self.bucket.rules.as_ref() } else { &self.bucket.tool.rules };
-        rules.all.annotation(id, key)
+        self.bucket.rules.all.annotation(id, key)
     }
 
     fn zone(&self) -> &jiff::tz::TimeZone {

@@ -11,8 +11,8 @@ use crate::{
 use cedar_policy::{Authorizer, Context, Policy, PolicyId, PolicySet, Request, RestrictedExpression};
 use proptest::prelude::*;
 use provost_domain::{
-    Agent, AgentStatus, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment, Level, Name, Object,
-    System, Task, TaskState, Timestamp, Tool, Verdict,
+    Agent, AgentStatus, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment, Level, Name,
+    Object, System, Task, TaskState, Timestamp, Tool, Verdict,
     agent::Provenance,
     charter::{ArgRule, Budget, BudgetScope, Delegation, Grant, Hours, Retirement, Weekday},
     ids::{AgentId, TaskId},
@@ -43,8 +43,10 @@ impl Plain {
                 all.add(Policy::from_json(Some(id), policy.json).unwrap()).unwrap();
             }
         }
-        let tool = Arc::new(ToolBucket::new(&rulebook, question.system, question.tool).unwrap());
-        Self { all, bucket: AgentBucket::new(&rulebook, tool, question.agent, None).unwrap() }
+        let tool = ToolBucket::new(&rulebook, question.system, Arc::new(question.tool.clone())).unwrap();
+        let agent = Arc::new(question.agent.clone());
+        let bucket = AgentBucket::new(&rulebook, question.system, Arc::new(tool), agent, None).unwrap();
+        Self { all, bucket }
     }
 }
 
@@ -119,7 +121,11 @@ fn environment() -> impl Strategy<Value = Environment> {
 }
 
 fn tools() -> impl Strategy<Value = Vec<Tool>> {
-    let one = (prop::collection::btree_set(prop::sample::select(Effect::ALL.to_vec()), 0..3), any::<bool>(), 0..3_usize);
+    let one = (
+        prop::collection::btree_set(prop::sample::select(Effect::ALL.to_vec()), 0..3),
+        any::<bool>(),
+        0..3_usize,
+    );
     prop::collection::vec(one, 6).prop_map(|facts| {
         let tool = |(index, (effects, sends_out, label)): (usize, (BTreeSet<Effect>, bool, usize))| Tool {
             system: name("s", index / 3),
@@ -161,7 +167,10 @@ fn agents() -> impl Strategy<Value = Vec<Agent>> {
         (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
     );
     prop::collection::vec(one, 2).prop_map(|facts| {
-        let agent = |(index, (environment, autonomy, status, level, granted, (hours, expires, budget, data))): (usize, Drawn)| Agent {
+        let agent = |(
+            index,
+            (environment, autonomy, status, level, granted, (hours, expires, budget, data)),
+        ): (usize, Drawn)| Agent {
             id: AgentId::from_bytes([0; 16]),
             name: name("a", index),
             status,
@@ -283,7 +292,13 @@ fn policies() -> impl Strategy<Value = String> {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let call = (0..2_usize, 0..2_usize, 0..3_usize, 0..12_i64, prop::option::of(prop::sample::select(vec!["a", "b"])));
+    let call = (
+        0..2_usize,
+        0..2_usize,
+        0..3_usize,
+        0..12_i64,
+        prop::option::of(prop::sample::select(vec!["a", "b"])),
+    );
     let state = (
         prop::collection::btree_set(0..3_usize, 0..3),
         prop::sample::subsequence(vec!["owner", "finance"], 0..=2),
@@ -292,7 +307,14 @@ fn world() -> impl Strategy<Value = World> {
         0..24_i64,
     );
     (tools(), agents(), policies(), (environment(), environment()), call, state).prop_map(
-        |(tools, agents, policies, environments, (agent, system, tool, x, y), (labels, approvals, exhausted, pinned, hour))| {
+        |(
+            tools,
+            agents,
+            policies,
+            environments,
+            (agent, system, tool, x, y),
+            (labels, approvals, exhausted, pinned, hour),
+        )| {
             let mut directory = Directory::default();
             for (index, environment) in [environments.0, environments.1].into_iter().enumerate() {
                 directory.put(Object::System(System {
@@ -317,7 +339,7 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(192))]
 
     /// INVARIANT of the index: whatever it leaves out could neither match nor err.
     #[test]

@@ -35,7 +35,10 @@ pub fn replay(directory: &Directory, decision: &Decision) -> Replay {
     }
 }
 
-fn application(row: &provost_domain::application::Application, decision: &Decision) -> Result<Evaluation, String> {
+fn application(
+    row: &provost_domain::application::Application,
+    decision: &Decision,
+) -> Result<Evaluation, String> {
     let app = App::compile(row).map_err(|faults| {
         let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
         format!("the application cannot be compiled: {}", texts.join("; "))
@@ -90,7 +93,8 @@ fn facts(directory: &Directory, decision: &Decision, input: &Input) -> Result<Fa
     let name: Name = decision.subject.id.parse().map_err(|_| missing("agent", &decision.subject.id))?;
     let agent = directory.agents.get(&name).ok_or_else(|| missing("agent", &name))?;
     let task = directory.tasks.get(&input.task).ok_or_else(|| missing("task", &input.task))?;
-    let system = directory.systems.get(&decision.system).ok_or_else(|| missing("system", &decision.system))?;
+    let system =
+        directory.systems.get(&decision.system).ok_or_else(|| missing("system", &decision.system))?;
     // Records may name a tool alone or with its system.
     let own = decision.tool.strip_prefix(&format!("{}/", decision.system)).unwrap_or(&decision.tool);
     let found = [own, &decision.tool]

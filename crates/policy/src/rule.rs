@@ -52,7 +52,9 @@ pub(crate) fn compile(arg: &str, rule: &ArgRule, tool: &Tool) -> Result<Option<R
 pub(crate) fn number(arg: &str, tool: &Tool) -> Result<(), CharterFault> {
     match resolve(arg, tool)?.shape {
         ArgShape::Long | ArgShape::Decimal => Ok(()),
-        other => Err(fault("", format!("`{arg}` of {} is {}, not a number", tool.path(), word(other)), SUM_HELP)),
+        other => {
+            Err(fault("", format!("`{arg}` of {} is {}, not a number", tool.path(), word(other)), SUM_HELP))
+        }
     }
 }
 
@@ -96,9 +98,11 @@ fn resolve<'a>(arg: &'a str, tool: &'a Tool) -> Result<Target<'a>, CharterFault>
     walk(arg, &tool.args, &mut Vec::new(), &mut found);
     match (found.pop(), found.is_empty()) {
         (Some(target), true) => Ok(target),
-        (Some(_), false) => {
-            Err(fault("", format!("`{arg}` of {} can be read in two ways", tool.path()), "rename one of the members"))
-        }
+        (Some(_), false) => Err(fault(
+            "",
+            format!("`{arg}` of {} can be read in two ways", tool.path()),
+            "rename one of the members",
+        )),
         (None, _) => {
             let help = crate::charter::did_you_mean(
                 arg,
@@ -276,7 +280,11 @@ fn whole(part: &str, bound: Decimal) -> Result<i64, CharterFault> {
     if bound.units() % UNITS == 0 {
         return Ok(bound.units() / UNITS);
     }
-    Err(fault(part, format!("{bound} is a fraction, and the argument is a whole number"), "use a whole number"))
+    Err(fault(
+        part,
+        format!("{bound} is a fraction, and the argument is a whole number"),
+        "use a whole number",
+    ))
 }
 
 fn is_set(shape: &ArgShape) -> bool {

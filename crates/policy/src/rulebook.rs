@@ -1,8 +1,11 @@
 //! The guardrails and the organisation's policies, read once, and sorted by what they can match.
 
 use crate::est;
-use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint};
+use cedar_policy::{
+    ActionConstraint, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint,
+};
 use provost_domain::{Digest, Directory, Name, Tool, policy_file::PolicyFile};
+use serde_json::Value;
 use std::{
     collections::BTreeSet,
     sync::{Arc, LazyLock},
@@ -32,6 +35,8 @@ pub(crate) struct Rule {
     /// Id, text and reason, hashed.
     pub(crate) digest: Digest,
     pub(crate) reads_args: bool,
+    /// Cedar's JSON form; not kept for a charter's policy, which always depends on the call.
+    pub(crate) json: Arc<Value>,
     /// It names one agent.
     agent: Option<String>,
     /// It names actions or groups of them.
@@ -69,7 +74,11 @@ impl Rulebook {
     pub(crate) fn is_of(&self, directory: &Directory) -> bool {
         self.files.ptr_eq(&directory.policies)
             || (self.files.len() == directory.policies.len()
-                && self.files.iter().zip(&directory.policies).all(|((_, a), (_, b))| Arc::ptr_eq(a, b) || a == b))
+                && self
+                    .files
+                    .iter()
+                    .zip(&directory.policies)
+                    .all(|((_, a), (_, b))| Arc::ptr_eq(a, b) || a == b))
     }
 
     fn read(&mut self, name: &str, text: &str) {
@@ -97,6 +106,24 @@ fn read_file(text: &str) -> Result<Vec<Rule>, String> {
 impl Rule {
     pub(crate) fn new(policy: Policy) -> Result<Self, String> {
         let json = policy.to_json().map_err(|error| error.to_string())?;
+        Self::of(policy, json)
+    }
+
+    /// A compiled policy of a charter, for calls that are known to be in its scope: the scope is not asked again,
+    /// and only what is evaluated is kept, not the form it was read from. There may be very many.
+    pub(crate) fn of_charter(id: &str, json: Value) -> Result<Self, String> {
+        let mut bare = json.clone();
+        if let Some(parts) = bare.as_object_mut() {
+            for scope in ["principal", "action", "resource"] {
+                parts.insert(scope.to_owned(), serde_json::json!({ "op": "All" }));
+            }
+        }
+        let policy = Policy::from_json(Some(PolicyId::new(id)), bare).map_err(|error| error.to_string())?;
+        let evaluated = Policy::from(policy.as_ref().clone());
+        Ok(Self { json: Arc::new(Value::Null), ..Self::of(evaluated, json)? })
+    }
+
+    fn of(policy: Policy, json: Value) -> Result<Self, String> {
         let text = provost_domain::canonical::to_string(&json).map_err(|error| error.to_string())?;
         Ok(Self {
             digest: Digest::of(format!("{}\n{text}", policy.id()).as_bytes()),
@@ -104,6 +131,7 @@ impl Rule {
             agent: agent_of(&policy.principal_constraint()),
             actions: actions_of(&policy.action_constraint()),
             system: system_of(&policy.resource_constraint()),
+            json: Arc::new(json),
             policy,
         })
     }
@@ -126,7 +154,6 @@ impl Rule {
     pub(crate) fn agent(&self) -> Option<&str> {
         self.agent.as_deref()
     }
-
 }
 
 /// Over a sorted list, so that the order of files does not matter.

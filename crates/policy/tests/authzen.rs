@@ -1,6 +1,6 @@
 //! Applications: the certification scenario of the AuthZEN Authorization API 1.0, and what it does not ask.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use provost_domain::application::{Application, RequestProperties, StoredEntity};
 use provost_policy::{App, AuthzenEntity, AuthzenRequest, Found, Page};
@@ -16,6 +16,7 @@ fn certification() -> Application {
         request_properties: RequestProperties {
             accepted: ["user.role".to_owned(), "record.status".to_owned()].into(),
         },
+        buffered: false,
     }
 }
 
@@ -59,11 +60,14 @@ fn ids(found: &Found<AuthzenEntity>) -> Vec<&str> {
 fn searches_find_exactly_what_would_be_allowed() {
     let app = App::compile(&certification()).unwrap();
     let none = Map::new();
-    let subjects = |does: &str, to: &str| app.search_subject("user", &action(does), &entity("record", to), &none, ALL);
+    let subjects =
+        |does: &str, to: &str| app.search_subject("user", &action(does), &entity("record", to), &none, ALL);
     assert_eq!(ids(&subjects("read", "record-1")), ["alice", "bob"]);
     assert_eq!(ids(&subjects("write", "record-1")), ["alice"]);
     assert_eq!(ids(&subjects("paint", "record-1")), [""; 0]);
-    let resources = |who: &str, does: &str| app.search_resource(&entity("user", who), &action(does), "record", &none, ALL);
+    let resources = |who: &str, does: &str| {
+        app.search_resource(&entity("user", who), &action(does), "record", &none, ALL)
+    };
     assert_eq!(ids(&resources("alice", "write")), ["record-1", "record-2"]);
     assert_eq!(ids(&resources("bob", "write")), [""; 0]);
     let actions = app.search_action(&entity("user", "alice"), &entity("record", "record-1"), &none, ALL);
@@ -89,7 +93,8 @@ fn pages_of_a_search_join_to_the_whole_and_end() {
         let (mut joined, mut offset, mut pages) = (Vec::new(), 0, 0);
         loop {
             let page = Page { offset, results_max, candidates_max };
-            let found = app.search_subject("user", &action("read"), &entity("record", "record-1"), &Map::new(), page);
+            let found =
+                app.search_subject("user", &action("read"), &entity("record", "record-1"), &Map::new(), page);
             assert!(found.results.len() <= results_max);
             joined.extend(found.results.into_iter().map(|entity| entity.id));
             pages += 1;
@@ -138,6 +143,7 @@ fn documents() -> Application {
         .to_owned(),
         entities: serde_json::from_value(entities).unwrap(),
         request_properties: RequestProperties::default(),
+        buffered: false,
     }
 }
 
@@ -152,18 +158,31 @@ fn groups_references_and_every_type_of_value_reach_policies() {
         .unwrap();
         let evaluation = app.decide(&request);
         assert!(evaluation.errors.is_empty(), "{:?}", evaluation.errors);
-        let reasons = evaluation.verdict.reasons().iter().map(|reason| format!("{} {}", reason.policy, reason.reason));
+        let reasons =
+            evaluation.verdict.reasons().iter().map(|reason| format!("{} {}", reason.policy, reason.reason));
         (evaluation.verdict.is_allow(), reasons.collect::<Vec<_>>().join(", "))
     };
     let open = json!({ "name": "open" });
     let pay = |price: Value| json!({ "name": "pay", "properties": { "price": price } });
     for (who, does, context, allowed, reason) in [
-        ("ann", open.clone(), json!({}), true, "boss the owner's boss may do anything, team the team may open"),
+        (
+            "ann",
+            open.clone(),
+            json!({}),
+            true,
+            "boss the owner's boss may do anything, team the team may open",
+        ),
         ("joe", open.clone(), json!({}), false, "no policy permits this"),
         ("ann", open.clone(), json!({"ip": "10.1.2.3"}), true, "boss"),
         ("ann", open.clone(), json!({"ip": "192.0.2.1"}), false, "net from outside"),
         ("ann", open.clone(), json!({"ip": "nonsense"}), false, "application/documents"),
-        ("ann", open.clone(), json!({"ip": 5}), false, "the context's `ip` must be an IP address as text, and is a number"),
+        (
+            "ann",
+            open.clone(),
+            json!({"ip": 5}),
+            false,
+            "the context's `ip` must be an IP address as text, and is a number",
+        ),
         ("ann", open.clone(), json!({"at": "2026-01-05T12:00:00Z", "ip": null}), true, "boss"),
         ("ann", pay(json!(2.5)), json!({}), true, "boss"),
         ("ann", pay(json!("2.51")), json!({}), false, "quota"),
@@ -209,12 +228,24 @@ fn every_fault_of_an_application_is_told_with_its_place() {
         (Box::new(|row| row.schema = "namespace X { entity user; }".to_owned()), "has a namespace"),
         (add("permit(principal"), "application documents, policies:"),
         (add("permit(principal, action, resource);"), "the policy has no @id"),
-        (add(r#"@id("team") @reason("x") permit(principal, action, resource);"#), "`team` names two policies"),
+        (
+            add(r#"@id("team") @reason("x") permit(principal, action, resource);"#),
+            "`team` names two policies",
+        ),
         (add(r#"@id("x") permit(principal, action, resource);"#), "the policy has no @reason"),
-        (add(r#"@id("x") @reason("y") permit(principal, action, resource) when { principal.lvl == 1 };"#), "lvl"),
-        (put(json!({"type": "robot", "id": "r"})), "application documents, entities[5]: \"robot\" \"r\": the schema has no such type"),
+        (
+            add(r#"@id("x") @reason("y") permit(principal, action, resource) when { principal.lvl == 1 };"#),
+            "lvl",
+        ),
+        (
+            put(json!({"type": "robot", "id": "r"})),
+            "application documents, entities[5]: \"robot\" \"r\": the schema has no such type",
+        ),
         (put(json!({"type": "user", "id": "r"})), "`level` is missing"),
-        (put(json!({"type": "user", "id": "r", "properties": {"level": "1"}})), "`level` must be a whole number"),
+        (
+            put(json!({"type": "user", "id": "r", "properties": {"level": "1"}})),
+            "`level` must be a whole number",
+        ),
         (put(json!({"type": "user", "id": "ann", "properties": {"level": 1}})), "is there twice"),
         (put(json!({"type": "team", "id": "t", "parents": [["team", "t"]]})), "is its own ancestor"),
         (put(json!({"type": "team", "id": "t", "properties": {"x": 1}})), "the type has no property `x`"),

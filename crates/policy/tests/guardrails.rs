@@ -14,7 +14,11 @@ use support::{Call, label, name, returns};
 
 fn allowed_read() -> Call {
     let call = Call::new(Environment::Production, Autonomy::Supervised, &[Effect::Read]);
-    assert_eq!(call.said(), ("allow", vec!["charter/robot/1/sys.act".to_owned()]), "the setting of the tests");
+    assert_eq!(
+        call.said(),
+        ("allow", vec!["charter/robot/1/sys.act".to_owned()]),
+        "the setting of the tests"
+    );
     call
 }
 
@@ -100,8 +104,14 @@ fn data_that_the_charter_does_not_name_is_not_read() {
 fn effects_are_gated_by_environment_and_autonomy() {
     use Autonomy::{Bounded, Probation, Supervised};
     use Environment::{Production, Sandbox, Staging};
-    let high =
-        [Effect::Delete, Effect::MoveData, Effect::Financial, Effect::Infrastructure, Effect::Permission, Effect::Execute];
+    let high = [
+        Effect::Delete,
+        Effect::MoveData,
+        Effect::Financial,
+        Effect::Infrastructure,
+        Effect::Permission,
+        Effect::Execute,
+    ];
     let (staging, production) = ("guardrail/effects-staging", "guardrail/effects-production");
     let (changes, probation) = ("guardrail/changes-production", "guardrail/probation");
     for (environment, autonomy, effects, gates) in [
@@ -138,7 +148,11 @@ fn effects_are_gated_by_environment_and_autonomy() {
 #[test]
 fn a_tool_nobody_classified_counts_as_every_effect_and_waits_for_the_owner() {
     is_said(&Call::new(Environment::Staging, Autonomy::Bounded, &[]), "hold", &["guardrail/unclassified"]);
-    is_said(&Call::new(Environment::Sandbox, Autonomy::Probation, &[]), "allow", &["charter/robot/1/sys.act"]);
+    is_said(
+        &Call::new(Environment::Sandbox, Autonomy::Probation, &[]),
+        "allow",
+        &["charter/robot/1/sys.act"],
+    );
     let production = Call::new(Environment::Production, Autonomy::Bounded, &[]);
     is_said(&production, "hold", &["guardrail/effects-production", "guardrail/unclassified"]);
     let mut contained = Call::new(Environment::Sandbox, Autonomy::Bounded, &[]);

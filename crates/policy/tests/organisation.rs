@@ -61,7 +61,9 @@ fn fleet_call(directory: Directory) -> Call {
 
 #[test]
 fn a_policy_that_must_not_count_is_refused_with_its_place_and_a_cure() {
-    let with = |annotations: &str, rest: &str| format!("// first\n{annotations}\nforbid(principal, action, resource) {rest};");
+    let with = |annotations: &str, rest: &str| {
+        format!("// first\n{annotations}\nforbid(principal, action, resource) {rest};")
+    };
     let good = r#"@id("x") @reason("y")"#;
     for (text, line, message) in [
         (with(r#"@reason("y")"#, ""), 2, "the policy has no @id"),
@@ -87,9 +89,17 @@ fn a_policy_that_must_not_count_is_refused_with_its_place_and_a_cure() {
         (with(good, "when { principal.level == 1 }"), 3, "types"),
         (with(good, "when { principal.level "), 3, "unexpected"),
         (format!("{good}\nforbid(principal, action == Action::\"bank/pai\", resource);"), 2, "bank/pai"),
-        (format!("{good} forbid(principal == Agent::\"agent-1\", action, resource);"), 1, "no agent is named"),
+        (
+            format!("{good} forbid(principal == Agent::\"agent-1\", action, resource);"),
+            1,
+            "no agent is named",
+        ),
         (format!("{good} forbid(principal, action, resource == System::\"bang\");"), 1, "no system is named"),
-        (format!("{good} forbid(principal == ?principal, action, resource);"), 1, "a template cannot be used"),
+        (
+            format!("{good} forbid(principal == ?principal, action, resource);"),
+            1,
+            "a template cannot be used",
+        ),
         (with(good, r#"when { System::"bank".environment == "x" }"#), 3, ""),
         (with(good, "when { false }"), 2, "impossible"),
     ] {
@@ -110,7 +120,9 @@ fn an_id_that_two_policies_share_is_refused_across_files() {
     directory.put(policy_file("two", GOOD));
     let faults = check(&directory);
     assert_eq!(faults.len(), 1, "{faults:#?}");
-    assert!(faults[0].to_string().contains("policy file two:2:1 (ours/large): `ours/large` names two policies"));
+    assert!(
+        faults[0].to_string().contains("policy file two:2:1 (ours/large): `ours/large` names two policies")
+    );
     let evaluation = fleet_call(directory).decide();
     assert_eq!(said(&evaluation.verdict), ("deny", vec!["guardrail/policies".to_owned()]));
     assert!(!evaluation.errors.is_empty(), "were it ever stored, it would deny and raise an alarm");
@@ -150,8 +162,11 @@ fn unreadable_policies_deny_everything() {
 #[test]
 fn more_candidates_than_the_bound_is_a_denial_that_quotes_it() {
     let call = fleet_call(bank());
-    let pdp = Pdp::with_bounds(call.organisation(), Bounds { candidate_policies_max: 10, ..Bounds::default() });
-    let Verdict::Deny { reasons, .. } = call.decide_by(&pdp).verdict else { panic!("over the bound is a denial") };
+    let pdp =
+        Pdp::with_bounds(call.organisation(), Bounds { candidate_policies_max: 10, ..Bounds::default() });
+    let Verdict::Deny { reasons, .. } = call.decide_by(&pdp).verdict else {
+        panic!("over the bound is a denial")
+    };
     assert!(reasons[0].reason.ends_with("candidate_policies_max is 10"), "{}", reasons[0].reason);
 }
 
@@ -173,7 +188,10 @@ fn a_listing_shows_what_some_arguments_could_do() {
     assert!(shown(&call), "limits on arguments do not hide a tool");
     call.directory.put(policy_file("ours", GOOD));
     assert!(shown(&call), "nor do gates");
-    call.directory.put(policy_file("all", r#"@id("a") @reason("b") forbid(principal, action, resource == System::"bank");"#));
+    call.directory.put(policy_file(
+        "all",
+        r#"@id("a") @reason("b") forbid(principal, action, resource == System::"bank");"#,
+    ));
     assert!(!shown(&call));
     let mut call = fleet_call(bank());
     call.pinned = false;
@@ -231,7 +249,10 @@ fn prepared_policies_never_outlive_what_they_came_from() {
     assert_eq!(step(&|call| call.args["amount"] = json!(101)), "hold");
     let by_name = r#"@id("n") @reason("b") forbid(principal == Agent::"agent-0", action, resource);"#;
     assert_eq!(step(&|call| call.directory.put(policy_file("q", by_name))), "deny");
-    assert!(call.decide_by(&first).verdict.is_allow(), "whoever holds the old state still sees the old state");
+    assert!(
+        call.decide_by(&first).verdict.is_allow(),
+        "whoever holds the old state still sees the old state"
+    );
 }
 
 #[test]
@@ -251,7 +272,11 @@ fn a_recorded_decision_comes_out_the_same_again() {
     call.agent.charter.grants = vec![grant("bank", &["pay"], &[])];
     let changed = replay(&call.organisation(), &decision);
     assert!(!changed.same);
-    assert!(changed.differences[0].starts_with("the verdict was deny, and is allow"), "{:?}", changed.differences);
+    assert!(
+        changed.differences[0].starts_with("the verdict was deny, and is allow"),
+        "{:?}",
+        changed.differences
+    );
     let gone = replay(&Directory::default(), &decision);
     assert!(!gone.same && gone.evaluation.is_none(), "{gone:?}");
 }
@@ -321,7 +346,8 @@ fn cases_say_what_was_expected_and_what_was_said() {
 #[test]
 fn the_schema_for_editors_is_one_that_cedar_reads() {
     let text = schema_text(&bank());
-    for line in ["action \"bank/pay\" in [\"financial\"]", "\"memo\"?: String", "action \"bank/@resources\""] {
+    for line in ["action \"bank/pay\" in [\"financial\"]", "\"memo\"?: String", "action \"bank/@resources\""]
+    {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     assert!(text.parse::<cedar_policy::Schema>().is_ok());

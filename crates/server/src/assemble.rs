@@ -42,14 +42,20 @@ pub(crate) async fn assemble(
     }
     let marked = unfinished::mark_unknown(&plane).await.map_err(|error| store_failed(&error))?;
     if marked > 0 {
-        tracing::warn!(calls = marked, "calls were under way when this node stopped; their outcome is unknown");
+        tracing::warn!(
+            calls = marked,
+            "calls were under way when this node stopped; their outcome is unknown"
+        );
     }
     let token = data.path().join(TOKEN_FILE);
-    session::ensure_local_token(plane.store.as_ref(), &OsRandom, plane.node, &token).await.map_err(|error| {
-        Failure::new("refusing to start: there is no administrator token").because(chain(&error))
-            .means("nobody could administer this plane")
-            .cure(format!("remove {}; the next start makes a new one", token.display()))
-    })?;
+    session::ensure_local_token(plane.store.as_ref(), &OsRandom, plane.node, &token).await.map_err(
+        |error| {
+            Failure::new("refusing to start: there is no administrator token")
+                .because(chain(&error))
+                .means("nobody could administer this plane")
+                .cure(format!("remove {}; the next start makes a new one", token.display()))
+        },
+    )?;
     let router = router(config, &plane, listen)?;
     Ok(Assembled { plane, router })
 }
@@ -71,8 +77,10 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
     };
     let token_key = keys::token_key(store.as_ref(), &sealing, &OsRandom).await.map_err(keys_failed)?;
     let origin = format!("{}/ledger/{node}", host_of(&issuer));
-    let ledger_key = keys::ledger_key(store.as_ref(), &sealing, &OsRandom, &origin).await.map_err(keys_failed)?;
-    let replica = Replica::load(Arc::clone(&store), Arc::clone(&clock)).await.map_err(|error| store_failed(&error))?;
+    let ledger_key =
+        keys::ledger_key(store.as_ref(), &sealing, &OsRandom, &origin).await.map_err(keys_failed)?;
+    let replica =
+        Replica::load(Arc::clone(&store), Arc::clone(&clock)).await.map_err(|error| store_failed(&error))?;
     Ok(Arc::new(Plane {
         store,
         replica,
@@ -104,8 +112,8 @@ pub(crate) async fn adopt(plane: &Arc<Plane>, size: u64, reason: &str) -> Result
     anchor::adopt(&op, size, reason).await.map_err(|error| {
         let text = error.text();
         Failure {
-            because: text.because.clone(),
-            cure: text.cure.clone(),
+            because: text.because.clone().map(Into::into),
+            cure: text.cure.clone().map(Into::into),
             ..Failure::new(format!("the ledger was not adopted: {}", text.what)).means("nothing was changed")
         }
     })
@@ -137,7 +145,8 @@ async fn store(config: &Config, node: NodeId) -> Result<Arc<dyn Store>, Failure>
         StoreAt::Sqlite(path) => {
             let (path, limits) = (path.clone(), config.limits.clone());
             let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path, &limits)).await;
-            let opened = opened.map_err(|error| Failure::new("the store could not be opened").because(error))?;
+            let opened =
+                opened.map_err(|error| Failure::new("the store could not be opened").because(error))?;
             Ok(Arc::new(opened.map_err(|error| store_failed(&error))?))
         }
         StoreAt::Postgres { url, password } => {
@@ -157,9 +166,14 @@ fn store_failed(error: &provost_store::StoreError) -> Failure {
 
 fn upstreams(config: &Config) -> Result<Upstreams, Failure> {
     let hosts = HostPolicy { only: config.system_hosts.clone(), ..HostPolicy::default() };
-    let upstream = UpstreamConfig { hosts, proxy: config.system_proxy.clone(), ..UpstreamConfig::new(config.limits.clone()) };
+    let upstream = UpstreamConfig {
+        hosts,
+        proxy: config.system_proxy.clone(),
+        ..UpstreamConfig::new(config.limits.clone())
+    };
     Upstreams::new(upstream).map_err(|error| {
-        Failure::new("refusing to start: systems could not be reached").exit(provost_cli::Exit::Configuration)
+        Failure::new("refusing to start: systems could not be reached")
+            .exit(provost_cli::Exit::Configuration)
             .because(chain(&error))
     })
 }
@@ -168,7 +182,8 @@ fn router(config: &Config, plane: &Arc<Plane>, listen: SocketAddr) -> Result<axu
     let names = || config.public_names.iter().cloned().chain(Some(host_of(&plane.issuer)));
     let hosts = Arc::new(Hosts::new(names()));
     let resource = format!("{}/mcp", plane.issuer);
-    let verifier = provost_token::Verifier::new(plane.issuer.clone(), vec![plane.token_key.verifying().clone()]);
+    let verifier =
+        provost_token::Verifier::new(plane.issuer.clone(), vec![plane.token_key.verifying().clone()]);
     let pipeline = Arc::new(Pipeline::from(Parts {
         store: Arc::clone(&plane.store),
         replica: Arc::clone(&plane.replica),
@@ -192,5 +207,8 @@ fn router(config: &Config, plane: &Arc<Plane>, listen: SocketAddr) -> Result<axu
 
 /// The host of a URL, without port.
 fn host_of(url: &str) -> String {
-    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| "localhost".to_owned())
+    Url::parse(url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_else(|| "localhost".to_owned())
 }

@@ -21,8 +21,10 @@ use std::{
 /// When the plane runs, the backup is none, or the disk is not in order. Nothing was changed then.
 pub(crate) fn restore(config: &Config, backup: &Path, out: Out) -> Result<Exit, Failure> {
     let StoreAt::Sqlite(database) = &config.store else {
-        return Err(Failure::usage("a backup file is of a SQLite database, and this plane keeps its state in PostgreSQL")
-            .cure("restore it with the tools of PostgreSQL"));
+        return Err(Failure::usage(
+            "a backup file is of a SQLite database, and this plane keeps its state in PostgreSQL",
+        )
+        .cure("restore it with the tools of PostgreSQL"));
     };
     check_backup(backup)?;
     let _data = Data::take(&config.data)?;
@@ -30,7 +32,9 @@ pub(crate) fn restore(config: &Config, backup: &Path, out: Out) -> Result<Exit, 
     let new = with_suffix(database, "new");
     let failed = |path: &Path| {
         let path = path.display().to_string();
-        move |error: io::Error| Failure::new(format!("{path} cannot be written")).because(error).means("nothing was replaced")
+        move |error: io::Error| {
+            Failure::new(format!("{path} cannot be written")).because(error).means("nothing was replaced")
+        }
     };
     fs::copy(backup, &new).and_then(|_bytes| File::open(&new)?.sync_all()).map_err(failed(&new))?;
     // What is in the write-ahead log belongs to the old database, and moves with it.
@@ -44,7 +48,8 @@ pub(crate) fn restore(config: &Config, backup: &Path, out: Out) -> Result<Exit, 
         }
     }
     fs::rename(&new, database).map_err(failed(database))?;
-    let done = serde_json::json!({"database": database, "backup": backup, "replaced": moved.then_some(&aside)});
+    let done =
+        serde_json::json!({"database": database, "backup": backup, "replaced": moved.then_some(&aside)});
     out.show(&done, |_, style| {
         let kept = if moved { format!("\nthe database before it is kept as {}", aside.display()) } else { String::new() };
         format!(
@@ -70,7 +75,10 @@ pub(crate) async fn adopt(config: Config, size: u64, reason: &str, out: Out) -> 
     adopted?;
     let done = serde_json::json!({"size": size});
     out.show(&done, |_, style| {
-        format!("{} the ledger as it is, {size} leaves; the record of it stays for ever", style.yellow("adopted:"))
+        format!(
+            "{} the ledger as it is, {size} leaves; the record of it stays for ever",
+            style.yellow("adopted:")
+        )
     });
     Ok(Exit::Ok)
 }
@@ -81,8 +89,11 @@ fn check_backup(backup: &Path) -> Result<(), Failure> {
     match read {
         Ok(()) if head == *SQLITE_MAGIC => Ok(()),
         Ok(()) => Err(Failure::usage(format!("{} is not a backup of a plane", backup.display()))
-            .because("it is not a SQLite database").means("nothing was replaced")),
-        Err(error) => Err(Failure::usage(format!("the backup {} cannot be read", backup.display())).because(error)),
+            .because("it is not a SQLite database")
+            .means("nothing was replaced")),
+        Err(error) => {
+            Err(Failure::usage(format!("the backup {} cannot be read", backup.display())).because(error))
+        }
     }
 }
 

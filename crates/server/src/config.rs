@@ -73,6 +73,28 @@ impl std::fmt::Debug for Password {
     }
 }
 
+impl Config {
+    /// What is built in, for a plane that reads neither file nor environment.
+    pub(crate) fn built_in(listen: SocketAddr, data: PathBuf) -> Self {
+        let limits = Limits::default();
+        Self {
+            file: None,
+            listen,
+            public_url: None,
+            public_names: Vec::new(),
+            store: StoreAt::Sqlite(data.join("provost.db")),
+            data,
+            follow_every: follow_every(&limits),
+            limits,
+            token_lifetime_max: TOKEN_LIFETIME_DEFAULT,
+            drain_max: DRAIN_DEFAULT,
+            sequence_every: SEQUENCE_EVERY_DEFAULT,
+            system_hosts: None,
+            system_proxy: None,
+        }
+    }
+}
+
 impl StoreAt {
     /// The URL with the password in it, for the driver alone.
     pub(crate) fn dangerous_url(url: &Url, password: Option<&Password>) -> Zeroizing<String> {
@@ -125,17 +147,19 @@ fn mean(
     global: &Global,
     faults: &mut Vec<Fault>,
 ) -> Option<Config> {
-    let data = global.data.clone().or(found.data).unwrap_or_else(|| PathBuf::from(provost_cli::args::DATA_DEFAULT));
+    let data =
+        global.data.clone().or(found.data).unwrap_or_else(|| PathBuf::from(provost_cli::args::DATA_DEFAULT));
     let listen = args.listen.clone().or(found.listen).unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
     let listen = listen.parse::<SocketAddr>().map_err(|_no_address| {
-        faults.push(fault(format!("`listen` is not an address with a port: `{listen}`"), "write it as 127.0.0.1:7070"));
+        faults.push(fault(
+            format!("`listen` is not an address with a port: `{listen}`"),
+            "write it as 127.0.0.1:7070",
+        ));
     });
     let public_url = args.public_url.clone().or(found.public_url).map(|text| public_url(&text, faults));
     let store = args.store.clone().or(found.store);
     let store = store_at(store.as_deref(), &data, found.store_password_file.as_deref(), faults);
     let limits = found.limits.unwrap_or_default();
-    // Three looks within a lease: one that is late must not stop every decision.
-    let follow_every = DurationMs((limits.staleness_max.0 / 4).clamp(1, FOLLOW_EVERY_MAX.0));
     Some(Config {
         file,
         listen: listen.ok()?,
@@ -143,14 +167,19 @@ fn mean(
         public_names: found.public_names,
         data,
         store: store?,
+        follow_every: follow_every(&limits),
         limits,
         token_lifetime_max: found.token_lifetime_max.unwrap_or(TOKEN_LIFETIME_DEFAULT),
         drain_max: found.drain_max.unwrap_or(DRAIN_DEFAULT),
         sequence_every: found.sequence_every.unwrap_or(SEQUENCE_EVERY_DEFAULT),
-        follow_every,
         system_hosts: found.system_hosts,
         system_proxy: found.system_proxy,
     })
+}
+
+/// Three looks within a lease at least: one that is late must not stop every decision.
+fn follow_every(limits: &Limits) -> DurationMs {
+    DurationMs((limits.staleness_max.0 / 4).clamp(1, FOLLOW_EVERY_MAX.0))
 }
 
 fn public_url(text: &str, faults: &mut Vec<Fault>) -> Option<String> {
@@ -171,7 +200,12 @@ fn public_url(text: &str, faults: &mut Vec<Fault>) -> Option<String> {
     url.map(|url| url.as_str().trim_end_matches('/').to_owned())
 }
 
-fn store_at(text: Option<&str>, data: &Path, password_file: Option<&Path>, faults: &mut Vec<Fault>) -> Option<StoreAt> {
+fn store_at(
+    text: Option<&str>,
+    data: &Path,
+    password_file: Option<&Path>,
+    faults: &mut Vec<Fault>,
+) -> Option<StoreAt> {
     let Some(text) = text else { return Some(StoreAt::Sqlite(data.join("provost.db"))) };
     let postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
     if !postgres {
@@ -201,7 +235,9 @@ fn store_at(text: Option<&str>, data: &Path, password_file: Option<&Path>, fault
 fn password(inline: Option<Password>, file: Option<&Path>, faults: &mut Vec<Fault>) -> Option<Password> {
     if let Some(file) = file {
         match std::fs::read_to_string(file) {
-            Ok(text) => return Some(Password(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))),
+            Ok(text) => {
+                return Some(Password(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned())));
+            }
             Err(error) => faults.push(fault(
                 format!("`store_password_file` {} cannot be read: {error}", file.display()),
                 "name a file that holds the password and nothing else",
@@ -216,11 +252,14 @@ fn password(inline: Option<Password>, file: Option<&Path>, faults: &mut Vec<Faul
 
 fn refused(faults: Vec<Fault>) -> Failure {
     let n = faults.len();
-    Failure::new(format!("the configuration cannot be meant: {n} {}", if n == 1 { "fault" } else { "faults" }))
-        .exit(Exit::Configuration)
-        .faults(faults)
-        .means("nothing was started")
-        .cure("mend them all, then look with `provost config show`")
+    Failure::new(format!(
+        "the configuration cannot be meant: {n} {}",
+        if n == 1 { "fault" } else { "faults" }
+    ))
+    .exit(Exit::Configuration)
+    .faults(faults)
+    .means("nothing was started")
+    .cure("mend them all, then look with `provost config show`")
 }
 
 /// A fault that stands in no file.
@@ -266,11 +305,22 @@ mod tests {
         let failure = read(&args, &global).unwrap_err();
         assert_eq!(failure.exit, Exit::Configuration);
         let faults: Vec<_> = failure.faults.iter().map(|fault| fault.what.as_str()).collect();
-        for part in ["lisen", "`listen` is not", "public_url", "token_lifetime_max", "`body_bytes_max`", "body_byte_max", "staleness_max", "`x`"] {
+        for part in [
+            "lisen",
+            "`listen` is not",
+            "public_url",
+            "token_lifetime_max",
+            "`body_bytes_max`",
+            "body_byte_max",
+            "staleness_max",
+            "`x`",
+        ] {
             assert!(faults.iter().any(|fault| fault.contains(part)), "{part} in {faults:#?}");
         }
         assert_eq!(faults.len(), 8, "{faults:#?}");
-        assert!(failure.faults.iter().any(|f| f.cure.as_deref().is_some_and(|cure| cure.contains("`listen`"))));
+        assert!(
+            failure.faults.iter().any(|f| f.cure.as_deref().is_some_and(|cure| cure.contains("`listen`")))
+        );
     }
 
     #[test]

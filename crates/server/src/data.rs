@@ -36,10 +36,13 @@ impl Data {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         let mode = fs::metadata(path).map_err(unusable)?.permissions().mode() & 0o777;
         if !fresh && mode & 0o077 != 0 {
-            return Err(Failure::new(format!("refusing to start: others can read the data folder {}", path.display()))
-                .because(format!("its mode is {mode:03o}"))
-                .means("they could read the sealing key and the administrator's token")
-                .cure(format!("chmod 700 {}", path.display())));
+            return Err(Failure::new(format!(
+                "refusing to start: others can read the data folder {}",
+                path.display()
+            ))
+            .because(format!("its mode is {mode:03o}"))
+            .means("they could read the sealing key and the administrator's token")
+            .cure(format!("chmod 700 {}", path.display())));
         }
         let lock = path.join(LOCK_FILE);
         let file = private().open(&lock).map_err(unusable)?;
@@ -50,7 +53,10 @@ impl Data {
         }
         let mut file = file;
         // A file may be locked on a full disk; whether it can be written shows only by writing.
-        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).and_then(|()| file.sync_all()).map_err(unusable)?;
+        file.set_len(0)
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .and_then(|()| file.sync_all())
+            .map_err(unusable)?;
         Ok(Self { path: path.to_owned(), _lock: file })
     }
 
@@ -62,10 +68,12 @@ impl Data {
     /// Which node this is; the same after a restart.
     pub(crate) fn node(&self) -> Result<NodeId, Failure> {
         let path = self.path.join(NODE_FILE);
-        let failed = |error: io::Error| Failure::new(format!("{} cannot be used", path.display())).because(error);
+        let failed =
+            |error: io::Error| Failure::new(format!("{} cannot be used", path.display())).because(error);
         match fs::read_to_string(&path) {
             Ok(text) => text.trim().parse().map_err(|error| {
-                Failure::new(format!("{} does not hold the id of a node", path.display())).because(error)
+                Failure::new(format!("{} does not hold the id of a node", path.display()))
+                    .because(error)
                     .means("calls this node left unfinished could not be found")
                     .cure("restore the data folder from a backup; a lost node id cannot be guessed")
             }),
@@ -86,13 +94,16 @@ impl Data {
 /// When neither holds a key, or others can read the file.
 pub(crate) fn sealing_key(config: &Config) -> Result<SealingKey, Failure> {
     let failed = |error: SealError| {
-        Failure::new("refusing to start: there is no sealing key").because(provost_cli::failure::chain(&error))
+        Failure::new("refusing to start: there is no sealing key")
+            .because(provost_cli::failure::chain(&error))
             .means("no credential and no signing key of this plane can be opened")
             .cure(format!("restore the file {SEALING_KEY_FILE} of the data folder, or set {SEALING_KEY_ENV}"))
     };
     match SealingKey::from_env(SEALING_KEY_ENV).map_err(failed)? {
         Some(key) => Ok(key),
-        None => SealingKey::load_or_create(&config.data.join(SEALING_KEY_FILE), &rand::random()).map_err(failed),
+        None => {
+            SealingKey::load_or_create(&config.data.join(SEALING_KEY_FILE), &rand::random()).map_err(failed)
+        }
     }
 }
 

@@ -8,15 +8,24 @@ pub(crate) fn to_stderr() {
     let stderr = std::io::stderr;
     // Fails when somebody installed one already, which only a test would.
     let _installed = match std::io::stderr().is_terminal() {
-        true => tracing_subscriber::fmt().with_env_filter(filter("info")).with_target(false).with_writer(stderr).try_init(),
-        false => tracing_subscriber::fmt().json().with_env_filter(filter("info")).with_writer(stderr).try_init(),
+        true => tracing_subscriber::fmt()
+            .with_env_filter(filter("info"))
+            .with_target(false)
+            .with_writer(stderr)
+            .try_init(),
+        false => {
+            tracing_subscriber::fmt().json().with_env_filter(filter("info")).with_writer(stderr).try_init()
+        }
     };
 }
 
 /// Logs of the demo, beside its data, so that they are not in the story's way.
 pub(crate) fn to_file(file: File) {
-    let _installed =
-        tracing_subscriber::fmt().json().with_env_filter(filter("info")).with_writer(Mutex::new(file)).try_init();
+    let _installed = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter("info"))
+        .with_writer(Mutex::new(file))
+        .try_init();
 }
 
 fn filter(default: &str) -> EnvFilter {

@@ -53,7 +53,8 @@ pub(crate) async fn serve(config: Config, adopt: Option<u64>) -> Result<Exit, Fa
 pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running, Failure> {
     let data = Data::take(&config.data)?;
     let listener = listen(config.listen).await?;
-    let addr = listener.local_addr().map_err(|error| Failure::new("the listener has no address").because(error))?;
+    let addr =
+        listener.local_addr().map_err(|error| Failure::new("the listener has no address").because(error))?;
     let Assembled { plane, router } = assemble::assemble(config, &data, addr, adopt).await?;
     let (stop, stopped) = watch::channel(false);
     let workers = vec![
@@ -87,7 +88,9 @@ impl Running {
         let drained = tokio::time::timeout(self.drain_max.to_std(), &mut self.server).await;
         if drained.is_err() {
             self.server.abort();
-            tracing::warn!("calls were still under way at the end of the drain; the next start marks them unknown");
+            tracing::warn!(
+                "calls were still under way at the end of the drain; the next start marks them unknown"
+            );
         }
         for worker in self.workers {
             worker.abort();
@@ -104,11 +107,16 @@ impl Running {
 async fn listen(addr: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(addr).await.map_err(|error| {
         let cure = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "stop what listens there, or listen elsewhere with --listen 127.0.0.1:PORT",
+            std::io::ErrorKind::AddrInUse => {
+                "stop what listens there, or listen elsewhere with --listen 127.0.0.1:PORT"
+            }
             std::io::ErrorKind::PermissionDenied => "use a port above 1023, with --listen",
             _ => "use an address of this machine, with --listen",
         };
-        Failure::new(format!("refusing to start: cannot listen on {addr}")).because(error).means("nothing was started").cure(cure)
+        Failure::new(format!("refusing to start: cannot listen on {addr}"))
+            .because(error)
+            .means("nothing was started")
+            .cure(cure)
     })
 }
 

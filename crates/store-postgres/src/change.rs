@@ -38,10 +38,7 @@ pub(crate) async fn history(
 }
 
 /// Makes every write of the set, or none.
-pub(crate) async fn commit(
-    connections: &Connections,
-    set: &ChangeSet,
-) -> Result<ChangeReceipt, CommitError> {
+pub(crate) async fn commit(connections: &Connections, set: &ChangeSet) -> Result<ChangeReceipt, CommitError> {
     let mut client = connections.get().await?;
     let tx = Transaction::begin(&mut client).await?;
     let doing = "lock the head";
@@ -49,12 +46,8 @@ pub(crate) async fn commit(
     let before = Seq(unsigned(locked.try_get(0).map_err(failed(doing))?));
     let standings = standings(&tx, set).await?;
     let holders = holders(&tx, set).await?;
-    let records = admit(
-        set,
-        before,
-        |key| Ok(standings.get(key).copied()),
-        |claim| Ok(holders.get(claim).cloned()),
-    )?;
+    let records =
+        admit(set, before, |key| Ok(standings.get(key).copied()), |claim| Ok(holders.get(claim).cloned()))?;
     let seq = records.last().map_or(before, |last| last.seq);
     write(&tx, &records).await?;
     end_tasks(&tx, &records).await?;

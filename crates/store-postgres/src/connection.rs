@@ -77,7 +77,6 @@ impl Connections {
         let statement = client.prepare_cached(sql).await.map_err(failed(doing))?;
         client.execute(&statement, params).await.map_err(commit_failed)
     }
-
 }
 
 /// A transaction that is its caller's until it says [`Transaction::commit`]; dropped before, it never happened.
@@ -91,7 +90,8 @@ impl<'a> Transaction<'a> {
 
     /// For reading all of one moment, for as long as it takes.
     pub(crate) async fn snapshot(client: &'a mut Object) -> Result<Self, StoreError> {
-        let begin = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        let begin =
+            client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
         let snapshot = Self(begin.start().await.map_err(failed("begin to read"))?);
         snapshot.0.batch_execute("SET LOCAL statement_timeout = 0").await.map_err(failed("begin to read"))?;
         Ok(snapshot)

@@ -98,7 +98,10 @@ fn question(filter: &DecisionFilter, max: usize) -> Result<(String, Vec<Param>),
     }
     let clauses = clauses.join(" AND ");
     let one_more = limit(max).saturating_add(1);
-    Ok((format!("{SELECT}\nWHERE {clauses}\nORDER BY decision.at DESC, decision.row DESC\nLIMIT {one_more}"), params))
+    Ok((
+        format!("{SELECT}\nWHERE {clauses}\nORDER BY decision.at DESC, decision.row DESC\nLIMIT {one_more}"),
+        params,
+    ))
 }
 
 fn read(row: &Row) -> Result<StoredDecision, StoreError> {

@@ -1,7 +1,10 @@
 //! What PostgreSQL says, in the words of the store.
 
 use provost_store::StoreError;
-use tokio_postgres::{Error, error::{Severity, SqlState}};
+use tokio_postgres::{
+    Error,
+    error::{Severity, SqlState},
+};
 
 /// Turns an error of PostgreSQL into the store's, naming what was being done.
 pub(crate) fn failed(doing: &'static str) -> impl Fn(Error) -> StoreError {

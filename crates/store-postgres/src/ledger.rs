@@ -29,7 +29,10 @@ pub(crate) async fn head(connections: &Connections) -> Result<LedgerHead, StoreE
 
 /// Rows without a leaf. Those seen for the first time get their places now, after all that have one: rows committed
 /// later come later, whatever their numbers.
-pub(crate) async fn unsequenced(connections: &Connections, max: usize) -> Result<Vec<JournalRow>, StoreError> {
+pub(crate) async fn unsequenced(
+    connections: &Connections,
+    max: usize,
+) -> Result<Vec<JournalRow>, StoreError> {
     let doing = "give rows their places";
     let mut client = connections.get().await?;
     let tx = Transaction::begin(&mut client).await?;
@@ -54,7 +57,8 @@ pub(crate) async fn sequence(connections: &Connections, step: &Sequenced) -> Res
         return Ok(false);
     }
     let rows = tx.query(doing, PLACED, &[&size, &limit(step.rows.len())]).await?;
-    let placed: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(failed(doing))?;
+    let placed: Vec<i64> =
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(failed(doing))?;
     if placed != step.rows {
         return Err(StoreError::Unsupported(
             "rows become leaves in the order in which they were returned, and none is left out",
@@ -153,7 +157,8 @@ const PLACE: &str = "WITH seen AS (
 UPDATE ledger SET placed = placed + (SELECT count(*) FROM seen)
 WHERE EXISTS (SELECT 1 FROM seen)";
 
-const UNSEQUENCED: &str = "SELECT journal.row, journal.kind, journal.id, journal.at, journal.salt, journal.record
+const UNSEQUENCED: &str =
+    "SELECT journal.row, journal.kind, journal.id, journal.at, journal.salt, journal.record
 FROM leaf JOIN journal ON journal.row = leaf.row
 WHERE leaf.index >= $1
 ORDER BY leaf.index
@@ -172,12 +177,14 @@ ON CONFLICT (level, place) DO UPDATE SET bytes = excluded.bytes";
 const CHECKPOINT: &str = "INSERT INTO checkpoint (serial, size, at, note)
 VALUES ($1, $2, $3, $4)";
 
-const LEAVES: &str = "SELECT leaf.index, journal.row, journal.kind, journal.id, journal.at, journal.salt, journal.record
+const LEAVES: &str =
+    "SELECT leaf.index, journal.row, journal.kind, journal.id, journal.at, journal.salt, journal.record
 FROM leaf JOIN journal ON journal.row = leaf.row
 WHERE leaf.index >= $1 AND leaf.index < (SELECT size FROM ledger)
 ORDER BY leaf.index
 LIMIT $2";
 
-const LEAF_OF: &str = "SELECT leaf.index, journal.row, journal.kind, journal.id, journal.at, journal.salt, journal.record
+const LEAF_OF: &str =
+    "SELECT leaf.index, journal.row, journal.kind, journal.id, journal.at, journal.salt, journal.record
 FROM journal JOIN leaf ON leaf.row = journal.row
 WHERE journal.kind = $1 AND journal.id = $2 AND leaf.index < (SELECT size FROM ledger)";

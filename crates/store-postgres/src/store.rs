@@ -12,9 +12,9 @@ use provost_domain::{
     decision::Refused, limits::Limits,
 };
 use provost_store::{
-    Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault, Intent,
-    JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store, StoreError,
-    StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
+    Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
+    Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store,
+    StoreError, StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
     driver::{DecisionDraft, Draft, RecordBytesMax, Room},
 };
 use std::{

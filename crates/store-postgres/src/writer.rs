@@ -22,7 +22,11 @@ use tokio_postgres::error::SqlState;
 /// A command on its way to the writer.
 pub(crate) enum Command {
     /// Record a decision. `held` is given back when it is done.
-    Record { draft: DecisionDraft, reply: oneshot::Sender<Result<(), RecordError>>, held: Box<dyn Send + Sync> },
+    Record {
+        draft: DecisionDraft,
+        reply: oneshot::Sender<Result<(), RecordError>>,
+        held: Box<dyn Send + Sync>,
+    },
     /// Complete one.
     Complete {
         draft: Draft,
@@ -112,7 +116,9 @@ impl Writer {
 
     async fn serve(&mut self, group: Vec<Command>) {
         match self.persist(&group).await {
-            Ok(answers) => group.into_iter().zip(answers).for_each(|(command, answer)| command.answer(answer)),
+            Ok(answers) => {
+                group.into_iter().zip(answers).for_each(|(command, answer)| command.answer(answer))
+            }
             // One of them spoiled it: each again on its own, so that its neighbours do not pay.
             Err(Void::Spoiled(_)) if group.len() > 1 => {
                 for command in group {

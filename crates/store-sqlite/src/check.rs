@@ -58,7 +58,10 @@ pub(crate) fn remembered(tx: &mut Tx<'_>) -> Result<Vec<Fault>, StoreError> {
 /// Copies the file as this reader sees it, into a file that appears whole or not at all.
 pub(crate) fn backup(db: &Connection, to: &Path) -> Result<(), StoreError> {
     if to.exists() {
-        return Err(backend("write a backup", format!("{} is there already: choose another name", to.display())));
+        return Err(backend(
+            "write a backup",
+            format!("{} is there already: choose another name", to.display()),
+        ));
     }
     let partial = to.with_added_extension("partial");
     let copied = copy(db, &partial).and_then(|()| publish(&partial, to));

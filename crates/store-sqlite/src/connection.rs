@@ -29,7 +29,8 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, StoreError> {
 pub(crate) fn lock(path: &Path) -> Result<File, StoreError> {
     let beside = path.with_added_extension("lock");
     make_private(&beside).map_err(|error| backend("create its lock file", error))?;
-    let file = File::options().write(true).open(&beside).map_err(|error| backend("open its lock file", error))?;
+    let file =
+        File::options().write(true).open(&beside).map_err(|error| backend("open its lock file", error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(backend(

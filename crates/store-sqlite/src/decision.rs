@@ -155,7 +155,10 @@ fn question(filter: &DecisionFilter, max: usize) -> Result<(String, Vec<Value>),
     }
     let clauses = if clauses.is_empty() { "TRUE".to_owned() } else { clauses.join(" AND ") };
     let one_more = limit(max).saturating_add(1);
-    Ok((format!("{SELECT}\nWHERE {clauses}\nORDER BY decision.at DESC, decision.row DESC\nLIMIT {one_more}"), params))
+    Ok((
+        format!("{SELECT}\nWHERE {clauses}\nORDER BY decision.at DESC, decision.row DESC\nLIMIT {one_more}"),
+        params,
+    ))
 }
 
 /// A decision as the tables hold it.

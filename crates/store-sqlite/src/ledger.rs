@@ -14,9 +14,8 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 /// Writes a record that must be new; says its row.
 pub(crate) fn journal(tx: &mut Tx<'_>, draft: &Draft) -> Result<i64, StoreError> {
-    journal_once(tx, draft)?.ok_or_else(|| {
-        corrupt("journal", format!("a {} {} is there already", draft.kind.as_str(), draft.id))
-    })
+    journal_once(tx, draft)?
+        .ok_or_else(|| corrupt("journal", format!("a {} {} is there already", draft.kind.as_str(), draft.id)))
 }
 
 /// Writes a record, unless there is one of its kind and id; says its row.
@@ -25,13 +24,7 @@ pub(crate) fn journal_once(tx: &mut Tx<'_>, draft: &Draft) -> Result<Option<i64>
         .db
         .prepare_cached(INSERT)
         .and_then(|mut insert| {
-            insert.execute((
-                draft.kind.as_str(),
-                &draft.id,
-                draft.at.as_millis(),
-                draft.salt,
-                &draft.record,
-            ))
+            insert.execute((draft.kind.as_str(), &draft.id, draft.at.as_millis(), draft.salt, &draft.record))
         })
         .map_err(failed("write a record"))?;
     Ok((written == 1).then(|| tx.db.last_insert_rowid()))
@@ -69,10 +62,7 @@ pub(crate) fn unsequenced(db: &Connection, max: usize) -> Result<Vec<JournalRow>
 }
 
 /// Appends to the tree, if it still has the size that was expected.
-pub(crate) fn sequence(
-    tx: &mut Tx<'_>,
-    step: &Sequenced,
-) -> Result<Result<bool, StoreError>, StoreError> {
+pub(crate) fn sequence(tx: &mut Tx<'_>, step: &Sequenced) -> Result<Result<bool, StoreError>, StoreError> {
     let newest = newest(tx.db)?.unwrap_or_default();
     if newest.size != step.expected_size || step.rows.is_empty() {
         return Ok(Ok(false));

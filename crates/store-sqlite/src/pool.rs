@@ -20,10 +20,7 @@ impl Readers {
     /// Opens them.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let connections: Result<Vec<_>, _> = (0..READERS).map(|_| connection::reader(path)).collect();
-        Ok(Self {
-            free: Arc::new(Mutex::new(connections?)),
-            turns: Arc::new(Semaphore::new(READERS)),
-        })
+        Ok(Self { free: Arc::new(Mutex::new(connections?)), turns: Arc::new(Semaphore::new(READERS)) })
     }
 
     /// Reads in one snapshot, off the asynchronous threads.
@@ -31,8 +28,7 @@ impl Readers {
         &self,
         question: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let turn =
-            Arc::clone(&self.turns).acquire_owned().await.map_err(|_closed| StoreError::Closed)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_closed| StoreError::Closed)?;
         let free = Arc::clone(&self.free);
         let reading = tokio::task::spawn_blocking(move || {
             let _turn = turn;

@@ -10,13 +10,13 @@ use crate::{
 };
 use async_trait::async_trait;
 use provost_domain::{
-    Completion, DecisionId, DurationMs, Name, NodeId, Object, ObjectKey, Seq, TaskId, TaskState,
-    Timestamp, decision::Refused, limits::Limits,
+    Completion, DecisionId, DurationMs, Name, NodeId, Object, ObjectKey, Seq, TaskId, TaskState, Timestamp,
+    decision::Refused, limits::Limits,
 };
 use provost_store::{
-    Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault, Intent,
-    JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store, StoreError,
-    StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
+    Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
+    Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store,
+    StoreError, StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
     driver::{DecisionDraft, Draft, RecordBytesMax, Room},
 };
 use std::{
@@ -112,7 +112,7 @@ impl SqliteStore {
         &self,
         work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (job, answer) = Job::new(work);
+        let (job, answer) = Job::command(work);
         self.open_only()?;
         self.writer.send(Message::Do(job)).await.map_err(|_gone| StoreError::Closed)?;
         // No answer at all: the writer died between taking the command and answering it.
@@ -123,7 +123,7 @@ impl SqliteStore {
         &self,
         work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, RecordError> {
-        let (job, answer) = Job::new(work);
+        let (job, answer) = Job::command(work);
         self.try_send(Message::Do(job))?;
         answer.await.unwrap_or(Err(StoreError::Uncertain)).map_err(RecordError::Store)
     }
@@ -198,7 +198,7 @@ impl Store for SqliteStore {
         let draft = DecisionDraft::buffered(intent, self.record_bytes_max)?;
         let held = (self.queued_bytes.hold(draft.draft.record.len())?, self.buffered.hold(1)?);
         // Nobody waits for the answer; an error of the transaction is logged by the writer.
-        let (job, _answer) = Job::new(move |tx: &mut Tx<'_>| {
+        let (job, _answer) = Job::command(move |tx: &mut Tx<'_>| {
             let _held = &held;
             decision::record(tx, &draft).map(drop)
         });
@@ -299,7 +299,7 @@ impl Store for SqliteStore {
     async fn check(&self) -> Result<Vec<Fault>, StoreError> {
         let mut faults = self.readers.read(check::tables).await?;
         if self.open_only().is_ok() {
-            faults.extend(self.write(|tx| check::remembered(tx)).await?);
+            faults.extend(self.write(check::remembered).await?);
         }
         Ok(faults)
     }

@@ -1,7 +1,7 @@
 //! What tasks have read, what calls came to, and what they took from budgets.
 
 use crate::{
-    error::{failed, unsigned, signed},
+    error::{failed, signed, unsigned},
     ledger,
     writer::Tx,
 };
@@ -42,7 +42,9 @@ pub(crate) fn complete(
         .map_err(failed("complete a decision"))?;
     match found {
         None => {
-            return Ok(Err(StoreError::Unsupported("a decision that was never recorded cannot be completed")));
+            return Ok(Err(StoreError::Unsupported(
+                "a decision that was never recorded cannot be completed",
+            )));
         }
         Some((_, verdict, _)) if verdict != "allow" => {
             return Ok(Err(StoreError::Unsupported("a decision that allowed nothing cannot be completed")));

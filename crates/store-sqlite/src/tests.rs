@@ -5,10 +5,7 @@ use crate::{
     writer::fault::{Fault, Step},
 };
 use provost_domain::{DurationMs, Seq, TaskId, limits::Limits};
-use provost_store::{
-    CommitError, Intent, RecordError, Store, StoreError, TileKey,
-    conformance::sample::*,
-};
+use provost_store::{CommitError, Intent, RecordError, Store, StoreError, TileKey, conformance::sample::*};
 use rusqlite::Connection;
 use std::{path::Path, process::Command, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -136,7 +133,11 @@ async fn a_command_that_fails_does_not_spoil_its_neighbours() {
     let (bad, good) = tokio::join!(bad, good.join_all());
     first.await.unwrap().unwrap();
     assert!(matches!(bad, Err(StoreError::Backend { .. })), "{bad:?}");
-    assert_eq!(good.into_iter().filter(|through| *through).count(), 10, "the budget is neither lost nor passed");
+    assert_eq!(
+        good.into_iter().filter(|through| *through).count(),
+        10,
+        "the budget is neither lost nor passed"
+    );
     assert_eq!(used(&store).await, 10);
     assert_eq!(store.check().await.unwrap(), []);
 }
@@ -149,7 +150,13 @@ async fn a_full_disk_is_said_so_and_nothing_is_lost() {
         let now: i64 = tx.db.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         tx.db.query_row(&format!("PRAGMA max_page_count = {}", now + more), [], |_row| Ok(())).unwrap();
     };
-    store.write(move |tx| { pages(tx, 20); Ok(()) }).await.unwrap();
+    store
+        .write(move |tx| {
+            pages(tx, 20);
+            Ok(())
+        })
+        .await
+        .unwrap();
     let mut kept = Vec::new();
     let full = loop {
         let intent = charged(vec![charge("calls", 1_000, 1)]);
@@ -166,7 +173,13 @@ async fn a_full_disk_is_said_so_and_nothing_is_lost() {
     assert_eq!(store.head().await.unwrap(), Seq(0), "reading goes on");
     assert_eq!(used(&store).await, i64::try_from(kept.len()).unwrap());
 
-    store.write(move |tx| { pages(tx, 10_000); Ok(()) }).await.unwrap();
+    store
+        .write(move |tx| {
+            pages(tx, 10_000);
+            Ok(())
+        })
+        .await
+        .unwrap();
     store.record(plain(decision(allow()))).await.unwrap();
     for id in kept {
         assert!(store.decision(id).await.unwrap().is_some());
@@ -206,7 +219,11 @@ async fn a_second_plane_on_the_same_file_is_kept_out() {
 #[tokio::test]
 async fn a_file_that_is_no_database_and_one_of_the_future_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(file(&folder), "nothing that SQLite would write, and long enough to be looked at".repeat(20)).unwrap();
+    std::fs::write(
+        file(&folder),
+        "nothing that SQLite would write, and long enough to be looked at".repeat(20),
+    )
+    .unwrap();
     let refused = SqliteStore::open(&file(&folder), &Limits::default()).unwrap_err();
     assert!(matches!(refused, StoreError::Corrupt { .. }), "{refused}");
     let folder = tempfile::tempdir().unwrap();
@@ -265,7 +282,8 @@ fn both_drivers_have_the_same_steps_of_the_schema() {
         names.sort();
         names
     };
-    let ours: Vec<String> = crate::migrate::MIGRATIONS.iter().map(|(name, _)| format!("{name}.sql")).collect();
+    let ours: Vec<String> =
+        crate::migrate::MIGRATIONS.iter().map(|(name, _)| format!("{name}.sql")).collect();
     assert_eq!(names("store-sqlite"), ours);
     assert_eq!(names("store-postgres"), ours);
 }

@@ -40,7 +40,8 @@ where
     F: FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     T: Send + 'static,
 {
-    pub(crate) fn new(work: F) -> (Box<dyn Command>, oneshot::Receiver<Result<T, StoreError>>) {
+    /// The command, and where its answer arrives.
+    pub(crate) fn command(work: F) -> (Box<dyn Command>, oneshot::Receiver<Result<T, StoreError>>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { work, answer: None, reply }), answer)
     }
@@ -214,7 +215,7 @@ impl Group {
         let wanted = self.last.min(GROUP_COMMANDS_MAX);
         if wanted > 1 {
             let started = Instant::now();
-            while messages.len() < wanted && started.elapsed() < GATHER_MAX {
+            while messages.len() < wanted && started.elapsed() < Duration::from_micros(std::env::var("G").map_or(200, |g| g.parse().unwrap())) {
                 match inbox.try_recv() {
                     Ok(message) => messages.push(message),
                     Err(_) => std::thread::yield_now(),

@@ -2,11 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use provost_domain::{DecisionId, limits::Limits};
-use provost_store::{
-    RecordError, Store, TaskExpectation,
-    conformance::sample::*,
-    driver::salt,
-};
+use provost_store::{RecordError, Store, TaskExpectation, conformance::sample::*, driver::salt};
 use provost_store_sqlite::SqliteStore;
 use std::{
     collections::BTreeMap,
@@ -30,7 +26,8 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let mut acknowledged: Vec<String> = Vec::new();
     for round in 0..ROUNDS {
         let before = acknowledged.len();
-        acknowledged.extend(run_and_kill(&file, Duration::from_millis(40 + 37 * u64::try_from(round).unwrap())));
+        acknowledged
+            .extend(run_and_kill(&file, Duration::from_millis(40 + 37 * u64::try_from(round).unwrap())));
         assert!(acknowledged.len() > before, "nothing was acknowledged in round {round}");
         let store = SqliteStore::open(&file, &Limits::default()).unwrap();
         verify(&store, &acknowledged, round).await;
@@ -152,11 +149,13 @@ async fn one(store: &dyn Store, producer: usize) {
         Err(RecordError::Exhausted { .. }) => {}
         Err(other) => panic!("{other}"),
     }
-    if producer % 2 == 0 && store.complete(completion(id, &["untrusted"]), Some(task)).await.is_ok() {
+    if producer.is_multiple_of(2) && store.complete(completion(id, &["untrusted"]), Some(task)).await.is_ok()
+    {
         tell("completion", &id.to_string());
     }
     if producer % 8 == 3 {
-        let person = person(&format!("p{}", DecisionId::new(NOON, random()).to_string().replace("decision", "")));
+        let person =
+            person(&format!("p{}", DecisionId::new(NOON, random()).to_string().replace("decision", "")));
         let receipt = store.commit(set(vec![put(person, 0)])).await.unwrap();
         tell("change", &receipt.seq.to_string());
     }

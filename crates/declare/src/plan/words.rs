@@ -107,6 +107,9 @@ pub(crate) fn added(row: &Object) -> Said {
         Object::Policy(row) => policy_added(&mut said, row),
         Object::Application(row) => {
             said.wider(format!("is served by the decision point ({} entities stored)", row.entities.len()));
+            if row.buffered {
+                said.wider(BUFFERED);
+            }
         }
         Object::Agent(row) => return charter::added(&row.charter),
         Object::Task(_) => {}
@@ -317,6 +320,11 @@ fn application(said: &mut Said, from: &Application, to: &Application) {
             said.narrower(format!("requests may no longer bring {property}"));
         }
     });
+    match (from.buffered, to.buffered) {
+        (false, true) => said.wider(BUFFERED),
+        (true, false) => said.narrower("every answer waits until its record is durable"),
+        (true, true) | (false, false) => {}
+    }
 }
 
 /// Calls with `true` for what only the second has, and with `false` for what only the first has.
@@ -387,3 +395,5 @@ fn policies_words(ids: &BTreeSet<String>) -> String {
         _ => format!("policies {}", join(ids.iter().map(|id| clip(id)))),
     }
 }
+
+const BUFFERED: &str = "answers may be given before their record is durable";

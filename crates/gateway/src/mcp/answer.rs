@@ -32,7 +32,11 @@ pub fn empty(status: StatusCode) -> Response<Body> {
 
 /// An event stream, each message as it comes, nothing held back. A comment now and then keeps idle connections open.
 pub fn stream(messages: impl Stream<Item = String> + Send + 'static) -> Response<Body> {
-    let events = messages.map(|message| Event::message(message).write());
+    events(messages.map(|message| Event::message(message).write()))
+}
+
+/// The same, for events that are written out already.
+pub fn events(events: impl Stream<Item = String> + Send + 'static) -> Response<Body> {
     let ticks = tokio_stream::wrappers::IntervalStream::new(tokio::time::interval_at(
         tokio::time::Instant::now() + KEEP_ALIVE,
         KEEP_ALIVE,

@@ -7,15 +7,18 @@ use super::{
     connection::Connections,
     exchange::{Client, Exchange, Source, Step, id_value, read_meta, rewrite},
     list::Listing,
+    replay::{Finished, Track},
     session::{Reply, Session, Sessions},
 };
 use crate::{
     act::{Places, Work},
+    bounds,
     decide::Attempt,
     hosts::Hosts,
     identify::Caller,
     pipeline::Pipeline,
     refusal::Refusal,
+    subject::{self, Named},
 };
 use axum::{
     Router,
@@ -27,20 +30,19 @@ use axum::{
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use provost_connect::{ClientProfile, SealingKey, Upstream};
-use provost_domain::{System, Tool, ToolName, tool::BuiltIn};
+use provost_domain::System;
 use provost_mcp::{
     Era, Limits, Message, Patch, Request, RequestId, Response as Answered, Revision, RpcError,
     era::{Spoken, spoken},
     headers::{Headers, check_standard},
     message::write_result,
-    methods::{Form, Method, Sender, Subject, Treatment, lookup, of_client},
-    tools::{ListKind, ToolCall, ToolDefinition},
+    methods::{Form, Method, Treatment, of_client},
+    tools::{ListKind, ToolDefinition},
     translate::{mediated_client_capabilities, to_legacy, to_modern},
 };
 use provost_replica::View;
 use serde_json::{Map, Value};
-use std::{collections::VecDeque, sync::Arc};
-use tokio::sync::mpsc;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// The MCP face of a node.
 pub struct Front {
@@ -49,6 +51,7 @@ pub struct Front {
     pub(super) sessions: Sessions,
     pub(super) parked: Parked,
     pub(super) places: Places,
+    pub(super) finished: Finished,
     hosts: Arc<Hosts>,
     limits: Limits,
     upstream_limits: Limits,
@@ -80,24 +83,16 @@ impl Front {
     #[must_use]
     pub fn new(parts: FrontParts) -> Arc<Self> {
         let of_plane = &parts.pipeline.limits;
-        let limits = Limits {
-            message_bytes_max: of_plane.body_bytes_max,
-            depth_max: of_plane.json_depth_max,
-            values_max: of_plane.json_nodes_max,
-            tools_max: of_plane.tools_per_system_max,
-            pages_max: of_plane.list_pages_max,
-            ..Limits::default()
-        };
-        let upstream_limits = Limits { message_bytes_max: of_plane.upstream_message_bytes_max, ..limits.clone() };
         Arc::new(Self {
             connections: Connections::new(Arc::clone(&parts.pipeline), parts.sealing),
             sessions: Sessions::new(of_plane.sessions_max),
             parked: Parked::new(),
             places: Places::new(of_plane),
+            finished: Finished::new(),
+            limits: bounds::of_clients(of_plane),
+            upstream_limits: bounds::of_systems(of_plane),
             hosts: parts.hosts,
             pipeline: parts.pipeline,
-            limits,
-            upstream_limits,
         })
     }
 
@@ -150,7 +145,9 @@ impl Front {
         told.id = message.id().cloned();
         told.method = message.method().unwrap_or_default().to_owned();
         let pairs: Headers<'_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let spoken = spoken(&message, pairs.one(provost_mcp::headers::PROTOCOL_VERSION)?)?;
+        let header = pairs.one(provost_mcp::headers::PROTOCOL_VERSION)?;
+        agrees(&message, header)?;
+        let spoken = spoken(&message, header)?;
         let revision = match &spoken {
             Spoken::Modern(meta) => meta.revision,
             Spoken::ModernBare(revision) | Spoken::Initialize { revision, .. } => *revision,
@@ -261,17 +258,39 @@ impl Front {
             Refusal::Protocol(RpcError::invalid_request("a request with this id is under way; use another id"))
         })?;
         let ended = EndOnDrop(Arc::clone(&session), request.id.clone());
-        let exchange = match self.open_exchange(inbound, request, method.treatment, Client::Legacy(session)).await? {
+        let client = Client::Legacy(Arc::clone(&session));
+        let exchange = match self.open_exchange(inbound, request, method.treatment, client).await? {
             Opened::Answered(response) => return Ok(response),
             Opened::Running(exchange) => exchange,
         };
+        let track = session.tracks.open();
+        let kept = KeepOnDrop { front: Arc::clone(self), session: Arc::clone(&session), track: Arc::clone(&track) };
         // A legacy client that hangs up has not cancelled: the call goes on by itself.
-        let (tx, rx) = mpsc::channel(STREAM_MESSAGES_MAX);
         tokio::spawn(async move {
             let _ended = ended;
-            pump(exchange, tx, cancelled).await;
+            pump(exchange, &kept.track, cancelled).await;
         });
-        Ok(respond(rx).await)
+        Ok(self.respond(&session, &track).await)
+    }
+
+    /// A client of 2025-11-25 gets a stream it can come back to; an older one plain JSON, unless there is more than
+    /// one message.
+    async fn respond(&self, session: &Session, track: &Arc<Track>) -> Response<Body> {
+        if resumes(session) {
+            let priming = track.priming();
+            return answer::events(stream::once(async { priming }).chain(track.read(0, self.quiet_max(session))));
+        }
+        match track.only().await {
+            Some((status, message)) => answer::json(status, message),
+            // Cancelled by the client: there is no answer to a cancelled request.
+            None if track.is_empty() => answer::accepted(),
+            None => answer::events(track.read(0, None)),
+        }
+    }
+
+    /// How long a stream of this session may be silent before the client is asked to come back.
+    pub(super) fn quiet_max(&self, session: &Session) -> Option<Duration> {
+        resumes(session).then(|| self.pipeline.limits.stream_quiet_max.to_std())
     }
 
     /// Makes one request ready: answers it here, or asks for a permit and sends it on.
@@ -384,27 +403,11 @@ impl Front {
         upstream: &Upstream,
         request: &Request<'_>,
     ) -> Result<(Attempt, Option<Arc<ToolDefinition>>), Refusal> {
-        let era = inbound.revision.era();
-        let row = lookup(&request.method, Sender::Client, Form::Request, inbound.revision);
-        let method = row.ok_or_else(|| RpcError::method_not_found(&request.method, era))?;
-        let subject = method.subject(request.params.as_ref(), inbound.revision)?;
-        let (name, tool, pinned, args, definition) = match subject {
-            Subject::Tool(_) => {
-                let call = ToolCall::parse(request.params.as_ref(), inbound.revision, &self.limits)?;
-                let name: ToolName =
-                    call.name.parse().map_err(|_bad| RpcError::invalid_params(era, format!("there is no tool `{}`", call.name)))?;
-                let tool = inbound.view.directory.tools.get(&(system.name.clone(), name.clone())).cloned();
-                let (pinned, definition) = match &tool {
-                    Some(tool) => self.connections.pinned(upstream, name.as_str(), tool.pin).await?,
-                    None => (false, None),
-                };
-                (name, tool, pinned, call.arguments, definition)
-            }
-            Subject::Prompt(named) => builtin(BuiltIn::Prompts, system, method, "name", named)?,
-            Subject::Resource(uri) => builtin(BuiltIn::Resources, system, method, "uri", uri)?,
-            Subject::Nothing | Subject::Task(_) | Subject::Several { .. } => {
-                return Err(RpcError::method_not_found(&request.method, era).into());
-            }
+        let Named { name, tool, args, is_defined } =
+            subject::read(&inbound.view, system, request, inbound.revision, &self.limits)?;
+        let (pinned, definition) = match &tool {
+            Some(tool) if is_defined => self.connections.pinned(upstream, name.as_str(), tool.pin).await?,
+            known => (known.is_some(), None),
         };
         let attempt = Attempt {
             face: "mcp",
@@ -571,6 +574,19 @@ impl Drop for EndOnDrop {
     }
 }
 
+/// Keeps the stream of a request that is over, however it ended.
+struct KeepOnDrop {
+    front: Arc<Front>,
+    session: Arc<Session>,
+    track: Arc<Track>,
+}
+
+impl Drop for KeepOnDrop {
+    fn drop(&mut self) {
+        self.front.finished.keep(&self.session.id, &self.session.tracks, &self.track);
+    }
+}
+
 async fn on_post(State(front): State<Arc<Front>>, system: Option<Path<String>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
     front.post(system.map(|Path(name)| name), headers, body).await
 }
@@ -616,21 +632,9 @@ impl Front {
 }
 
 /// The system of this name, if the caller's charter reaches it: what it does not reach, it is not told about.
-fn reachable(view: &View, caller: &Caller, name: &str) -> Result<Arc<System>, Refusal> {
+pub(crate) fn reachable(view: &View, caller: &Caller, name: &str) -> Result<Arc<System>, Refusal> {
     let system = view.directory.systems.get(name).filter(|system| caller.agent.charter.systems().contains(&system.name));
     system.cloned().ok_or_else(|| Refusal::UnknownSystem(name.chars().take(64).collect()))
-}
-
-type BuiltInAttempt = (ToolName, Option<Arc<Tool>>, bool, Map<String, Value>, Option<Arc<ToolDefinition>>);
-
-fn builtin(kind: BuiltIn, system: &System, method: &Method, argument: &str, named: String) -> Result<BuiltInAttempt, Refusal> {
-    let kind = if method.name == "completion/complete" { BuiltIn::Completion } else { kind };
-    let tool = kind.tool(system).map_err(|error| Refusal::internal(error.to_string()))?;
-    let args = match kind {
-        BuiltIn::Completion => Map::new(),
-        BuiltIn::Prompts | BuiltIn::Resources => Map::from_iter([(argument.to_owned(), Value::from(named))]),
-    };
-    Ok((tool.name.clone(), Some(Arc::new(tool)), true, args, None))
 }
 
 /// Requests of a legacy client that a modern system does not have: answered from the session.
@@ -704,33 +708,24 @@ fn discover_result(upstream: &Upstream, limits: &Limits) -> Value {
 }
 
 /// Drives a legacy client's exchange to its end, whether or not the client still listens.
-async fn pump(mut exchange: Box<Exchange>, tx: mpsc::Sender<(bool, u16, String)>, cancelled: Arc<tokio::sync::Notify>) {
+async fn pump(mut exchange: Box<Exchange>, track: &Track, cancelled: Arc<tokio::sync::Notify>) {
     loop {
         let step = tokio::select! {
             biased;
             () = cancelled.notified() => return exchange.cancel().await,
             step = exchange.step() => step,
         };
-        // Nobody may be listening any more; the call is driven on for its outcome.
         match step {
-            Step::Along(message) => drop(tx.send((false, 200, message)).await),
-            Step::Last(status, message) => return drop(tx.send((true, status, message)).await),
-            Step::Park(message) => return drop(tx.send((true, 200, message)).await),
+            Step::Along(message) => track.push(message).await,
+            Step::Last(status, message) => return track.finish(status, message),
+            Step::Park(message) => return track.finish(200, message),
         }
     }
 }
 
-/// One message is plain JSON; more than one is a stream.
-async fn respond(mut rx: mpsc::Receiver<(bool, u16, String)>) -> Response<Body> {
-    match rx.recv().await {
-        Some((true, status, message)) => answer::json(status, message),
-        Some((false, _status, first)) => {
-            let rest = tokio_stream::wrappers::ReceiverStream::new(rx).map(|(_last, _status, message)| message);
-            answer::stream(stream::once(async { first }).chain(rest))
-        }
-        // Cancelled by the client: there is no answer to a cancelled request.
-        None => answer::accepted(),
-    }
+/// Whether the session's revision has streams that can be taken up again from an event without a message.
+fn resumes(session: &Session) -> bool {
+    session.client().revision >= Revision::V2025_11_25
 }
 
 async fn next_of(front: Arc<Front>, exchange: Option<Box<Exchange>>) -> Option<(String, Option<Box<Exchange>>)> {
@@ -745,8 +740,19 @@ async fn next_of(front: Arc<Front>, exchange: Option<Box<Exchange>>) -> Option<(
     }
 }
 
+/// That header and body name the same revision comes before the question whether it is served.
+fn agrees(message: &Message<'_>, header: Option<&str>) -> Result<(), RpcError> {
+    let meta = message.params().and_then(|params| params.object("_meta"));
+    let named = meta.and_then(|meta| meta.string(provost_mcp::era::META_PROTOCOL_VERSION));
+    match (named, header) {
+        (Some(named), Some(header)) if named != header => {
+            Err(RpcError::header_mismatch("`MCP-Protocol-Version` and the request's `_meta` name different revisions"))
+        }
+        (_named, _header) => Ok(()),
+    }
+}
+
 fn guessed_revision(headers: &HeaderMap) -> Revision {
     answer::header_text(headers, "mcp-protocol-version").and_then(Revision::parse).unwrap_or(Revision::V2025_06_18)
 }
 
-const STREAM_MESSAGES_MAX: usize = 16;

@@ -4,7 +4,7 @@ use super::front::Front;
 use crate::{identify::Caller, refusal::Refusal};
 use provost_domain::{System, TaskState, Timestamp, Tool, ToolName, Verdict, tool::BuiltIn};
 use provost_mcp::{
-    Object, Revision, strict,
+    Limits, Object, Revision, strict,
     tools::{Keep, ListKind, ToolDefinition, filter},
 };
 use provost_policy::Question;
@@ -34,12 +34,22 @@ impl Listing {
     /// # Errors
     /// When the result is not such a list.
     pub fn show(&self, result: &str, revision: Revision, front: &Front) -> Result<String, Refusal> {
+        let (shown, seen) = self.sift(result, revision, front.upstream_limits())?;
+        front.connections.saw(&self.system.name, seen);
+        Ok(shown)
+    }
+
+    /// The result with only what the caller may see, and every definition that was in it.
+    ///
+    /// # Errors
+    /// When the result is not such a list.
+    pub fn sift(&self, result: &str, revision: Revision, limits: &Limits) -> Result<(String, Vec<ToolDefinition>), Refusal> {
         let unreadable = |why: String| Refusal::Upstream(format!("the system's list cannot be read: {why}"));
-        let raw = strict::check(result.as_bytes(), front.upstream_limits()).map_err(|error| unreadable(error.to_string()))?;
+        let raw = strict::check(result.as_bytes(), limits).map_err(|error| unreadable(error.to_string()))?;
         let object = raw.as_object().ok_or_else(|| unreadable("it is not an object".to_owned()))?;
         let mut seen = Vec::new();
         let shown = filter(&object, self.kind, revision, |element| match self.kind {
-            ListKind::Tools => match ToolDefinition::read(element.raw(), front.upstream_limits()) {
+            ListKind::Tools => match ToolDefinition::read(element.raw(), limits) {
                 Ok(definition) => {
                     let keep = self.shows_tool(&definition);
                     seen.push(definition);
@@ -52,8 +62,7 @@ impl Listing {
             // A template names no resource yet: what it leads to is decided when it is read.
             ListKind::ResourceTemplates => keep_if(self.could(BuiltIn::Resources)),
         });
-        front.connections.saw(&self.system.name, seen);
-        shown.map_err(|error| unreadable(error.to_string()))
+        Ok((shown.map_err(|error| unreadable(error.to_string()))?, seen))
     }
 
     /// A tool is shown if it is reviewed, unchanged, and some call of it would not be denied.

@@ -7,20 +7,18 @@ use super::{
     front::{Front, Inbound, Opened},
     session::{Session, lock},
 };
-use crate::{decide::Attempt, refusal::Refusal};
+use crate::{refusal::Refusal, subject};
 use axum::{
     body::Body,
     http::{HeaderMap, Response},
 };
 use futures::{Stream, StreamExt as _, stream};
 use provost_connect::{Replies, Upstream};
-use provost_domain::{System, tool::BuiltIn};
 use provost_mcp::{
     Era, Message, Request, RpcError,
     methods::Treatment,
     translate::{Listening, to_legacy, to_modern},
 };
-use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc};
 
@@ -29,6 +27,13 @@ impl Front {
     pub(super) async fn open_events(self: &Arc<Self>, system: Option<&str>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
         let inbound = self.inbound(system, headers)?;
         let session = self.session_of(&inbound)?;
+        if let Some(event_id) = answer::header_text(headers, "last-event-id") {
+            let found = self.finished.find(&session.id, &session.tracks, event_id);
+            let (track, after) = found.ok_or_else(|| {
+                RpcError::invalid_request("`Last-Event-ID` names no event of this session that is still kept; send the request again")
+            })?;
+            return Ok(answer::events(track.read(after, self.quiet_max(&session))));
+        }
         let Some(system) = inbound.system.clone() else {
             let text = "nothing happens outside of calls at this address; listen at a system's own";
             return Err(RpcError::invalid_request(text).with_status(405).into());
@@ -52,9 +57,10 @@ impl Front {
         let filter = request.params.as_ref().and_then(|params| params.object("notifications"));
         let wanted = filter.map(|filter| Listening::read(&filter)).unwrap_or_default();
         for uri in &wanted.uris {
-            let permit = self.pipeline.authorise(&reading(inbound, &system, uri)?).await?;
+            let reading = subject::reading("mcp", &inbound.view, &inbound.caller, &system, uri)?;
+            let permit = self.pipeline.authorise(&reading).await?;
             // Hearing that a resource changed is not reading it: what was permitted is complete as it stands.
-            self.close_unsent(permit).await;
+            self.pipeline.close_unsent(permit).await;
         }
         let profile = self.profile(request, &Client::Modern);
         let upstream = self.connections.open(&system, &inbound.caller, &profile).await?;
@@ -101,19 +107,6 @@ impl Front {
             async move { text }
         });
         Ok(answer::stream(stream::once(async { first }).chain(heard)))
-    }
-
-    async fn close_unsent(&self, permit: provost_store::Permit) {
-        let completion = provost_domain::Completion {
-            v: 1,
-            decision: permit.decision(),
-            at: self.pipeline.now(),
-            outcome: provost_domain::Outcome::Success,
-            took_ms: 0,
-            labels: std::collections::BTreeSet::new(),
-            result: None,
-        };
-        self.pipeline.settle(completion, None).await;
     }
 }
 
@@ -188,21 +181,6 @@ impl Listener {
             drop(self.tx.send(text).await);
         }
     }
-}
-
-/// A read of a resource, as policies see it.
-fn reading(inbound: &Inbound<'_>, system: &Arc<System>, uri: &str) -> Result<Attempt, Refusal> {
-    let tool = BuiltIn::Resources.tool(system).map_err(|error| Refusal::internal(error.to_string()))?;
-    Ok(Attempt {
-        face: "mcp",
-        view: Arc::clone(&inbound.view),
-        caller: inbound.caller.clone(),
-        system: Arc::clone(system),
-        name: tool.name.clone(),
-        tool: Some(Arc::new(tool)),
-        pinned: true,
-        args: Map::from_iter([("uri".to_owned(), Value::from(uri))]),
-    })
 }
 
 async fn drain(mut replies: Replies) {

@@ -9,6 +9,7 @@
 //! | `ask` | questions of a system in the middle of a call, put to the client in the client's era |
 //! | `list` | listings that show only what would not be denied |
 //! | `listen` | what a system says outside of calls |
+//! | `replay` | streams of legacy clients that can be taken up again |
 //! | `aggregate` | all systems at one address |
 //! | `answer` | messages out: JSON, an event stream, an error with its challenge |
 
@@ -20,6 +21,10 @@ mod exchange;
 mod front;
 mod list;
 mod listen;
+mod replay;
 mod session;
 
+pub(crate) use answer::{approval_id, body_of};
+pub(crate) use front::reachable;
 pub use front::{Front, FrontParts};
+pub(crate) use list::Listing;

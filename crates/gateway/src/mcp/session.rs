@@ -1,6 +1,7 @@
 //! What a legacy client's session remembers (2025-06-18 and 2025-11-25, Streamable HTTP: Session Management). A session
 //! id is no credential: every request is identified by its token, and a session belongs to one task.
 
+use super::replay::Tracks;
 use moka::sync::Cache;
 use provost_connect::{ClientProfile, Upstream};
 use provost_domain::TaskId;
@@ -13,7 +14,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 /// One legacy client.
 pub struct Session {
@@ -32,8 +33,8 @@ pub struct Session {
     pub subscribed: Mutex<BTreeSet<String>>,
     /// Tells the listener that `subscribed` changed.
     pub resubscribe: Notify,
-    /// Messages that belong to no request of the client's.
-    pub outbox: broadcast::Sender<String>,
+    /// The streams of its requests under way.
+    pub tracks: Tracks,
     next_question: AtomicI64,
 }
 
@@ -58,7 +59,7 @@ impl Session {
             running: Mutex::default(),
             subscribed: Mutex::default(),
             resubscribe: Notify::new(),
-            outbox: broadcast::channel(OUTBOX_MESSAGES_MAX).0,
+            tracks: Tracks::default(),
             next_question: AtomicI64::new(1),
         })
     }
@@ -154,6 +155,5 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const OUTBOX_MESSAGES_MAX: usize = 256;
 const QUESTIONS_OPEN_MAX: usize = 64;
 const SESSION_IDLE_MAX: Duration = Duration::from_secs(24 * 3_600);

@@ -1,7 +1,8 @@
 //! A plane in this process: store, replica, pipeline and MCP face, with a bank behind it.
 
+use crate::faults::{Faults, FaultyStore};
 use provost_bank::{Bank, Server};
-use provost_connect::{CallerKey, ClientProfile, Config, SealingKey, Upstreams};
+use provost_connect::{CallerKey, ClientProfile, Config, SealingKey, Secret, Upstreams};
 use provost_domain::{
     Agent, AgentStatus, Charter, Clock, DurationMs, NodeId, Object, Person, System, Task, TaskId, Timestamp, Tool,
     agent::Provenance,
@@ -28,24 +29,84 @@ pub struct Plane {
     pub bank: Server,
     pub store: Arc<dyn Store>,
     pub replica: Arc<Replica>,
-    pub pipeline: Arc<Pipeline>,
-    key: SigningKey,
+    /// Refuses to write or read, where a test says so.
+    pub store_faults: Arc<Faults>,
+    pub key: SigningKey,
     http: reqwest::Client,
     _dir: tempfile::TempDir,
 }
 
 pub const BANK_KEY: &str = "the-bank-key-nobody-may-see";
 
+/// What a plane is started with.
+pub struct Setup {
+    pub charter: Value,
+    pub limits: Limits,
+    /// Systems beside the bank. When there are any, everything is in the sandbox but the bank, and the charter is
+    /// made to grant all that these offer.
+    pub foreign: Vec<Foreign>,
+    /// Whether the replica goes on following the store.
+    pub follows: bool,
+}
+
+/// A system of other people's.
+pub struct Foreign {
+    pub name: &'static str,
+    pub connection: Connection,
+    /// Tools that are imported and not granted.
+    pub withheld: Vec<&'static str>,
+}
+
+impl Foreign {
+    pub fn http(name: &'static str, url: &str) -> Self {
+        Self { name, connection: Connection::McpHttp { url: url.into() }, withheld: Vec::new() }
+    }
+
+    pub fn stdio(name: &'static str, command: Vec<String>, env: BTreeMap<String, String>) -> Self {
+        Self { name, connection: Connection::McpStdio { command, env }, withheld: Vec::new() }
+    }
+
+    pub fn without(mut self, tool: &'static str) -> Self {
+        self.withheld.push(tool);
+        self
+    }
+
+    fn system(&self) -> System {
+        System {
+            name: self.name.parse().unwrap(),
+            description: "somebody else's".into(),
+            environment: provost_domain::Environment::Sandbox,
+            connection: self.connection.clone(),
+            credential: None,
+            revocation_max: DurationMs(0),
+            resource_labels: Default::default(),
+        }
+    }
+}
+
+impl Setup {
+    pub fn charter(charter: Value) -> Self {
+        Self { charter, limits: Limits::default(), foreign: Vec::new(), follows: true }
+    }
+
+    pub fn foreign(foreign: Vec<Foreign>) -> Self {
+        Self { foreign, ..Self::charter(json!({})) }
+    }
+}
+
 impl Plane {
     /// A plane whose one agent, `invoice-clerk`, holds this charter.
     pub async fn start(charter: Value) -> Self {
-        Self::start_with(charter, Limits::default()).await
+        Self::start_with(Setup::charter(charter)).await
     }
 
-    pub async fn start_with(charter: Value, limits: Limits) -> Self {
+    pub async fn start_with(setup: Setup) -> Self {
+        let limits = setup.limits;
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("provost.db"), &limits).unwrap());
+        let store_faults = Arc::new(Faults::default());
+        let store: Arc<dyn Store> = Arc::new(FaultyStore::new(store, Arc::clone(&store_faults)));
         let bank = Bank::open(None).unwrap();
         let bank = provost_bank::serve(loopback().await, bank, Some(BANK_KEY.into())).await.unwrap();
         let sealing = Arc::new(SealingKey::from_bytes(&[9; 32]).unwrap());
@@ -53,22 +114,38 @@ impl Plane {
         store.put_sealed(&"bank-key".parse().unwrap(), &sealed).await.unwrap();
 
         let upstreams = Upstreams::new(Config::new(limits.clone())).unwrap();
+        let secret = sealing.open("bank-key", &sealed).unwrap();
         let system = bank_system(&bank.url());
-        let tools = import(&upstreams, &system, &sealing, &sealed).await;
+        let mut tools = import(&upstreams, &system, Some(&secret)).await;
         let mut objects = vec![Object::Person(person("maria")), Object::System(system)];
+        let mut grants = Vec::new();
+        for foreign in &setup.foreign {
+            let system = foreign.system();
+            let found = import(&upstreams, &system, None).await;
+            let granted = found.iter().map(|tool| tool.name.to_string());
+            let granted = granted.filter(|name| !foreign.withheld.contains(&name.as_str()));
+            let granted: Vec<String> = granted.chain(["@resources", "@prompts", "@completion"].map(str::to_owned)).collect();
+            grants.push(json!({"system": foreign.name, "tools": granted}));
+            objects.push(Object::System(system));
+            tools.extend(found);
+        }
+        let charter = match grants.is_empty() {
+            true => setup.charter,
+            false => charter(json!({"environment": "sandbox", "autonomy": "bounded", "grants": grants})),
+        };
         objects.extend(tools.into_iter().map(Object::Tool));
         objects.push(Object::Agent(agent(charter)));
         commit(&store, objects).await;
 
         let replica = Replica::load(Arc::clone(&store), Arc::clone(&clock)).await.unwrap();
-        let (_stop, stopped) = tokio::sync::watch::channel(false);
-        tokio::spawn({
+        if setup.follows {
+            let (stop, stopped) = tokio::sync::watch::channel(false);
             let replica = Arc::clone(&replica);
-            async move {
-                let _kept = _stop;
+            tokio::spawn(async move {
+                let _kept = stop;
                 replica.follow(DurationMs(20), stopped).await;
-            }
-        });
+            });
+        }
         let listener = loopback().await;
         let url = format!("http://{}", listener.local_addr().unwrap());
         let key = SigningKey::from_seed(&[5; 32]).unwrap();
@@ -83,10 +160,10 @@ impl Plane {
             upstreams,
         }));
         let hosts = Arc::new(Hosts::new([]));
-        let front = Front::new(FrontParts { pipeline: Arc::clone(&pipeline), sealing, hosts });
+        let front = Front::new(FrontParts { pipeline, sealing, hosts });
         let router = front.router();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, bank, store, replica, pipeline, key, http: reqwest::Client::new(), _dir: dir }
+        Self { url, bank, store, replica, store_faults, key, http: reqwest::Client::new(), _dir: dir }
     }
 
     /// Starts a task and gives its token.
@@ -229,12 +306,12 @@ fn bank_system(url: &str) -> System {
     }
 }
 
-async fn import(upstreams: &Upstreams, system: &System, sealing: &SealingKey, sealed: &[u8]) -> Vec<Tool> {
-    let secret = sealing.open("bank-key", sealed).unwrap();
+async fn import(upstreams: &Upstreams, system: &System, secret: Option<&Secret>) -> Vec<Tool> {
     let caller = CallerKey { agent: "importer".parse().unwrap(), task: TaskId::from_bytes([0; 16]) };
     let profile = ClientProfile { capabilities: json!({}), client_info: json!({"name": "import", "version": "1"}) };
-    let upstream = upstreams.get(system, &caller, &profile, Some(&secret)).await.unwrap();
-    let (listed, _) = provost_connect::list_tools(&upstream).await.unwrap();
+    let upstream = upstreams.get(system, &caller, &profile, secret).await.unwrap();
+    let (listed, unusable) = provost_connect::list_tools(&upstream).await.unwrap();
+    assert!(unusable.is_empty(), "{unusable:?}");
     let effects: BTreeMap<&str, &[&str]> = [
         ("list_accounts", &["read"][..]), ("get_statement", &["read"]), ("list_payees", &["read"]), ("reconcile", &["read"]),
         ("transfer", &["financial"]), ("send_message", &["communicate"]),
@@ -251,8 +328,12 @@ async fn import(upstreams: &Upstreams, system: &System, sealing: &SealingKey, se
             name: definition.name.parse().unwrap(),
             description: String::new(),
             pin: definition.pin(),
-            effects: effects.get(definition.name.as_str()).copied().unwrap_or_default().iter().map(|e| e.parse().unwrap()).collect(),
-            args: provost_policy::args_from_json_schema(&definition.input_schema).unwrap(),
+            effects: match (system.name.as_str(), effects.get(definition.name.as_str())) {
+                ("bank", known) => known.copied().unwrap_or_default().iter().map(|e| e.parse().unwrap()).collect(),
+                (_foreign, _) => [provost_domain::Effect::Read].into(),
+            },
+            // A schema that is not one list of arguments is imported as a tool without any.
+            args: provost_policy::args_from_json_schema(&definition.input_schema).unwrap_or_default(),
             returns: serde_json::from_value(returns(&definition.name)).unwrap(),
             sends_out: definition.name == "send_message",
         })

@@ -5,7 +5,9 @@ use super::{
     types::{Mentioned, Types},
 };
 use crate::{Place, PolicyFault, Spot, bucket, charter::did_you_mean, render};
-use cedar_policy::{Authorizer, Entity, EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    Authorizer, Entity, EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
+};
 use provost_domain::{
     Digest,
     application::{Application, StoredEntity},
@@ -100,13 +102,23 @@ impl Compiler<'_> {
             let offset = text.find(&source).unwrap_or_default();
             let at = render::spot(text, offset, source.lines().next().map_or(1, str::len), Some(id));
             if id.is_empty() {
-                self.fault("policies", Some(at.clone()), "the policy has no @id", "put @id(\"a-name\") above it");
+                self.fault(
+                    "policies",
+                    Some(at.clone()),
+                    "the policy has no @id",
+                    "put @id(\"a-name\") above it",
+                );
             } else if renamed.add(policy.new_id(PolicyId::new(id))).is_err() {
                 let message = format!("`{id}` names two policies");
                 self.fault("policies", Some(at.clone()), message, "give one of them another @id");
             }
             if policy.annotation("reason").is_none_or(|reason| reason.trim().is_empty()) {
-                self.fault("policies", Some(at.clone()), "the policy has no @reason", "put @reason(\"…\") above it");
+                self.fault(
+                    "policies",
+                    Some(at.clone()),
+                    "the policy has no @reason",
+                    "put @reason(\"…\") above it",
+                );
             }
             if policy.annotation("gate").is_some() {
                 let message = "a gate is for agents; an application's policy permits or forbids";
@@ -147,14 +159,20 @@ impl Compiler<'_> {
                 }
                 Some(_) => {
                     let message = format!("`{word}` is required, and a request need not bring it");
-                    self.fault("request_properties", None, message, "make the attribute optional: `name?: Type`");
+                    self.fault(
+                        "request_properties",
+                        None,
+                        message,
+                        "make the attribute optional: `name?: Type`",
+                    );
                 }
                 None => {
                     let known = types.entities.iter().flat_map(|(kind, declared)| {
                         declared.properties.keys().map(move |property| format!("{kind}.{property}"))
                     });
                     let known: Vec<String> = known.collect();
-                    let help = did_you_mean(word, known.iter().map(String::as_str), "write it as type.property");
+                    let help =
+                        did_you_mean(word, known.iter().map(String::as_str), "write it as type.property");
                     self.fault("request_properties", None, format!("the schema has no `{word}`"), help);
                 }
             }
@@ -181,7 +199,12 @@ impl Compiler<'_> {
             }
         }
         if let Some(uid) = in_a_circle(&stored) {
-            self.fault("entities", None, format!("{uid} is its own ancestor"), "groups cannot hold themselves");
+            self.fault(
+                "entities",
+                None,
+                format!("{uid} is its own ancestor"),
+                "groups cannot hold themselves",
+            );
         }
         stored
     }

@@ -70,7 +70,11 @@ impl App {
         context: &Map<String, Value>,
         page: Page,
     ) -> Found<AuthzenAction> {
-        let actions = self.types.actions.keys().map(|name| AuthzenAction { name: name.clone(), properties: Map::new() });
+        let actions = self
+            .types
+            .actions
+            .keys()
+            .map(|name| AuthzenAction { name: name.clone(), properties: Map::new() });
         self.allowed(actions, page, |action| AuthzenRequest {
             subject: subject.clone(),
             action: action.clone(),

@@ -105,7 +105,10 @@ impl<'a> Reader<'a> {
             context: applies
                 .and_then(|applies| applies.get("context"))
                 .map_or(Ok(Members::new()), |context| self.members(context, 0))?,
-            groups: groups.filter_map(|group| group.get("id").and_then(Value::as_str)).map(str::to_owned).collect(),
+            groups: groups
+                .filter_map(|group| group.get("id").and_then(Value::as_str))
+                .map(str::to_owned)
+                .collect(),
         })
     }
 
@@ -188,7 +191,8 @@ impl Mentioned {
 
     fn value(&mut self, shape: &Shape, value: &Value) -> Result<RestrictedExpression, String> {
         let wrong = |wanted: &str| Err(format!(" must be {wanted}, and is {}", json_word(value)));
-        let text = |wanted: &str| value.as_str().ok_or(format!(" must be {wanted}, and is {}", json_word(value)));
+        let text =
+            |wanted: &str| value.as_str().ok_or(format!(" must be {wanted}, and is {}", json_word(value)));
         match (shape, value) {
             (Shape::String, Value::String(text)) => Ok(RestrictedExpression::new_string(text.clone())),
             (Shape::String, _) => wrong("text"),
@@ -219,7 +223,10 @@ impl Mentioned {
                 let id = match value {
                     Value::String(id) => id,
                     Value::Object(object) if object.get("type").and_then(Value::as_str) == Some(kind) => {
-                        object.get("id").and_then(Value::as_str).ok_or(format!(" must name the id of a `{kind}`"))?
+                        object
+                            .get("id")
+                            .and_then(Value::as_str)
+                            .ok_or(format!(" must name the id of a `{kind}`"))?
                     }
                     _ => return Err(format!(" must be the id of a `{kind}`")),
                 };

@@ -3,10 +3,12 @@
 #![expect(dead_code, reason = "each test file uses its own part")]
 
 use provost_domain::{
-    Agent, AgentStatus, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment, Label, Level, Name,
-    Object, Person, System, Task, TaskState, Timestamp, Tool, ToolName, Verdict,
+    Agent, AgentStatus, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment, Label, Level,
+    Name, Object, Person, System, Task, TaskState, Timestamp, Tool, ToolName, Verdict,
     agent::Provenance,
-    charter::{ArgRule, Budget, BudgetScope, BudgetSum, Delegation, Grant, Hours, Retirement, Scalar, Weekday},
+    charter::{
+        ArgRule, Budget, BudgetScope, BudgetSum, Delegation, Grant, Hours, Retirement, Scalar, Weekday,
+    },
     ids::{AgentId, TaskId},
     policy_file::PolicyFile,
     system::Connection,
@@ -151,7 +153,8 @@ pub fn fleet_agent(index: usize) -> Agent {
         one_of: values.iter().map(|value| Scalar::Text((*value).to_owned())).collect(),
         ..ArgRule::default()
     };
-    let like = |pattern: &str| ArgRule { like: Some(pattern.to_owned()), optional: true, ..ArgRule::default() };
+    let like =
+        |pattern: &str| ArgRule { like: Some(pattern.to_owned()), optional: true, ..ArgRule::default() };
     agent.charter.grants = vec![
         grant(
             "bank",

@@ -138,9 +138,14 @@ impl<'t> Table<'t> {
     fn texts(&mut self, key: &str, desk: &mut Desk<'_>) -> Option<Vec<String>> {
         let value = self.get(key)?;
         let list = value.get_ref().as_array();
-        let texts = list.and_then(|list| list.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect());
+        let texts = list
+            .and_then(|list| list.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect());
         if texts.is_none() {
-            desk.fault(value.span(), format!("`{key}` must be a list of texts"), Some("write [\"a\", \"b\"]".to_owned()));
+            desk.fault(
+                value.span(),
+                format!("`{key}` must be a list of texts"),
+                Some("write [\"a\", \"b\"]".to_owned()),
+            );
         }
         texts
     }
@@ -180,7 +185,8 @@ impl<'t> Table<'t> {
 
     /// Every key nobody asked for is a fault.
     fn finish(self, desk: &mut Desk<'_>) {
-        let known: BTreeMap<_, _> = self.entries.iter().map(|(key, value)| (key.get_ref().as_ref(), (key, value))).collect();
+        let known: BTreeMap<_, _> =
+            self.entries.iter().map(|(key, value)| (key.get_ref().as_ref(), (key, value))).collect();
         for (name, (key, value)) in known {
             if self.asked.contains(name) {
                 continue;
@@ -197,7 +203,7 @@ impl<'t> Table<'t> {
     }
 }
 
-const SPANS: [&str; 3] = ["upstream_idle_max", "call_duration_max", "staleness_max"];
+const SPANS: [&str; 4] = ["upstream_idle_max", "call_duration_max", "stream_quiet_max", "staleness_max"];
 const COUNT_MAX: u64 = 1 << 40;
 const NEAR_EDITS_MAX: usize = 3;
 

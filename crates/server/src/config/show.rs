@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// Everything in force.
 pub(crate) fn show(config: &Config) -> Value {
     let mut limits = serde_json::to_value(&config.limits).unwrap_or_default();
-    for name in ["upstream_idle_max", "call_duration_max", "staleness_max"] {
+    for name in ["upstream_idle_max", "call_duration_max", "stream_quiet_max", "staleness_max"] {
         if let Some(value) = limits.get_mut(name) {
             let span = provost_domain::DurationMs(value.as_u64().unwrap_or_default());
             *value = span.to_string().into();
@@ -51,7 +51,9 @@ pub(crate) fn lines(value: &Value) -> String {
                 }
             }
             Value::Null => {}
-            value if name == "file" || name == "environment" => text.push_str(&format!("# {name}: {value}\n")),
+            value if name == "file" || name == "environment" => {
+                text.push_str(&format!("# {name}: {value}\n"))
+            }
             value => text.push_str(&format!("{name} = {value}\n")),
         }
     }

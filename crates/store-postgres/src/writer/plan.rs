@@ -155,7 +155,11 @@ impl<'a> Planned<'a> {
         task: Option<TaskId>,
     ) -> Result<TaskState, StoreError> {
         match self.seen.decided.get(&draft.id) {
-            None => return Err(StoreError::Unsupported("a decision that was never recorded cannot be completed")),
+            None => {
+                return Err(StoreError::Unsupported(
+                    "a decision that was never recorded cannot be completed",
+                ));
+            }
             Some(decided) if !decided.allow => {
                 return Err(StoreError::Unsupported("a decision that allowed nothing cannot be completed"));
             }

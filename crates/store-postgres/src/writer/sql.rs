@@ -89,12 +89,7 @@ type Params<'a, const N: usize> = [Param<'a>; N];
 struct Sent<'a>(Option<(Statement, &'a [Param<'a>])>);
 
 impl<'a> Sent<'a> {
-    async fn new(
-        client: &Object,
-        sql: &str,
-        params: &'a [Param<'a>],
-        wanted: bool,
-    ) -> Result<Self, Error> {
+    async fn new(client: &Object, sql: &str, params: &'a [Param<'a>], wanted: bool) -> Result<Self, Error> {
         if !wanted {
             return Ok(Self(None));
         }
@@ -245,7 +240,8 @@ const STORED: &str = "SELECT id, record
 FROM journal
 WHERE kind = 'decision' AND id = ANY($1)";
 
-const DECIDED: &str = "SELECT journal.id, decision.row, decision.verdict = 'allow', decision.completion IS NOT NULL
+const DECIDED: &str =
+    "SELECT journal.id, decision.row, decision.verdict = 'allow', decision.completion IS NOT NULL
 FROM journal JOIN decision ON decision.row = journal.row
 WHERE journal.kind = 'decision' AND journal.id = ANY($1)";
 

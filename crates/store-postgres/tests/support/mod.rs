@@ -15,36 +15,25 @@ use std::{
 use tokio_postgres::NoTls;
 
 /// A database of its own in the shared cluster.
-pub struct Database {
+pub(crate) struct Database {
     /// How to connect.
-    pub url: String,
-    /// How to connect as its administrator.
-    pub admin: String,
-    /// Its name.
-    pub name: String,
+    pub(crate) url: String,
     _user: File,
 }
 
 impl Database {
     /// A new and empty one.
-    pub async fn fresh() -> Self {
+    pub(crate) async fn fresh() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (port, user) = tokio::task::spawn_blocking(cluster).await.unwrap();
         let name = format!("t_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let url = |database: &str| format!("postgres://postgres@127.0.0.1:{port}/{database}");
-        let this = Self { url: url(&name), admin: url("postgres"), name, _user: user };
-        this.administer(&format!("CREATE DATABASE {}", this.name)).await;
-        this
-    }
-
-    /// Runs this as the administrator, beside the store.
-    pub async fn administer(&self, sql: &str) {
-        run(&self.admin, sql).await;
+        run(&url("postgres"), &format!("CREATE DATABASE {name}")).await;
+        Self { url: url(&name), _user: user }
     }
 
     /// Runs this inside the database, beside the store; says how many rows it touched.
-    #[allow(dead_code, reason = "not every test that has a database plants something")]
-    pub async fn plant(&self, sql: &str) -> u64 {
+    pub(crate) async fn plant(&self, sql: &str) -> u64 {
         let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
         let connection = tokio::spawn(connection);
         let touched = client.execute(sql, &[]).await.unwrap();
@@ -67,7 +56,8 @@ fn cluster() -> (u16, File) {
     let base = std::env::temp_dir().join(format!("provost-test-postgres-{}", whoami()));
     std::fs::create_dir_all(&base).unwrap();
     std::fs::set_permissions(&base, PermissionsExt::from_mode(0o755)).unwrap();
-    let lock = |name: &str| File::options().create(true).truncate(false).write(true).open(base.join(name)).unwrap();
+    let lock =
+        |name: &str| File::options().create(true).truncate(false).write(true).open(base.join(name)).unwrap();
     let starting = lock("starting.lock");
     starting.lock().unwrap();
     let users = lock("users.lock");
@@ -88,13 +78,13 @@ fn start(base: &Path) -> u16 {
     }
     initialise(&data);
     let port = free_port();
-    serve(&data, port);
+    serve(&data, port, "on");
     std::fs::write(base.join("port"), port.to_string()).unwrap();
     watch(base, &programs(), &data);
     port
 }
 
-fn initialise(data: &Path) {
+pub(crate) fn initialise(data: &Path) {
     std::fs::create_dir(data).unwrap();
     std::fs::set_permissions(data, PermissionsExt::from_mode(0o700)).unwrap();
     if whoami() == 0 {
@@ -106,9 +96,9 @@ fn initialise(data: &Path) {
     finish(as_postgres(&initdb).args(words).arg(data));
 }
 
-fn serve(data: &Path, port: u16) {
+pub(crate) fn serve(data: &Path, port: u16, fsync: &str) {
     let options = format!(
-        "-p {port} -h 127.0.0.1 -k {} -c fsync=on -c synchronous_commit=on -c max_connections=400 \
+        "-p {port} -h 127.0.0.1 -k {} -c fsync={fsync} -c synchronous_commit=on -c max_connections=400 \
          -c shared_buffers=64MB -c log_min_messages=warning",
         data.display()
     );
@@ -117,61 +107,8 @@ fn serve(data: &Path, port: u16) {
     finish(&mut start);
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A cluster that a test has for itself, to crash it.
-#[allow(dead_code, reason = "only tests of failures crash one")]
-pub struct Private {
-    folder: tempfile::TempDir,
-    /// The port it listens on.
-    pub port: u16,
-}
-
-#[allow(dead_code, reason = "only tests of failures crash one")]
-impl Private {
-    /// A new one, running.
-    pub fn started() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        let this = Self { folder, port: free_port() };
-        initialise(&this.data());
-        this.start();
-        this
-    }
-
-    /// How to connect.
-    pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
-    }
-
-    /// Starts it again.
-    pub fn start(&self) {
-        serve(&self.data(), self.port);
-    }
-
-    /// Ends every process of it at once, as a crash does: nothing is written out.
-    pub fn crash(&self) {
-        let mut stop = as_postgres(&programs().join("pg_ctl"));
-        finish(stop.args(["-m", "immediate", "stop", "-D"]).arg(self.data()));
-    }
-
-    /// Runs this as the administrator.
-    pub async fn administer(&self, sql: &str) {
-        run(&self.url(), sql).await;
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-}
-
-impl Drop for Private {
-    fn drop(&mut self) {
-        let mut stop = as_postgres(&programs().join("pg_ctl"));
-        drop(stop.args(["-m", "immediate", "stop", "-D"]).arg(self.data()).stdout(Stdio::null()).status());
-    }
 }
 
 /// Stops and removes the cluster once nobody has held `users.lock` for a moment.
@@ -187,18 +124,20 @@ fn watch(base: &Path, programs: &Path, data: &Path) {
         words.join(" "),
         data = data.display(),
     );
-    Command::new("setsid")
-        .args(["sh", "-c", &script])
+    let mut watcher = Command::new("setsid");
+    let started = watcher
+        .args(["--fork", "sh", "-c", &script])
         .current_dir(base)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
+        .status()
         .expect("`setsid` and `flock` are needed for these tests: install util-linux");
+    assert!(started.success(), "the watcher did not start: {started}");
 }
 
 /// The folder of PostgreSQL's programs: the newest version that is installed.
-fn programs() -> PathBuf {
+pub(crate) fn programs() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<(u32, PathBuf)> = versions
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
@@ -216,7 +155,7 @@ fn programs() -> PathBuf {
 }
 
 /// This program as a user that PostgreSQL accepts.
-fn as_postgres(program: &Path) -> Command {
+pub(crate) fn as_postgres(program: &Path) -> Command {
     if whoami() != 0 {
         return Command::new(program);
     }
@@ -230,7 +169,7 @@ fn as_postgres(program: &Path) -> Command {
     command
 }
 
-fn finish(command: &mut Command) {
+pub(crate) fn finish(command: &mut Command) {
     // PostgreSQL's server inherits these, so they are no pipes: whoever waited for them to close would wait for it.
     let output = tempfile::tempfile().unwrap();
     let status = command

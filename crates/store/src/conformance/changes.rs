@@ -2,9 +2,7 @@
 
 use super::{Ground, sample::*};
 use crate::{ChangeRecord, CommitError, JournalKind, Store, Write};
-use provost_domain::{
-    Directory, Kind, Object, ObjectKey, Seq, canonical, limits::Limits, task::TaskStatus,
-};
+use provost_domain::{Directory, Kind, Object, ObjectKey, Seq, canonical, limits::Limits, task::TaskStatus};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -40,7 +38,11 @@ pub async fn a_change_and_its_record_are_one(ground: impl Ground) {
         assert_eq!((record.key.clone(), record.after.as_ref()), (object.key(), Some(object)));
         assert_eq!(row.kind, JournalKind::Change);
         assert_eq!(row.id, format!("change-{}", record.seq));
-        assert_eq!(row.record, canonical::to_string(record).unwrap(), "the record is journalled as it is told");
+        assert_eq!(
+            row.record,
+            canonical::to_string(record).unwrap(),
+            "the record is journalled as it is told"
+        );
         assert_ne!(row.salt, [0; 16]);
     }
     assert_ne!(rows[0].salt, rows[1].salt);

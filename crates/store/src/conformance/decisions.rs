@@ -34,7 +34,8 @@ pub async fn recording_the_same_decision_again_takes_nothing_twice(ground: impl 
     intent.charges = vec![charge("agent/clerk/calls", 1, 1)];
     store.record(intent.clone()).await.unwrap();
     store.complete(completion(intent.decision.id, &["untrusted"]), Some(task)).await.unwrap();
-    let again = store.record(intent.clone()).await.expect("the budget is empty and the task moved, by itself");
+    let again =
+        store.record(intent.clone()).await.expect("the budget is empty and the task moved, by itself");
     assert_eq!(again.decision(), intent.decision.id);
     let balance = store.balances(&[window("agent/clerk/calls", 1)], NOON).await.unwrap().remove(0);
     assert_eq!((balance.used, store.unsequenced(10).await.unwrap().len()), (1, 2));

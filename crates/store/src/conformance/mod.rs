@@ -16,6 +16,7 @@ pub mod care;
 pub mod changes;
 pub mod decisions;
 pub mod ledger;
+pub mod load;
 pub mod sample;
 
 use crate::Store;

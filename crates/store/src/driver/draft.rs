@@ -110,9 +110,7 @@ impl DecisionDraft {
             ));
         }
         if charges.iter().any(|charge| charge.amount < 0) {
-            return Err(StoreError::Unsupported(
-                "a charge is negative: a budget cannot be filled by a call",
-            ));
+            return Err(StoreError::Unsupported("a charge is negative: a budget cannot be filled by a call"));
         }
         let Decision { id, node, face, subject, system, verdict, .. } = decision;
         let allow = verdict.is_allow();

@@ -1,0 +1,195 @@
+//! A store that fails when a test says so, in front of the real one.
+
+use async_trait::async_trait;
+use provost_domain::{
+    Completion, DecisionId, DurationMs, Name, NodeId, Object, ObjectKey, Seq, TaskId, TaskState, Timestamp,
+    decision::Refused,
+};
+use provost_store::{
+    Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault, Intent, JournalKind,
+    JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store, StoreError, StoredDecision, StoredLeaf,
+    TileKey, WindowKey,
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// What fails now.
+#[derive(Default)]
+pub struct Faults {
+    /// Following the store, and reading a task's state.
+    pub reads: AtomicBool,
+    /// Recording decisions.
+    pub record: AtomicBool,
+    /// Recording outcomes.
+    pub complete: AtomicBool,
+}
+
+impl Faults {
+    pub fn set(&self, fault: &AtomicBool) {
+        fault.store(true, Ordering::SeqCst);
+    }
+
+    pub fn heal(&self) {
+        for fault in [&self.reads, &self.record, &self.complete] {
+            fault.store(false, Ordering::SeqCst);
+        }
+    }
+
+    fn check(&self, fault: &AtomicBool) -> Result<(), StoreError> {
+        if fault.load(Ordering::SeqCst) { Err(StoreError::DiskFull) } else { Ok(()) }
+    }
+}
+
+/// The real store behind [`Faults`].
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    faults: Arc<Faults>,
+}
+
+impl FaultyStore {
+    pub fn new(inner: Arc<dyn Store>, faults: Arc<Faults>) -> Self {
+        Self { inner, faults }
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn head(&self) -> Result<Seq, StoreError> {
+        self.faults.check(&self.faults.reads)?;
+        self.inner.head().await
+    }
+
+    async fn load(&self) -> Result<Snapshot, StoreError> {
+        self.inner.load().await
+    }
+
+    async fn load_at(&self, seq: Seq, keys: &[ObjectKey]) -> Result<Vec<Object>, StoreError> {
+        self.inner.load_at(seq, keys).await
+    }
+
+    async fn load_shared_at(&self, seq: Seq) -> Result<Vec<Object>, StoreError> {
+        self.inner.load_shared_at(seq).await
+    }
+
+    async fn tail(&self, after: Seq, max: usize) -> Result<Vec<ChangeRecord>, StoreError> {
+        self.faults.check(&self.faults.reads)?;
+        self.inner.tail(after, max).await
+    }
+
+    async fn history(&self, key: &ObjectKey, max: usize) -> Result<Vec<ChangeRecord>, StoreError> {
+        self.inner.history(key, max).await
+    }
+
+    async fn commit(&self, set: ChangeSet) -> Result<ChangeReceipt, CommitError> {
+        self.inner.commit(set).await
+    }
+
+    async fn version(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.inner.version(key).await
+    }
+
+    async fn record(&self, intent: Intent) -> Result<Receipt, RecordError> {
+        self.faults.check(&self.faults.record)?;
+        self.inner.record(intent).await
+    }
+
+    async fn record_buffered(&self, intent: Intent) -> Result<(), RecordError> {
+        self.inner.record_buffered(intent).await
+    }
+
+    async fn complete(&self, completion: Completion, task: Option<TaskId>) -> Result<TaskState, StoreError> {
+        self.faults.check(&self.faults.complete)?;
+        self.inner.complete(completion, task).await
+    }
+
+    async fn unfinished(&self, node: Option<NodeId>, before: Timestamp, max: usize) -> Result<Vec<DecisionId>, StoreError> {
+        self.inner.unfinished(node, before, max).await
+    }
+
+    async fn refused(&self, refused: Refused) -> Result<(), StoreError> {
+        self.inner.refused(refused).await
+    }
+
+    async fn task_state(&self, task: TaskId) -> Result<TaskState, StoreError> {
+        self.faults.check(&self.faults.reads)?;
+        self.inner.task_state(task).await
+    }
+
+    async fn balances(&self, keys: &[WindowKey], now: Timestamp) -> Result<Vec<Balance>, StoreError> {
+        self.inner.balances(keys, now).await
+    }
+
+    async fn decision(&self, id: DecisionId) -> Result<Option<StoredDecision>, StoreError> {
+        self.inner.decision(id).await
+    }
+
+    async fn decisions(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
+        self.inner.decisions(filter).await
+    }
+
+    async fn put_sealed(&self, name: &Name, sealed: &[u8]) -> Result<(), StoreError> {
+        self.inner.put_sealed(name, sealed).await
+    }
+
+    async fn sealed(&self, name: &Name) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.sealed(name).await
+    }
+
+    async fn put_meta(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.inner.put_meta(key, value).await
+    }
+
+    async fn put_meta_if_absent(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+        self.inner.put_meta_if_absent(key, value).await
+    }
+
+    async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.meta(key).await
+    }
+
+    async fn unsequenced(&self, max: usize) -> Result<Vec<JournalRow>, StoreError> {
+        self.inner.unsequenced(max).await
+    }
+
+    async fn sequence(&self, sequenced: Sequenced) -> Result<bool, StoreError> {
+        self.inner.sequence(sequenced).await
+    }
+
+    async fn ledger_head(&self) -> Result<LedgerHead, StoreError> {
+        self.inner.ledger_head().await
+    }
+
+    async fn tile(&self, key: TileKey) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.tile(key).await
+    }
+
+    async fn leaves(&self, from: u64, max: usize) -> Result<Vec<StoredLeaf>, StoreError> {
+        self.inner.leaves(from, max).await
+    }
+
+    async fn leaf_of(&self, kind: JournalKind, id: &str) -> Result<Option<StoredLeaf>, StoreError> {
+        self.inner.leaf_of(kind, id).await
+    }
+
+    async fn checkpoints(&self, max: usize) -> Result<Vec<String>, StoreError> {
+        self.inner.checkpoints(max).await
+    }
+
+    async fn check(&self) -> Result<Vec<Fault>, StoreError> {
+        self.inner.check().await
+    }
+
+    async fn backup(&self, to: &std::path::Path) -> Result<(), StoreError> {
+        self.inner.backup(to).await
+    }
+
+    async fn sweep(&self, now: Timestamp, window_max: DurationMs) -> Result<u64, StoreError> {
+        self.inner.sweep(now, window_max).await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await
+    }
+}

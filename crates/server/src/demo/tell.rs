@@ -1,0 +1,229 @@
+//! How the story reads: numbered chapters, a sentence before each call, the call, the verdict in colour with its
+//! reason; and at the end every promise beside what was observed.
+
+use super::{
+    agent::{Answer, Said, Told},
+    stage::Stage,
+};
+use provost_cli::{
+    Failure, Out, Style,
+    out::{clean, wrapped},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// Tells, and keeps count of promises.
+pub(crate) struct Teller {
+    out: Out,
+    pace: Duration,
+    chapter: usize,
+    promises: Vec<Promise>,
+}
+
+/// Something that was promised, and what was seen.
+#[derive(Debug, Clone, Serialize)]
+struct Promise {
+    promised: String,
+    observed: String,
+    kept: bool,
+}
+
+impl Teller {
+    pub(crate) fn new(json: bool, pace: Duration) -> Self {
+        Self { out: Out::new(json), pace, chapter: 0, promises: Vec::new() }
+    }
+
+    fn style(&self) -> Style {
+        self.out.style
+    }
+
+    /// What this is.
+    pub(crate) fn opening(&self, url: &str) {
+        let style = self.style();
+        self.out.say(&format!(
+            "\n{}",
+            style.bold("Provost: two AI agents work for a small company, at its bank")
+        ));
+        self.words(&format!(
+            "A plane is running at {url}, and a bank beside it. Nothing here is played: every arrow is a call over a \
+             socket, made by an ordinary MCP client or the plane's own interface, and each promise at the end is checked."
+        ));
+    }
+
+    /// A new chapter.
+    pub(crate) fn chapter(&mut self, title: &str) {
+        self.chapter += 1;
+        let style = self.style();
+        let number = format!("{:>2}", self.chapter);
+        self.out.say(&format!("\n{}  {}\n", style.cyan(&number), style.bold(title)));
+    }
+
+    /// Plain words.
+    pub(crate) fn words(&self, text: &str) {
+        self.out.say(&format!("{INDENT}{}", wrapped(text, WORDS_WIDE, INDENT)));
+    }
+
+    /// Something is asked of the plane.
+    pub(crate) async fn asks(&self, what: &str) {
+        self.wait().await;
+        self.out.say(&format!("{INDENT}{} {}", self.style().cyan("→"), what));
+    }
+
+    /// An agent calls a tool.
+    pub(crate) async fn calls(&self, agent: &str, tool: &str, args: &Map<String, Value>) {
+        let style = self.style();
+        let args: Vec<_> = args.iter().map(|(name, value)| format!("{name}={}", short(value))).collect();
+        self.asks(&format!(
+            "{} calls {} {}",
+            style.bold(agent),
+            style.bold(tool),
+            style.dim(&args.join("  "))
+        ))
+        .await;
+    }
+
+    /// What came back, in words.
+    pub(crate) fn answers(&self, what: &str) {
+        self.out.say(&format!("{INDENT}{} {}", self.style().cyan("←"), wrapped(what, WORDS_WIDE, UNDER)));
+    }
+
+    /// What an agent was answered.
+    pub(crate) fn answered(&self, answer: &Answer, done: impl FnOnce(&Value) -> String) {
+        let style = self.style();
+        let took = style.dim(&format!("{} ms", answer.took.as_millis()));
+        match &answer.said {
+            Said::Done(value) => self.line(&format!("{}  {} {took}", style.green("ALLOWED"), done(value))),
+            Said::Verdict(told) => self.verdict(told, &took),
+            Said::ToolError(text) => {
+                self.line(&format!("{}  {}", style.red("THE BANK REFUSED"), clean(text)))
+            }
+            Said::TurnedAway(text) => {
+                self.line(&format!("{} {took}", style.red("TURNED AWAY")));
+                self.under(&clean(text));
+            }
+        }
+    }
+
+    fn verdict(&self, told: &Told, took: &str) {
+        let style = self.style();
+        let word = match told.verdict.as_str() {
+            "hold" => style.yellow("HELD"),
+            _ => style.red("DENIED"),
+        };
+        self.line(&format!("{word} {took}"));
+        for (policy, reason) in &told.reasons {
+            self.under(&clean(reason));
+            self.out.say(&format!("{UNDER}{}", style.dim(&format!("policy {}", clean(policy)))));
+        }
+        for way in &told.possible_if {
+            self.under(&format!("possible if: {}", clean(way)));
+        }
+    }
+
+    fn line(&self, text: &str) {
+        self.out.say(&format!("{INDENT}{} {text}", self.style().cyan("←")));
+    }
+
+    /// Words below an answer.
+    pub(crate) fn under(&self, text: &str) {
+        self.out.say(&format!("{UNDER}{}", wrapped(text, WORDS_WIDE, UNDER)));
+    }
+
+    /// A page of the command line, as it would print it.
+    pub(crate) fn page(&self, text: &str) {
+        let style = self.style();
+        for line in text.lines() {
+            self.out.say(&format!("{UNDER}{} {line}", style.dim("│")));
+        }
+    }
+
+    /// How a page is coloured.
+    pub(crate) fn page_style(&self) -> Style {
+        self.style()
+    }
+
+    /// Something that was promised, and whether it was seen.
+    pub(crate) fn promise(&mut self, promised: &str, kept: bool, observed: impl Into<String>) {
+        let promise = Promise { promised: promised.to_owned(), observed: observed.into(), kept };
+        if !kept {
+            let style = self.style();
+            self.out.say(&format!(
+                "{INDENT}{} promised: {promised}\n{UNDER}observed: {}",
+                style.red("✗"),
+                promise.observed
+            ));
+        }
+        self.promises.push(promise);
+    }
+
+    /// The story could not go on.
+    pub(crate) fn broke(&mut self, failure: &Failure) {
+        self.out.say(&format!("\n{}", failure.render(self.style())));
+        self.promises.push(Promise {
+            promised: "the story is told to its end".to_owned(),
+            observed: failure.error.clone(),
+            kept: false,
+        });
+    }
+
+    /// Every promise beside what was observed; whether all were kept.
+    pub(crate) fn summary(&self, to_its_end: bool) -> bool {
+        let kept = to_its_end && self.promises.iter().all(|promise| promise.kept);
+        if self.out.json {
+            self.out.value(&serde_json::json!({"kept": kept, "promises": self.promises}));
+            return kept;
+        }
+        let style = self.style();
+        self.out.say(&format!("\n{}\n", style.bold("What was promised, and what was observed")));
+        for promise in &self.promises {
+            let mark = if promise.kept { style.green("✓") } else { style.red("✗") };
+            self.out.say(&format!("  {mark} {}", wrapped(&promise.promised, WORDS_WIDE, "    ")));
+            self.out.say(&format!("    {}", style.dim(&wrapped(&promise.observed, WORDS_WIDE, "    "))));
+        }
+        let n = self.promises.iter().filter(|promise| promise.kept).count();
+        let all = format!("{n} of {} promises kept", self.promises.len());
+        self.out.say(&format!("\n  {}", if kept { style.green(&all) } else { style.red(&all) }));
+        kept
+    }
+
+    /// What a reader can try while everything runs.
+    pub(crate) fn next_steps(&self, stage: &Stage) {
+        let style = self.style();
+        let flags = format!("--url {} --data {}", stage.url(), stage.data().display());
+        self.out.say(&format!("\n{}\n", style.bold("The plane is still running. In another terminal:")));
+        let steps = [
+            ("decision list", "every decision, newest first"),
+            ("agent show invoice-clerk", "the charter in words, and how fast the agent can be stopped"),
+            ("task start invoice-clerk --purpose \"look around\"", "a token for an MCP client of your own"),
+            ("ledger export ./ledger", "take the record away; then `provost ledger verify ./ledger`"),
+        ];
+        for (command, why) in steps {
+            self.out.say(&format!(
+                "  {}\n      {}",
+                style.cyan(&format!("provost {command} {flags}")),
+                style.dim(why)
+            ));
+        }
+        let gone = if stage.is_temporary() { "; its folder goes with it" } else { "" };
+        self.out.say(&format!("\n  Ctrl-C stops it{gone}."));
+    }
+
+    async fn wait(&self) {
+        if !self.pace.is_zero() {
+            tokio::time::sleep(self.pace).await;
+        }
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = clean(&value.to_string());
+    match text.chars().count() {
+        0..=60 => text,
+        _ => text.chars().take(57).chain("…\"".chars()).collect(),
+    }
+}
+
+const INDENT: &str = "    ";
+const UNDER: &str = "      ";
+const WORDS_WIDE: usize = 96;

@@ -1,0 +1,226 @@
+//! A plane on a real socket, over a real SQLite store, for tests.
+
+use provost_connect::{SealingKey, Upstreams};
+use provost_control::{Op, Operator, OsRandom, Plane, keys, metrics::Metrics, session};
+use provost_domain::{Clock, DurationMs, NodeId, Timestamp, limits::Limits};
+use provost_replica::Replica;
+use provost_store::{Store, SystemClock};
+use provost_store_sqlite::SqliteStore;
+use provost_web::{App, Hosts, router};
+use serde_json::{Value, json};
+use std::{net::SocketAddr, path::Path, sync::Arc};
+use tempfile::TempDir;
+
+pub struct Served {
+    pub plane: Arc<Plane>,
+    pub address: SocketAddr,
+    pub token: String,
+    pub client: reqwest::Client,
+    pub data: TempDir,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{:#}", self.body);
+        self.body
+    }
+}
+
+pub fn node() -> NodeId {
+    NodeId::new(Timestamp::from_millis(1), [7; 10])
+}
+
+pub async fn plane_over(store: Arc<dyn Store>, data: &Path, issuer: String) -> Arc<Plane> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let limits = Limits::default();
+    let sealing_key = SealingKey::from_bytes(&[3; 32]).unwrap();
+    let replica = Replica::load(Arc::clone(&store), Arc::clone(&clock)).await.unwrap();
+    session::ensure_local_token(store.as_ref(), &OsRandom, node(), &data.join("token")).await.unwrap();
+    Arc::new(Plane {
+        token_key: keys::token_key(store.as_ref(), &sealing_key, &OsRandom).await.unwrap(),
+        ledger_key: keys::ledger_key(store.as_ref(), &sealing_key, &OsRandom, "test.example/ledger")
+            .await
+            .unwrap(),
+        upstreams: Upstreams::new(provost_connect::Config::new(limits.clone())).unwrap(),
+        random: Arc::new(OsRandom),
+        token_lifetime_max: DurationMs::from_mins(15),
+        metrics: Metrics::default(),
+        data: data.to_owned(),
+        node: node(),
+        store,
+        replica,
+        clock,
+        limits,
+        issuer,
+        sealing_key,
+    })
+}
+
+pub async fn serve() -> Served {
+    let data = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&data.path().join("provost.db"), &Limits::default()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let plane = plane_over(Arc::new(store), data.path(), format!("http://{address}")).await;
+    let app = router(App::new(Arc::clone(&plane)).unwrap(), Hosts::new(address, []), axum::Router::new());
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let token = std::fs::read_to_string(data.path().join("token")).unwrap().trim().to_owned();
+    Served { plane, address, token, client: reqwest::Client::new(), data, serving }
+}
+
+/// A plane over the same store whose clock is ahead.
+pub async fn later(served: &Served, by: DurationMs) -> Arc<Plane> {
+    struct Ahead(DurationMs);
+    impl Clock for Ahead {
+        fn now(&self) -> Timestamp {
+            SystemClock.now().plus(self.0)
+        }
+    }
+    let store = Arc::clone(&served.plane.store);
+    let plane = plane_over(store, served.data.path(), served.plane.issuer.clone()).await;
+    let mut plane = Arc::into_inner(plane).unwrap();
+    plane.clock = Arc::new(Ahead(by));
+    Arc::new(plane)
+}
+
+impl Served {
+    pub fn op(&self) -> Op {
+        Op {
+            subject: Operator::LocalAdministrator,
+            request_id: "test".to_owned(),
+            plane: Arc::clone(&self.plane),
+        }
+    }
+
+    /// A request with any token, or none; any body, or none.
+    pub async fn send(&self, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> Answer {
+        let method: reqwest::Method = method.parse().unwrap();
+        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Answer { status, headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", &format!("/api/v1{path}"), Some(&self.token), None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send("POST", &format!("/api/v1{path}"), Some(&self.token), Some(&body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send("PUT", &format!("/api/v1{path}"), Some(&self.token), Some(&body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", &format!("/api/v1{path}"), Some(&self.token), None).await
+    }
+
+    /// Makes the small organisation so.
+    pub async fn apply(&self) -> Value {
+        self.post("/apply", json!({ "files": files(), "reason": "the test begins" })).await.ok()
+    }
+
+    /// Starts a task of the clerk and gives what the plane answered.
+    pub async fn task(&self) -> Value {
+        self.post("/tasks", json!({ "agent": "clerk", "purpose": "look at the accounts" })).await.ok()
+    }
+}
+
+pub fn files() -> Value {
+    json!([
+        { "path": "organisation.toml", "text": ORGANISATION },
+        { "path": "systems/bank.toml", "text": BANK },
+        { "path": "agents/clerk.toml", "text": CLERK },
+        { "path": "policies/payments.cedar", "text": POLICY },
+    ])
+}
+
+pub const ORGANISATION: &str = r#"
+[organisation]
+display = "Test Ltd"
+production_revocation_max = "24h"
+
+[person.maria]
+display = "Maria"
+
+[person.jonas]
+display = "Jonas"
+
+[workload.checkout]
+purpose = "asks who may read what"
+owner = "maria"
+"#;
+
+pub const BANK: &str = r#"
+[system]
+description = "A bank"
+environment = "production"
+url = "http://127.0.0.1:9/mcp"
+credential = { name = "bank", target = "Authorization", prefix = "Bearer " }
+revocation_max = "1m"
+
+[tool.list_accounts]
+pin = "sha256:c875efd9f4bd358ea0138c5679a88ff4833a95f625b06ad8db3bd257d251af7f"
+description = "List accounts"
+effects = ["read"]
+returns = ["confidential"]
+
+[tool.transfer]
+pin = "sha256:4ecc49dbf99cde40f600c42a1edba0bedc66893e2994a69da4e058f0afc04b16"
+description = "Pay"
+effects = ["financial"]
+args = { payee = "string", amount = "decimal" }
+sends_out = true
+"#;
+
+pub const CLERK: &str = r#"
+[agent]
+purpose = "Looks at accounts and pays a little"
+owner = "maria"
+environment = "production"
+autonomy = "supervised"
+task_duration_max = "60m"
+data = ["confidential"]
+
+[[grant]]
+system = "bank"
+tools = ["list_accounts", "transfer"]
+
+[[budget]]
+name = "transfers-a-day"
+system = "bank"
+tools = ["transfer"]
+window = "24h"
+per = "agent"
+count_max = 3
+"#;
+
+pub const POLICY: &str = r#"
+@id("test/small-payments-only")
+@reason("payments above 250 EUR are for people")
+forbid (principal, action == Action::"bank/transfer", resource == System::"bank")
+when { context.args.amount.greaterThan(decimal("250.0")) };
+"#;

@@ -1,0 +1,244 @@
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    dead_code,
+    reason = "tests; and not every test uses all of `common`"
+)]
+
+//! What nobody can forget: every operation refuses nobody and strangers, every change leaves a record, the document
+//! is the committed one.
+
+mod common;
+
+use common::serve;
+use serde_json::{Value, json};
+
+/// Operations that need no token. Each has a reason; the list may only shrink or be argued for.
+const OPEN: &[(&str, &str)] = &[
+    ("GET", "/"),                                       // names the command line
+    ("GET", "/.well-known/oauth-authorization-server"), // RFC 8414 section 3: public
+    ("GET", "/api/v1/openapi.json"),                    // the same for every plane
+    ("GET", "/healthz"),                                // probes have no token
+    ("GET", "/metrics"),                                // names nobody
+    ("GET", "/oauth/jwks"),                             // public keys
+    ("GET", "/readyz"),                                 // probes have no token
+];
+
+/// Operations that change no row and so leave no record: they look, or check, or write a file.
+const WITHOUT_RECORD: &[&str] =
+    &["plan", "system_import", "system_repin", "policy_check", "policy_test", "fsck", "backup", "task_token"];
+
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if ["get", "put", "post", "delete", "patch", "head", "options", "trace"]
+                .contains(&method.as_str())
+            {
+                found.push((method.to_uppercase(), path.clone(), operation.clone()));
+            }
+        }
+    }
+    found
+}
+
+fn document() -> Value {
+    serde_json::from_str(&provost_web::document_text().unwrap()).unwrap()
+}
+
+fn concrete(path: &str) -> String {
+    path.replace("{id}", "task_00000000000000000000000000")
+        .replace("{name}", "clerk")
+        .replace("{move}", "suspend")
+        .replace("{kind}", "decision")
+}
+
+#[test]
+fn the_document_is_the_committed_one() {
+    let text = provost_web::document_text().unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    if std::env::var_os("PROVOST_BLESS").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "openapi.json is not what the handlers say: run with PROVOST_BLESS=1 and look at the diff"
+    );
+}
+
+#[test]
+fn every_reference_in_the_document_leads_somewhere_and_every_operation_has_its_own_name() {
+    let document = document();
+    let text = document.to_string();
+    for reference in text.split("\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+    }
+    let mut names: Vec<String> = operations(&document)
+        .iter()
+        .map(|(_, _, op)| op["operationId"].as_str().unwrap().to_owned())
+        .collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    assert!(count > 45, "{count} operations; did a router get lost?");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_refuses_nobody_and_strangers() {
+    let served = serve().await;
+    served.apply().await;
+    let issued = served.post("/workloads/checkout/token", json!({ "reason": "test" })).await.ok();
+    let workload = issued["token"].as_str().unwrap();
+    let task = served.task().await;
+    provost_control::sequencer::sequence_all(&served.plane).await.unwrap();
+    let head = served.plane.store.head().await.unwrap();
+    let mut open = Vec::new();
+    for (method, path, operation) in operations(&document()) {
+        let at = concrete(&path);
+        if operation.get("security").is_none() {
+            open.push((method.clone(), path.clone()));
+            // Ready is who heard of the store just now.
+            served.plane.replica.catch_up().await.unwrap();
+            assert_eq!(served.send(&method, &at, None, None).await.status, 200, "{method} {at}");
+            continue;
+        }
+        let nobody = served.send(&method, &at, None, Some(&json!({}))).await;
+        assert_eq!(nobody.status, 401, "{method} {at} as nobody: {}", nobody.body);
+        assert!(nobody.headers.contains_key("www-authenticate"), "{method} {at}");
+        assert_eq!(nobody.headers["content-type"], "application/problem+json", "{method} {at}");
+        let strangers = [
+            ("a forged local token", format!("provost_local_{}", "A".repeat(43)), 401),
+            ("a forged workload token", format!("provost_workload_checkout.{}", "A".repeat(43)), 401),
+            ("a task token", task["token"].as_str().unwrap().to_owned(), 401),
+            ("a workload", workload.to_owned(), 403),
+        ];
+        for (who, token, status) in strangers {
+            let answer = served.send(&method, &at, Some(&token), Some(&json!({}))).await;
+            assert_eq!(answer.status, status, "{method} {at} as {who}: {}", answer.body);
+        }
+    }
+    let wanted: Vec<(String, String)> =
+        OPEN.iter().map(|(m, p)| ((*m).to_owned(), (*p).to_owned())).collect();
+    assert_eq!(open, wanted, "operations without a token");
+    assert_eq!(served.plane.store.head().await.unwrap(), head, "a refused request changed something");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_leaves_a_record_of_who_and_why() {
+    let served = serve().await;
+    served.apply().await;
+    let task = served.task().await["task"]["id"].as_str().unwrap().to_owned();
+    let why = json!({ "reason": "because of the test" });
+    let charter = json!({
+        "purpose": "Looks", "owner": "maria", "environment": "production", "autonomy": "probation",
+        "task_duration_max": "5m", "grant": [{ "system": "bank", "tools": ["list_accounts"] }],
+    });
+    let spare =
+        "[system]\ndescription = \"S\"\nenvironment = \"sandbox\"\nurl = \"http://127.0.0.1:9/mcp\"\n";
+    let calls: Vec<(&str, &str, String, Option<Value>)> = vec![
+        (
+            "apply",
+            "POST",
+            "/apply".into(),
+            Some(json!({
+            "files": [{ "path": "systems/spare.toml", "text": spare }], "reason": "because of the test" })),
+        ),
+        (
+            "agent_create",
+            "POST",
+            "/agents".into(),
+            Some(json!({ "name": "fresh", "agent": charter, "reason": "because of the test" })),
+        ),
+        (
+            "agent_update",
+            "PUT",
+            "/agents/clerk".into(),
+            Some(json!({ "agent": charter, "reason": "because of the test" })),
+        ),
+        (
+            "agent_restrict",
+            "POST",
+            "/agents/clerk/level".into(),
+            Some(json!({ "level": "read-only", "reason": "because of the test" })),
+        ),
+        ("agent_move", "POST", "/agents/clerk/suspend".into(), Some(why.clone())),
+        ("agent_move", "POST", "/agents/clerk/resume".into(), Some(why.clone())),
+        (
+            "task_start",
+            "POST",
+            "/tasks".into(),
+            Some(json!({ "agent": "clerk", "purpose": "because of the test" })),
+        ),
+        ("task_end", "POST", format!("/tasks/{task}/end"), Some(why.clone())),
+        (
+            "credential_set",
+            "PUT",
+            "/credentials/bank".into(),
+            Some(json!({ "secret": "hunter2-hunter2", "reason": "because of the test" })),
+        ),
+        ("credential_delete", "DELETE", "/credentials/bank?reason=because%20of%20the%20test".into(), None),
+        ("workload_token", "POST", "/workloads/checkout/token".into(), Some(why.clone())),
+        ("system_remove", "DELETE", "/systems/spare?reason=because%20of%20the%20test".into(), None),
+    ];
+    let mut covered: Vec<&str> = WITHOUT_RECORD.to_vec();
+    for (operation, method, path, body) in calls {
+        let before = served.plane.store.head().await.unwrap();
+        let answer = served.send(method, &format!("/api/v1{path}"), Some(&served.token), body.as_ref()).await;
+        assert_eq!(answer.status, 200, "{operation}: {:#}", answer.body);
+        let records = served.plane.store.tail(before, 10).await.unwrap();
+        assert!(!records.is_empty(), "{operation} left no record");
+        for record in records {
+            assert_eq!(record.by.actor, "local administrator", "{operation}");
+            assert!(record.by.why.contains("because of the test"), "{operation}: {}", record.by.why);
+            assert!(!serde_json::to_string(&record).unwrap().contains("hunter2"), "{operation}");
+        }
+        assert_eq!(served.plane.replica.latest().directory.seq, served.plane.store.head().await.unwrap());
+        covered.push(operation);
+    }
+    for (method, path, operation) in operations(&document()) {
+        let name = operation["operationId"].as_str().unwrap();
+        assert!(
+            method == "GET" || covered.contains(&name),
+            "{method} {path} ({name}) is not covered by this test"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_nothing_leaves_no_record_either() {
+    let served = serve().await;
+    served.apply().await;
+    let before = served.plane.store.head().await.unwrap();
+    served.apply().await;
+    served.post("/plan", json!({ "files": common::files() })).await.ok();
+    let clerk = json!({ "level": "normal", "reason": "as it was" });
+    served.post("/agents/clerk/level", clerk).await.ok();
+    assert_eq!(served.plane.store.head().await.unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_without_a_reason_is_refused() {
+    let served = serve().await;
+    served.apply().await;
+    let task = served.task().await["task"]["id"].as_str().unwrap().to_owned();
+    let before = served.plane.store.head().await.unwrap();
+    for (method, path, body) in [
+        ("POST", "/agents/clerk/suspend".to_owned(), Some(json!({ "reason": "  " }))),
+        ("POST", "/agents/clerk/level".to_owned(), Some(json!({ "level": "off", "reason": "" }))),
+        ("POST", format!("/tasks/{task}/end"), Some(json!({ "reason": "" }))),
+        ("PUT", "/credentials/bank".to_owned(), Some(json!({ "secret": "x", "reason": "" }))),
+        ("DELETE", "/systems/bank?reason=".to_owned(), None),
+        ("DELETE", "/systems/bank".to_owned(), None),
+        ("POST", "/workloads/checkout/token".to_owned(), Some(json!({ "reason": "" }))),
+        ("POST", "/apply".to_owned(), Some(json!({ "files": [], "reason": "" }))),
+    ] {
+        let answer = served.send(method, &format!("/api/v1{path}"), Some(&served.token), body.as_ref()).await;
+        assert_eq!(answer.status, 422, "{method} {path}: {}", answer.body);
+    }
+    assert_eq!(served.plane.store.head().await.unwrap(), before);
+    assert_eq!(served.get("/workloads/checkout").await.ok()["has_token"], false);
+}
