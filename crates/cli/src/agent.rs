@@ -183,7 +183,7 @@ fn render(agent: &AgentView, style: Style) -> String {
                     style.state(&text_of(&summary.level))
                 ),
             ),
-            ("purpose", wrapped(&clean(&summary.purpose), 90, "\n").replace("\n\n", "\n")),
+            ("purpose", wrapped(&clean(&summary.purpose), 90, "")),
             ("owner", summary.owner.to_string()),
             (
                 "runs in",

@@ -1,6 +1,8 @@
 //! What can be typed: the commands, and the flags every command has.
 
-use crate::{agent, care, credential, decision, identity, ledger, node, plan, policy, shell, system, task};
+use crate::{
+    agent, care, credential, decision, identity, ledger, node, plan, policy, shell, system, task, wrap,
+};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -75,6 +77,8 @@ pub enum Command {
     /// The tamper-evident record: prove, export, verify
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
+    /// Put the plane in front of a local MCP server: one line changed in an MCP client's configuration
+    Wrap(wrap::WrapArgs),
     /// Check a plane's state against its records
     Fsck,
     /// Write a consistent copy of the database into the plane's data folder

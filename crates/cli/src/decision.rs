@@ -132,7 +132,7 @@ pub fn story(view: &DecisionView, why: Option<&WhyView>, task: Option<&TaskView>
     }
     if let Verdict::Deny { possible_if, .. } = &record.verdict {
         for (n, way) in possible_if.iter().enumerate() {
-            page.line(if n == 0 { "possible if" } else { "or if" }, &wrapped(&clean(way), page.wide, "\n"));
+            page.line(if n == 0 { "possible if" } else { "or if" }, &wrapped(&clean(way), page.wide, ""));
         }
     }
     page.gap();
@@ -174,7 +174,7 @@ impl Page {
     }
 
     fn reason(&mut self, reason: &Reason) {
-        let text = wrapped(&clean(&reason.reason), self.wide, "\n");
+        let text = wrapped(&clean(&reason.reason), self.wide, "");
         self.line("", &format!("{text}\n{}", self.style.dim(&format!("policy {}", clean(&reason.policy)))));
     }
 }

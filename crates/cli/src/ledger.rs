@@ -198,7 +198,7 @@ pub fn verify(args: &VerifyArgs, out: Out) -> Result<Exit, Failure> {
     }
     let earlier = args.against.iter().map(|file| read_text(file)).collect::<Result<Vec<_>, _>>()?;
     let report = verify_dir(&args.path, key, witnesses, earlier);
-    out.show(&report, |report, style| render_report(report, style));
+    out.show(&report, render_report);
     Ok(if report.is_sound() { Exit::Ok } else { Exit::Unverified })
 }
 

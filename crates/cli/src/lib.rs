@@ -25,6 +25,7 @@ pub mod shell;
 pub mod system;
 pub mod task;
 pub mod when;
+pub mod wrap;
 
 pub use args::{Cli, Command, Global};
 pub use client::Client;
@@ -59,6 +60,7 @@ fn dispatch(cli: Cli, node: &dyn Node) -> Result<Exit, Failure> {
         Command::Ledger(ledger::LedgerCommand::Adopt(args)) => node.adopt(&args, &global),
         Command::Ledger(ledger::LedgerCommand::Verify(args)) => ledger::verify(&args, Out::new(global.json)),
         Command::Completions(args) => shell::completions(&args),
+        Command::Wrap(args) => wrap::start(&args, &global),
         command => ask(command, &global),
     }
 }
@@ -94,7 +96,8 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             | Command::Demo(_)
             | Command::Config(_)
             | Command::Restore(_)
-            | Command::Completions(_) => Err(Failure::usage("this command is not asked of a plane")),
+            | Command::Completions(_)
+            | Command::Wrap(_) => Err(Failure::usage("this command is not asked of a plane")),
         }
     })
 }

@@ -164,7 +164,7 @@ pub fn facts(rows: &[(&str, String)], style: Style) -> String {
     text
 }
 
-/// Words of no more than `wide` columns a line, later lines indented.
+/// Words of no more than `wide` columns a line, later lines begun with `indent`.
 #[must_use]
 pub fn wrapped(text: &str, wide: usize, indent: &str) -> String {
     let mut lines: Vec<String> = Vec::new();

@@ -252,7 +252,7 @@ fn render_draft(draft: &SystemDraft, written: Option<&Path>, style: Style) -> St
             [] => style.red("unclassified: counts as everything"),
             effects => effects.iter().map(text_of).collect::<Vec<_>>().join(", "),
         };
-        vec![clean(&tool.name.to_string()), effects, clean(&tool.because)]
+        vec![clean(tool.name.as_ref()), effects, clean(&tool.because)]
     });
     let mut text = table(&["tool", "proposed effects", "because"], rows, style);
     for tool in &draft.unusable {
@@ -276,7 +276,7 @@ fn render_repin(plan: &RepinPlan, written: Option<&Path>, style: Style) -> Strin
     let mut text = String::new();
     let lists = [("changed", &plan.changed), ("new", &plan.added), ("gone", &plan.gone)];
     for (what, tools) in lists.into_iter().filter(|(_, tools)| !tools.is_empty()) {
-        let names: Vec<_> = tools.iter().map(|tool| clean(&tool.to_string())).collect();
+        let names: Vec<_> = tools.iter().map(|tool| clean(tool.as_ref())).collect();
         let _written = writeln!(text, "{} {}", style.yellow(what), names.join(", "));
     }
     if text.is_empty() {
@@ -334,7 +334,7 @@ fn render(system: &SystemView, style: Style) -> String {
 fn tools(tools: &[ToolView], style: Style) -> String {
     let row = |tool: &ToolView| {
         vec![
-            format!("{}/{}", tool.system, clean(&tool.name.to_string())),
+            format!("{}/{}", tool.system, clean(tool.name.as_ref())),
             effects(tool, style),
             tool.returns.join(", "),
             if tool.sends_out { style.yellow("yes") } else { "no".to_owned() },
@@ -347,7 +347,7 @@ fn tools(tools: &[ToolView], style: Style) -> String {
 fn render_tool(tool: &ToolView, style: Style) -> String {
     facts(
         &[
-            ("tool", style.bold(&format!("{}/{}", tool.system, clean(&tool.name.to_string())))),
+            ("tool", style.bold(&format!("{}/{}", tool.system, clean(tool.name.as_ref())))),
             ("is", clean(&tool.description)),
             ("effects", effects(tool, style)),
             ("arguments", tool.args.iter().map(|arg| clean(arg)).collect::<Vec<_>>().join("\n")),

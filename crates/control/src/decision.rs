@@ -67,7 +67,7 @@ pub(crate) fn summary(stored: &StoredDecision) -> DecisionSummary {
             format!("{}/{}", subject.kind, subject.id)
         },
         task: subject.task,
-        tool: format!("{}/{}", decision.system, decision.tool),
+        tool: decision.tool.clone(),
         face: decision.face.clone(),
         reasons: reasons
             .map(|reason| ReasonView { policy: reason.policy.clone(), reason: reason.reason.clone() })

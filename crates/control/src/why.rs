@@ -70,7 +70,7 @@ fn who(decision: &Decision) -> String {
     if let Some(requester) = &subject.requester {
         text.push_str(&format!(" for {requester}"));
     }
-    text.push_str(&format!(" wanted {}/{} through {}", decision.system, decision.tool, decision.face));
+    text.push_str(&format!(" wanted {} through {}", decision.tool, decision.face));
     text
 }
 

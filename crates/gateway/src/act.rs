@@ -4,16 +4,16 @@
 
 use crate::{decide::Attempt, identify::Caller, outcome, pipeline::Pipeline, refusal::Refusal};
 use bytes::Bytes;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use http::{HeaderName, HeaderValue};
 use moka::sync::Cache;
-use provost_connect::{Replies, Upstream, UpstreamError};
+use provost_connect::{Upstream, UpstreamError};
 use provost_domain::{
-    Completion, DecisionId, Digest, DurationMs, Label, Level, Name, Outcome, TaskId, Timestamp, agent::AgentStatus,
+    Completion, DecisionId, Digest, DurationMs, Label, Level, Name, Outcome, Seq, TaskId, Timestamp, agent::AgentStatus,
     directory::Directory, limits::Limits,
 };
 use provost_store::Permit;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// One message to one system, ready to be sent.
@@ -32,10 +32,26 @@ pub struct Work {
 pub struct Running {
     pipeline: Arc<Pipeline>,
     attempt: Attempt,
-    replies: Option<Replies>,
-    moves: watch::Receiver<provost_domain::Seq>,
+    incoming: Option<Incoming>,
+    watch: Watch,
     account: Account,
     _place: Place,
+}
+
+/// What a system answers to one request, from before the request is on its way: polling it sends the request.
+pub type Incoming = Pin<Box<dyn Stream<Item = Result<Bytes, UpstreamError>> + Send + Sync>>;
+
+/// A request as the answers it will get.
+pub fn ask(upstream: Arc<Upstream>, request: Bytes, headers: Vec<(HeaderName, HeaderValue)>) -> Incoming {
+    Box::pin(stream::once(async move { upstream.request(request, headers).await }).try_flatten())
+}
+
+/// Tells when a caller may no longer act on a system.
+pub struct Watch {
+    pipeline: Arc<Pipeline>,
+    caller: Caller,
+    system: Name,
+    moves: watch::Receiver<Seq>,
 }
 
 /// A place among the calls that may be under way at once, of the task and of the node; freed on drop.
@@ -82,15 +98,48 @@ impl Places {
     }
 }
 
-/// Carries out a permitted call; spends the permit.
+impl Watch {
+    /// For this caller and system, from now on.
+    #[must_use]
+    pub fn new(pipeline: &Arc<Pipeline>, caller: &Caller, system: &Name) -> Self {
+        let moves = pipeline.replica.moves();
+        Self { pipeline: Arc::clone(pipeline), caller: caller.clone(), system: system.clone(), moves }
+    }
+
+    /// Resolves with the reason as soon as the caller may no longer act: a change of the plane, or the end of the task.
+    /// May be dropped at any time and asked again.
+    pub async fn stopped(&mut self) -> String {
+        loop {
+            let left = self.caller.task.left(self.pipeline.now());
+            tokio::select! {
+                biased;
+                changed = self.moves.changed() => if changed.is_err() {
+                    return "the plane is stopping".to_owned();
+                },
+                () = tokio::time::sleep(left.to_std().min(LOOK_EVERY)) => {}
+            }
+            if let Err(why) = self.may_go_on() {
+                return why;
+            }
+        }
+    }
+
+    /// Whether the newest view still lets this agent and task act; not a new decision, only the stops.
+    fn may_go_on(&self) -> Result<(), String> {
+        let directory = &self.pipeline.replica.latest().directory;
+        stopped(&self.caller, &self.system, directory, self.pipeline.now()).map_or(Ok(()), Err)
+    }
+}
+
+/// Carries out a permitted call; spends the permit. The request is sent when [`Running::next`] is first asked.
 ///
 /// # Errors
-/// When the system could not be reached, or refused the connection; the outcome is then on record.
-pub async fn forward(permit: Permit, attempt: Attempt, work: Work, pipeline: &Arc<Pipeline>) -> Result<Running, Refusal> {
+/// [`Refusal::Cut`] when a stop was committed while the decision was being written; the outcome is then on record.
+pub fn forward(permit: Permit, attempt: Attempt, work: Work, pipeline: &Arc<Pipeline>) -> Result<Running, Refusal> {
     let mut running = Running::open(permit, attempt, work.place, pipeline);
     // A stop that was committed while the decision was being written binds here.
     running.check()?;
-    running.send(&work.upstream, work.request, work.headers).await?;
+    running.send(work.upstream, work.request, work.headers);
     Ok(running)
 }
 
@@ -109,8 +158,8 @@ pub fn entrust(permit: Permit, attempt: Attempt, place: Place, pipeline: &Arc<Pi
 impl Running {
     fn open(permit: Permit, attempt: Attempt, place: Place, pipeline: &Arc<Pipeline>) -> Self {
         let account = Account::open(&permit, &attempt, pipeline);
-        let (pipeline, moves) = (Arc::clone(pipeline), pipeline.replica.moves());
-        Self { pipeline, attempt, replies: None, moves, account, _place: place }
+        let watch = Watch::new(pipeline, &attempt.caller, &attempt.system.name);
+        Self { pipeline: Arc::clone(pipeline), attempt, incoming: None, watch, account, _place: place }
     }
 
     /// The decision this call stands on.
@@ -137,48 +186,26 @@ impl Running {
     /// # Errors
     /// When the call was cut, or the system failed; the outcome is then on record.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
-        loop {
-            let Some(replies) = self.replies.as_mut() else { return Ok(None) };
-            let left = self.attempt.caller.task.left(self.pipeline.now());
-            tokio::select! {
-                biased;
-                changed = self.moves.changed() => {
-                    if changed.is_err() {
-                        return Err(self.cut("the plane is stopping".to_owned()).await);
-                    }
-                    self.check_or_cut().await?;
+        let Some(incoming) = self.incoming.as_mut() else { return Ok(None) };
+        tokio::select! {
+            biased;
+            why = self.watch.stopped() => Err(self.cut(why).await),
+            reply = incoming.next() => match reply {
+                Some(Ok(message)) => Ok(Some(message)),
+                Some(Err(error)) => Err(self.failed(error).await),
+                None => {
+                    self.incoming = None;
+                    Ok(None)
                 }
-                () = tokio::time::sleep(left.to_std().min(LOOK_EVERY)) => self.check_or_cut().await?,
-                reply = replies.next() => return match reply {
-                    Some(Ok(message)) => Ok(Some(message)),
-                    Some(Err(error)) => Err(self.failed(error).await),
-                    None => {
-                        self.replies = None;
-                        Ok(None)
-                    }
-                },
-            }
+            },
         }
     }
 
-    /// Sends a further message of the same permitted call: the next round of one that needed input.
-    ///
-    /// # Errors
-    /// As [`forward`].
-    pub async fn send(
-        &mut self,
-        upstream: &Upstream,
-        request: Bytes,
-        headers: Vec<(HeaderName, HeaderValue)>,
-    ) -> Result<(), Refusal> {
+    /// Sends a message of this permitted call, the first or the next round of one that needed input, as soon as
+    /// [`Running::next`] is asked.
+    pub fn send(&mut self, upstream: Arc<Upstream>, request: Bytes, headers: Vec<(HeaderName, HeaderValue)>) {
         self.account.sent = true;
-        match upstream.request(request, headers).await {
-            Ok(replies) => {
-                self.replies = Some(replies);
-                Ok(())
-            }
-            Err(error) => Err(self.failed(error).await),
-        }
+        self.incoming = Some(ask(upstream, request, headers));
     }
 
     /// Puts the outcome on record and the labels into the task's state, then lets the result go.
@@ -210,30 +237,19 @@ impl Running {
 
     /// Puts an outcome on record that brings no result.
     pub async fn close(mut self, outcome: Outcome) {
-        self.replies = None;
+        self.incoming = None;
         self.settle(outcome).await;
     }
 
     /// Waits until the call must be stopped, and tells why; what is to be done about it is the caller's. May be
     /// dropped at any time.
     pub async fn stop_ordered(&mut self) -> String {
-        loop {
-            let left = self.attempt.caller.task.left(self.pipeline.now());
-            tokio::select! {
-                changed = self.moves.changed() => if changed.is_err() {
-                    return "the plane is stopping".to_owned();
-                },
-                () = tokio::time::sleep(left.to_std().min(LOOK_EVERY)) => {}
-            }
-            if let Err(why) = self.may_go_on() {
-                return why;
-            }
-        }
+        self.watch.stopped().await
     }
 
     /// The client went away in a way that means cancel.
     pub async fn cancel(mut self) {
-        self.replies = None;
+        self.incoming = None;
         let outcome = Outcome::Unknown { error: "cancelled by the client before the system answered".to_owned() };
         self.settle(outcome).await;
     }
@@ -254,32 +270,19 @@ impl Running {
         Ok(())
     }
 
-    async fn check_or_cut(&mut self) -> Result<(), Refusal> {
-        match self.may_go_on() {
-            Ok(()) => Ok(()),
-            Err(why) => Err(self.cut(why).await),
-        }
-    }
-
     fn check(&mut self) -> Result<(), Refusal> {
-        self.may_go_on().map_err(Refusal::Cut)
-    }
-
-    /// Whether the newest view still lets this agent and task act; not a new decision, only the stops.
-    fn may_go_on(&self) -> Result<(), String> {
-        let directory = &self.pipeline.replica.latest().directory;
-        stopped(&self.attempt.caller, &self.attempt.system.name, directory, self.pipeline.now()).map_or(Ok(()), Err)
+        self.watch.may_go_on().map_err(Refusal::Cut)
     }
 
     /// Ends the call from this side.
     pub(crate) async fn cut(&mut self, why: String) -> Refusal {
-        self.replies = None; // dropping them cancels the request at the system
+        self.incoming = None; // dropping them cancels the request at the system
         self.settle(Outcome::Unknown { error: format!("cut by the plane: {why}") }).await;
         Refusal::Cut(why)
     }
 
     async fn failed(&mut self, error: UpstreamError) -> Refusal {
-        self.replies = None;
+        self.incoming = None;
         let text: String = error.to_string().chars().take(OUTCOME_ERROR_CHARS_MAX).collect();
         let outcome = match error.may_have_acted() {
             true => Outcome::Unknown { error: text.clone() },

@@ -41,7 +41,7 @@ impl Pipeline {
     /// The refusal, when the call was not made.
     pub async fn call(self: &Arc<Self>, attempt: Attempt, work: Work) -> Result<Running, Refusal> {
         let permit = self.authorise(&attempt).await?; // decide, record: durable before anything happens
-        let running = act::forward(permit, attempt, work, self).await; // the only way to a system
+        let running = act::forward(permit, attempt, work, self); // the only way to a system
         running.inspect_err(|refusal| self.metrics.refused(refusal))
     }
 

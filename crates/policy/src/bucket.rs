@@ -10,7 +10,9 @@ use crate::{
 };
 use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, RestrictedExpression};
 use jiff::tz::TimeZone;
+use moka::sync::Cache;
 use provost_domain::{Agent, Charter, Digest, Environment, System, Tool};
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, LazyLock, OnceLock},
@@ -32,6 +34,35 @@ impl Rules {
     /// The part that does not look at arguments.
     pub(crate) fn without_args(&self) -> &PolicySet {
         self.without_args.get_or_init(|| rulebook::set_of(self.kept.iter().filter(|rule| !rule.reads_args)))
+    }
+}
+
+/// What buckets have in common. Agents made from one template have the same rules under other names; each rule, and
+/// each set of rules, is kept once, which spares memory and, more, waiting for memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    rules: Cache<Digest, Rule>,
+    sets: Cache<Digest, Arc<Rules>>,
+}
+
+impl Shared {
+    pub(crate) fn new(sets_max: u64) -> Self {
+        Self { rules: Cache::new(sets_max.saturating_mul(RULES_PER_SET)), sets: Cache::new(sets_max) }
+    }
+
+    fn rule(&self, id: &str, bare: Value) -> Result<Rule, String> {
+        let key = rulebook::digest_of_policy(id, &bare)?;
+        if let Some(known) = self.rules.get(&key) {
+            return Ok(known);
+        }
+        let rule = Rule::of_charter(id, bare)?;
+        self.rules.insert(key, rule.clone());
+        Ok(rule)
+    }
+
+    fn set(&self, rules: Vec<Rule>) -> Arc<Rules> {
+        let key = rulebook::digest_of(rules.iter().map(|rule| rule.digest));
+        self.sets.get_with(key, || Arc::new(Rules::new(rules)))
     }
 }
 
@@ -64,7 +95,10 @@ impl ToolBucket {
         let matching = rulebook.rules.iter().filter(|rule| rule.agent().is_none() && rule.can_match(&tool));
         let rules: Vec<Rule> = matching.cloned().collect();
         Ok(Self {
-            digest: [Digest::of(schema::action(&tool).as_bytes()), rulebook::digest_of(rules.iter())],
+            digest: [
+                Digest::of(schema::action(&tool).as_bytes()),
+                rulebook::digest_of(rules.iter().map(|rule| rule.digest)),
+            ],
             rules,
             action_entity: Entity::new_no_attrs(action.clone(), groups?),
             system_entity: Entity::new(resource.clone(), attributes, HashSet::new())
@@ -91,7 +125,7 @@ pub(crate) struct AgentBucket {
     pub(crate) tool: Arc<ToolBucket>,
     charter: Arc<CharterRules>,
     /// Everything that can matter, less what cannot match in the agent's present state.
-    pub(crate) rules: Rules,
+    pub(crate) rules: Arc<Rules>,
     pub(crate) zone: TimeZone,
     pub(crate) principal: EntityUid,
     pub(crate) entities: Entities,
@@ -104,7 +138,7 @@ impl AgentBucket {
     /// `before`: what was prepared for an earlier state of the same agent, from which the charter's policies can be
     /// taken if neither the charter nor anything else they come from has changed.
     pub(crate) fn new(
-        rulebook: &Rulebook,
+        (rulebook, shared): (&Rulebook, &Shared),
         system: &System,
         tool: Arc<ToolBucket>,
         agent: Arc<Agent>,
@@ -118,7 +152,7 @@ impl AgentBucket {
         });
         let charter = match before {
             Some(before) => Arc::clone(&before.charter),
-            None => Arc::new(CharterRules::new(rulebook, &tool.tool, &agent)?),
+            None => Arc::new(CharterRules::new(rulebook, shared, &tool.tool, &agent)?),
         };
         let principal = uid(est::AGENT, agent.name.as_str())?;
         let entities =
@@ -127,7 +161,7 @@ impl AgentBucket {
         let can_match = tool.rules.iter().filter(|rule| !facts.never_match(&rule.json));
         let digests = [&tool.digest[0], &tool.digest[1], &charter.digest].map(|digest| *digest.as_bytes());
         Ok(Self {
-            rules: Rules::new(can_match.chain(&charter.rules).cloned().collect()),
+            rules: shared.set(can_match.chain(&charter.rules).cloned().collect()),
             entities: Entities::from_entities(entities, None).map_err(|error| error.to_string())?,
             principal,
             zone: zone_of(&agent.charter)?,
@@ -145,6 +179,14 @@ impl AgentBucket {
 
     pub(crate) fn candidates(&self) -> usize {
         self.tool.rules.len() + self.charter.rules.len()
+    }
+
+    /// A policy's id as people know it: with the agent whose charter it is of.
+    pub(crate) fn name(&self, id: &str) -> String {
+        match id.strip_prefix(SOME_CHARTER) {
+            Some(rest) => format!("{}/{rest}", charter::prefix(&self.agent)),
+            None => id.to_owned(),
+        }
     }
 
     /// What would satisfy a policy of the charter, by its id.
@@ -167,21 +209,28 @@ struct CharterRules {
 }
 
 impl CharterRules {
-    fn new(rulebook: &Rulebook, tool: &Tool, agent: &Agent) -> Result<Self, String> {
+    fn new(rulebook: &Rulebook, shared: &Shared, tool: &Tool, agent: &Agent) -> Result<Self, String> {
         let compiled = charter::compile(agent, Part::Tool(tool)).map_err(|faults| {
             let texts: Vec<String> =
                 faults.iter().map(|fault| format!("{}: {}", fault.path, fault.message)).collect();
             format!("the charter of {} cannot be compiled: {}", agent.name, texts.join("; "))
         })?;
+        let prefix = charter::prefix(agent);
         let mut cures = BTreeMap::new();
+        let mut digests = Vec::with_capacity(compiled.len());
         let mut rules = Vec::with_capacity(compiled.len());
         for policy in compiled {
-            cures.extend(policy.cure.map(|cure| (policy.id.clone(), cure)));
-            rules.push(Rule::of_charter(&policy.id, policy.json)?);
+            digests.push(rulebook::digest_of_policy(&policy.id, &policy.json)?);
+            let of_any = policy.id.strip_prefix(&prefix).and_then(|rest| rest.strip_prefix('/'));
+            let of_any = format!("{SOME_CHARTER}{}", of_any.ok_or("a charter's policy has a foreign id")?);
+            rules.push(shared.rule(&of_any, est::bare(policy.json))?);
+            cures.extend(policy.cure.map(|cure| (policy.id, cure)));
         }
         let named = |rule: &&Rule| rule.agent() == Some(agent.name.as_str()) && rule.can_match(tool);
-        rules.extend(rulebook.rules.iter().filter(named).cloned());
-        Ok(Self { digest: rulebook::digest_of(rules.iter()), rules, cures })
+        let named = rulebook.rules.iter().filter(named);
+        digests.extend(named.clone().map(|rule| rule.digest));
+        rules.extend(named.cloned());
+        Ok(Self { digest: rulebook::digest_of(digests.into_iter()), rules, cures })
     }
 }
 
@@ -241,3 +290,7 @@ pub(crate) fn text(text: &str) -> RestrictedExpression {
 pub(crate) fn texts<'a>(all: impl Iterator<Item = &'a str>) -> RestrictedExpression {
     RestrictedExpression::new_set(all.map(text))
 }
+
+/// In place of `charter/<agent>/<rev>/`, so that charters that say the same share their policies.
+const SOME_CHARTER: &str = "charter//";
+const RULES_PER_SET: u64 = 8;

@@ -224,7 +224,7 @@ impl File<'_> {
         } else if id.len() > ID_BYTES_MAX || id.chars().any(char::is_control) {
             fault(format!("the @id is longer than {ID_BYTES_MAX} bytes or not printable"), "shorten it");
         }
-        let reserved = RESERVED.iter().find(|prefix| id.starts_with(**prefix));
+        let reserved = rulebook::RESERVED.iter().find(|prefix| id.starts_with(**prefix));
         if let Some(prefix) = reserved.filter(|_| !self.ours) {
             fault(format!("ids that start with `{prefix}` are the product's own"), "choose another @id");
         }
@@ -366,4 +366,3 @@ pub(crate) fn schema_of(text: &str) -> Result<Schema, String> {
 }
 
 const ID_BYTES_MAX: usize = 200;
-const RESERVED: [&str; 2] = ["guardrail/", "charter/"];

@@ -135,6 +135,19 @@ impl Scope<'_> {
     }
 }
 
+/// The same policy for calls that are known to be in its scope, under no name.
+pub(crate) fn bare(mut policy: Value) -> Value {
+    if let Some(parts) = policy.as_object_mut() {
+        for scope in ["principal", "action", "resource"] {
+            parts.insert(scope.to_owned(), json!({ "op": "All" }));
+        }
+        if let Some(annotations) = parts.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove("id");
+        }
+    }
+    policy
+}
+
 /// Whether an expression or policy may look at the arguments: directly, or by taking the context whole.
 pub(crate) fn reads_args(value: &Value) -> bool {
     match value {

@@ -2,7 +2,7 @@
 
 use crate::{
     Evaluation, Question,
-    bucket::{self, AgentBucket, ToolBucket},
+    bucket::{self, AgentBucket, Shared, ToolBucket},
     civil, cure,
     rulebook::Rulebook,
 };
@@ -27,6 +27,7 @@ pub struct Pdp {
     authorizer: Arc<Authorizer>,
     tools: Cache<(Name, ToolName), Arc<ToolBucket>>,
     agents: Cache<(Name, Name, ToolName), Arc<AgentBucket>>,
+    shared: Shared,
     bounds: Bounds,
 }
 
@@ -35,7 +36,7 @@ pub struct Pdp {
 pub struct Bounds {
     /// Policies evaluated for one decision; a call with more candidates is refused.
     pub candidate_policies_max: usize,
-    /// Pairs of agent and tool kept ready; about 20 KiB each.
+    /// Pairs of agent and tool kept ready.
     pub prepared_max: u64,
 }
 
@@ -62,6 +63,7 @@ impl Pdp {
             authorizer: Arc::new(Authorizer::new()),
             tools: Cache::new(bounds.prepared_max),
             agents: Cache::new(bounds.prepared_max),
+            shared: Shared::new(bounds.prepared_max),
             bounds,
         }
     }
@@ -209,7 +211,8 @@ impl Pdp {
             return Ok(Arc::clone(ready));
         }
         let row = shared(self.directory.agents.get(&agent.name), agent);
-        let fresh = AgentBucket::new(&self.rulebook, system, by_tool, row, before.as_deref())?;
+        let fresh =
+            AgentBucket::new((&self.rulebook, &self.shared), system, by_tool, row, before.as_deref())?;
         let fresh = Arc::new(fresh);
         self.agents.insert(key, Arc::clone(&fresh));
         Ok(fresh)
@@ -262,6 +265,10 @@ pub(crate) struct Look {
 pub(crate) trait Evaluate {
     fn look(&self, question: &Question<'_>, context: Context) -> Result<Look, String>;
     fn annotation(&self, id: &PolicyId, key: &str) -> Option<&str>;
+    /// The id as people know it.
+    fn name(&self, id: &PolicyId) -> String {
+        id.to_string()
+    }
     fn zone(&self) -> &jiff::tz::TimeZone;
     fn tool_facts(&self, pinned: bool) -> RestrictedExpression;
     fn requester(&self, question: &Question<'_>) -> Result<EntityUid, String> {
@@ -280,7 +287,7 @@ pub(crate) trait Evaluate {
                 Err(error) => return Outcome::Failed(vec![failure("guardrail/context", error)]),
             };
             if !look.errors.is_empty() {
-                let failures = look.errors.iter().map(|(id, error)| failure(id.as_ref(), error));
+                let failures = look.errors.iter().map(|(id, error)| failure(&self.name(id), error));
                 return Outcome::Failed(sorted(failures.collect()));
             }
             if look.forbids.is_empty() {
@@ -320,7 +327,7 @@ pub(crate) trait Evaluate {
     fn reasons<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> Vec<Reason> {
         sorted(
             ids.map(|id| Reason {
-                policy: id.to_string(),
+                policy: self.name(id),
                 reason: self.annotation(id, "reason").unwrap_or("no reason given").to_owned(),
             })
             .collect(),
@@ -347,6 +354,10 @@ impl Evaluate for Sets<'_> {
 
     fn annotation(&self, id: &PolicyId, key: &str) -> Option<&str> {
         self.bucket.rules.all.annotation(id, key)
+    }
+
+    fn name(&self, id: &PolicyId) -> String {
+        self.bucket.name(id.as_ref())
     }
 
     fn zone(&self) -> &jiff::tz::TimeZone {

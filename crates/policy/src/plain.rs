@@ -3,7 +3,7 @@
 
 use crate::{
     Evaluation, Pdp, Question,
-    bucket::{AgentBucket, ToolBucket},
+    bucket::{AgentBucket, Shared, ToolBucket},
     charter::{self, Part},
     pdp::{Evaluate, Look, Outcome},
     rulebook::Rulebook,
@@ -45,7 +45,9 @@ impl Plain {
         }
         let tool = ToolBucket::new(&rulebook, question.system, Arc::new(question.tool.clone())).unwrap();
         let agent = Arc::new(question.agent.clone());
-        let bucket = AgentBucket::new(&rulebook, question.system, Arc::new(tool), agent, None).unwrap();
+        let bucket =
+            AgentBucket::new((&rulebook, &Shared::new(64)), question.system, Arc::new(tool), agent, None)
+                .unwrap();
         Self { all, bucket }
     }
 }

@@ -66,7 +66,7 @@ impl Rulebook {
         let twice: Vec<String> =
             twice.map(|rule| format!("two policies are called `{}`", rule.policy.id())).collect();
         book.broken.extend(twice);
-        book.digest = digest_of(book.rules.iter());
+        book.digest = digest_of(book.rules.iter().map(|rule| rule.digest));
         book
     }
 
@@ -83,7 +83,19 @@ impl Rulebook {
 
     fn read(&mut self, name: &str, text: &str) {
         match read_file(text) {
-            Ok(rules) => self.rules.extend(rules),
+            Ok(rules) => {
+                // An id of ours on a policy of theirs could put one in the place of the other.
+                let ours = |rule: &&Rule| {
+                    let id: &str = rule.policy.id().as_ref();
+                    RESERVED.iter().any(|prefix| id.starts_with(prefix))
+                };
+                let taken = rules
+                    .iter()
+                    .filter(ours)
+                    .map(|rule| format!("`{}` is an id of the product", rule.policy.id()));
+                self.broken.extend(taken);
+                self.rules.extend(rules);
+            }
             Err(message) => self.broken.push(format!("policies `{name}` cannot be read: {message}")),
         }
     }
@@ -111,22 +123,16 @@ impl Rule {
 
     /// A compiled policy of a charter, for calls that are known to be in its scope: the scope is not asked again,
     /// and only what is evaluated is kept, not the form it was read from. There may be very many.
-    pub(crate) fn of_charter(id: &str, json: Value) -> Result<Self, String> {
-        let mut bare = json.clone();
-        if let Some(parts) = bare.as_object_mut() {
-            for scope in ["principal", "action", "resource"] {
-                parts.insert(scope.to_owned(), serde_json::json!({ "op": "All" }));
-            }
-        }
-        let policy = Policy::from_json(Some(PolicyId::new(id)), bare).map_err(|error| error.to_string())?;
+    pub(crate) fn of_charter(id: &str, bare: Value) -> Result<Self, String> {
+        let policy =
+            Policy::from_json(Some(PolicyId::new(id)), bare.clone()).map_err(|error| error.to_string())?;
         let evaluated = Policy::from(policy.as_ref().clone());
-        Ok(Self { json: Arc::new(Value::Null), ..Self::of(evaluated, json)? })
+        Ok(Self { json: Arc::new(Value::Null), ..Self::of(evaluated, bare)? })
     }
 
     fn of(policy: Policy, json: Value) -> Result<Self, String> {
-        let text = provost_domain::canonical::to_string(&json).map_err(|error| error.to_string())?;
         Ok(Self {
-            digest: Digest::of(format!("{}\n{text}", policy.id()).as_bytes()),
+            digest: digest_of_policy(policy.id().as_ref(), &json)?,
             reads_args: est::reads_args(&json),
             agent: agent_of(&policy.principal_constraint()),
             actions: actions_of(&policy.action_constraint()),
@@ -156,11 +162,17 @@ impl Rule {
     }
 }
 
+/// Over a policy's id and its canonical JSON form.
+pub(crate) fn digest_of_policy(id: &str, json: &Value) -> Result<Digest, String> {
+    let text = provost_domain::canonical::to_string(json).map_err(|error| error.to_string())?;
+    Ok(Digest::of(format!("{id}\n{text}").as_bytes()))
+}
+
 /// Over a sorted list, so that the order of files does not matter.
-pub(crate) fn digest_of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Digest {
-    let mut digests: Vec<&[u8; 32]> = rules.map(|rule| rule.digest.as_bytes()).collect();
+pub(crate) fn digest_of(digests: impl Iterator<Item = Digest>) -> Digest {
+    let mut digests: Vec<Digest> = digests.collect();
     digests.sort_unstable();
-    Digest::of(&digests.into_iter().flatten().copied().collect::<Vec<u8>>())
+    Digest::of(&digests.iter().flat_map(Digest::as_bytes).copied().collect::<Vec<u8>>())
 }
 
 /// A set of these policies. Ids are unique in a rulebook that is not broken; a second one is left out here, and
@@ -205,3 +217,6 @@ fn id_of(uid: &EntityUid, kind: &str) -> Option<String> {
     (uid.type_name().basename() == kind && uid.type_name().namespace().is_empty())
         .then(|| uid.id().unescaped().to_owned())
 }
+
+/// How the ids of the product's own policies start.
+pub(crate) const RESERVED: [&str; 2] = ["guardrail/", "charter/"];

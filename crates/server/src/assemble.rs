@@ -2,6 +2,7 @@
 //! is decided before the database was compared with the checkpoint file.
 
 use crate::{
+    askers::Tokens,
     config::{Config, StoreAt},
     data::{Data, sealing_key},
 };
@@ -9,7 +10,7 @@ use provost_cli::{Failure, client::TOKEN_FILE, failure::chain};
 use provost_connect::{Config as UpstreamConfig, HostPolicy, Upstreams};
 use provost_control::{Op, Operator, OsRandom, Plane, anchor, keys, metrics::Metrics, session, unfinished};
 use provost_domain::{Clock, NodeId};
-use provost_gateway::{Hosts, Identifier, Parts, Pipeline, mcp, metadata};
+use provost_gateway::{Hosts, Identifier, Parts, Pipeline, authzen, mcp, metadata};
 use provost_replica::Replica;
 use provost_store::{Store, SystemClock};
 use provost_store_postgres::PostgresStore;
@@ -193,13 +194,19 @@ fn router(config: &Config, plane: &Arc<Plane>, listen: SocketAddr) -> Result<axu
         identifier: Identifier::new(verifier, resource.clone()),
         upstreams: plane.upstreams.clone(),
     }));
+    let authzen = authzen::Authzen::new(authzen::AuthzenParts {
+        pipeline: Arc::clone(&pipeline),
+        askers: Arc::new(Tokens::new(Arc::clone(plane))),
+        hosts: Arc::clone(&hosts),
+        public_url: plane.issuer.clone(),
+    });
     let front = mcp::Front::new(mcp::FrontParts {
         pipeline,
         sealing: Arc::new(sealing_key(config)?),
         hosts: Arc::clone(&hosts),
     });
     let metadata = metadata::Metadata { resource, issuer: plane.issuer.clone(), hosts };
-    let gateway = front.router().merge(metadata::router(metadata));
+    let gateway = front.router().merge(authzen.router()).merge(metadata::router(metadata));
     let app = provost_web::App::new(Arc::clone(plane))
         .map_err(|error| Failure::new("the OpenAPI document cannot be written").because(error))?;
     Ok(provost_web::router(app, provost_web::Hosts::new(listen, names()), gateway))

@@ -9,6 +9,7 @@
 //! | `care` | what is done to a plane that does not run: restore, adopt |
 //! | `demo` | the story |
 
+mod askers;
 mod assemble;
 mod care;
 mod config;

@@ -9,7 +9,6 @@ pub(crate) use balances::Balances;
 use crate::error::failed;
 use provost_store::{StoreError, driver::again};
 use rusqlite::Connection;
-use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// What a command writes into: the open transaction, and what the writer remembers.
@@ -84,7 +83,6 @@ pub(crate) struct Writer {
     inbox: mpsc::Receiver<Message>,
     /// `PRAGMA data_version` at the last commit: another value means that somebody else wrote.
     seen: i64,
-    group: Group,
     #[cfg(test)]
     faults: fault::Faults,
 }
@@ -100,7 +98,6 @@ impl Writer {
             balances: Balances::default(),
             inbox,
             seen: 0,
-            group: Group::default(),
             #[cfg(test)]
             faults,
         }
@@ -110,7 +107,6 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let mut messages = Vec::with_capacity(GROUP_COMMANDS_MAX);
         while self.inbox.blocking_recv_many(&mut messages, GROUP_COMMANDS_MAX) > 0 {
-            self.group.gather(&mut self.inbox, &mut messages);
             let mut commands = Vec::with_capacity(messages.len());
             for message in messages.drain(..) {
                 match message {
@@ -203,32 +199,4 @@ enum Spoiled {
     Around(StoreError),
 }
 
-/// How long to wait for more before a commit: callers who were just answered come back together, and a sync for the
-/// first of them alone makes the others wait a whole one.
-#[derive(Debug, Default)]
-struct Group {
-    last: usize,
-}
-
-impl Group {
-    fn gather(&mut self, inbox: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>) {
-        let wanted = self.last.min(GROUP_COMMANDS_MAX);
-        if wanted > 1 {
-            let started = Instant::now();
-            while messages.len() < wanted && started.elapsed() < Duration::from_micros(std::env::var("G").map_or(200, |g| g.parse().unwrap())) {
-                match inbox.try_recv() {
-                    Ok(message) => messages.push(message),
-                    Err(_) => std::thread::yield_now(),
-                }
-            }
-        }
-        while messages.len() < GROUP_COMMANDS_MAX {
-            let Ok(message) = inbox.try_recv() else { break };
-            messages.push(message);
-        }
-        self.last = messages.len();
-    }
-}
-
 const GROUP_COMMANDS_MAX: usize = 1_024;
-const GATHER_MAX: Duration = Duration::from_micros(200);

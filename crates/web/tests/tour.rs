@@ -1,9 +1,4 @@
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    dead_code,
-    reason = "tests; and not every test uses all of `common`"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 //! A tour of administration, over a real socket and a real store.
 
@@ -552,4 +547,52 @@ async fn changes_made_at_once_all_bind_and_leave_one_order() {
     let records = served.plane.store.tail(before, 100).await.unwrap();
     assert_eq!(records.len(), 22);
     assert!(records.windows(2).all(|pair| pair[1].seq.0 == pair[0].seq.0 + 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_gone_is_told_as_such_and_nothing_is_acknowledged() {
+    let served = serve().await;
+    served.apply().await;
+    served.plane.store.close().await;
+    for (method, path, body) in [
+        ("GET", "/api/v1/status", None),
+        ("POST", "/api/v1/tasks", Some(json!({ "agent": "clerk", "purpose": "p" }))),
+        ("POST", "/api/v1/agents/clerk/suspend", Some(json!({ "reason": "r" }))),
+        ("PUT", "/api/v1/credentials/bank", Some(json!({ "secret": "s", "reason": "r" }))),
+    ] {
+        let answer = served.send(method, path, Some(&served.token), body.as_ref()).await;
+        assert!(
+            answer.status == 503 || (answer.status == 200 && method == "GET"),
+            "{path}: {:#}",
+            answer.body
+        );
+        if answer.status == 503 {
+            assert!(answer.headers.contains_key("retry-after"), "{path}");
+            assert!(answer.body["do"].is_string(), "{path}: {:#}", answer.body);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fsck_names_what_somebody_changed_behind_the_planes_back() {
+    for (what, sql, wanted) in [
+        (
+            "a record",
+            "UPDATE journal SET record = replace(record, 'Maria', 'Marie') WHERE kind = 'change'",
+            "ledger",
+        ),
+        ("a salt", "UPDATE journal SET salt = zeroblob(16) WHERE row = 2", "ledger"),
+        ("a tile", "UPDATE tile SET bytes = zeroblob(length(bytes)) WHERE level = 0", "holds other hashes"),
+        ("a missing tile", "DELETE FROM tile", "is missing"),
+        ("a row", "UPDATE object SET state = 'removed' WHERE key = 'maria'", "maria"),
+    ] {
+        let served = serve().await;
+        served.apply().await;
+        sequencer::sequence_all(&served.plane).await.unwrap();
+        let db = rusqlite::Connection::open(served.data.path().join("provost.db")).unwrap();
+        assert!(db.execute(sql, []).unwrap() > 0, "{what}");
+        let report = served.send("POST", "/api/v1/fsck", Some(&served.token), None).await.ok();
+        assert_eq!(report["sound"], false, "{what}: {report:#}");
+        assert!(report["faults"].to_string().contains(wanted), "{what}: {report:#}");
+    }
 }

@@ -91,7 +91,7 @@ impl Exchange {
         let (id, state) = (self.upstream.fresh_id(), questions.request_state);
         let original = self.request(&limits)?;
         let retry = to_modern::retry(&original, &id, &session.client(), &answers, state.as_deref()).map_err(rewrite)?;
-        self.send(retry).await
+        self.send(retry)
     }
 
     /// A legacy system's question for a modern client: the call waits for the client to come back.
@@ -156,7 +156,7 @@ impl Exchange {
                     let request = self.request(&limits)?;
                     to_legacy::request(&request, &self.upstream.fresh_id()).map_err(rewrite)?
                 };
-                self.send(again).await
+                self.send(again)
             }
             Waiting::No | Waiting::ForClient(_) => Err(Refusal::internal("the call waits for nobody")),
         }

@@ -3,16 +3,19 @@
 
 use super::{
     answer,
-    ask::{self, Waiting},
+    ask::{pass_on, Waiting},
     front::Front,
     list::Listing,
     session::Session,
 };
-use crate::{act::{Place, Running}, refusal::Refusal};
+use crate::{
+    act::{Incoming, Place, Running, Watch, ask},
+    refusal::Refusal,
+};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderName, HeaderValue};
-use provost_connect::{Replies, Upstream};
+use provost_connect::Upstream;
 use provost_mcp::{
     Era, Limits, Message, Notification, Patch, Request, RequestId, Response, Revision, RpcError,
     era::{META_SUBSCRIPTION_ID, ModernMeta, modern_meta},
@@ -56,7 +59,7 @@ pub enum Source {
     /// A permitted call.
     Call(Box<Running>),
     /// A message that neither reads nor changes anything governed.
-    Relay(Replies, Place),
+    Relay(Incoming, Watch, Place),
     /// Nothing more will come.
     Ended,
 }
@@ -140,7 +143,7 @@ impl Exchange {
             return None;
         }
         match self.client.clone() {
-            Client::Legacy(session) => ask::pass_on(&session, &self.upstream, question).await.map(Step::Along),
+            Client::Legacy(session) => pass_on(&session, &self.upstream, question).await.map(Step::Along),
             Client::Modern => self.park_for(question).await,
         }
     }
@@ -258,17 +261,14 @@ impl Exchange {
     }
 
     /// Sends the next round of this call to the system.
-    pub(super) async fn send(&mut self, request: String) -> Result<(), Refusal> {
+    pub(super) fn send(&mut self, request: String) -> Result<(), Refusal> {
         let (upstream, headers) = (Arc::clone(&self.upstream), self.headers.clone());
         match &mut self.source {
-            Source::Call(running) => running.send(&upstream, request.into(), headers).await,
-            Source::Relay(replies, _place) => {
-                let sent = upstream.request(request.into(), headers).await;
-                *replies = sent.map_err(|error| Refusal::Upstream(error.to_string()))?;
-                Ok(())
-            }
-            Source::Ended => Err(Refusal::internal("the call has ended")),
+            Source::Call(running) => running.send(upstream, request.into(), headers),
+            Source::Relay(incoming, ..) => *incoming = ask(upstream, request.into(), headers),
+            Source::Ended => return Err(Refusal::internal("the call has ended")),
         }
+        Ok(())
     }
 
     pub(super) fn revision(&self) -> Revision {
@@ -302,9 +302,11 @@ impl Source {
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         match self {
             Self::Call(running) => running.next().await,
-            Self::Relay(replies, _place) => {
-                replies.next().await.transpose().map_err(|error| Refusal::Upstream(error.to_string()))
-            }
+            Self::Relay(incoming, watch, _place) => tokio::select! {
+                biased;
+                why = watch.stopped() => Err(Refusal::Cut(why)),
+                reply = incoming.next() => reply.transpose().map_err(|error| Refusal::Upstream(error.to_string())),
+            },
             Self::Ended => Ok(None),
         }
     }

@@ -11,7 +11,7 @@ use super::{
     session::{Reply, Session, Sessions},
 };
 use crate::{
-    act::{Places, Work},
+    act::{Places, Watch, Work, ask},
     bounds,
     decide::Attempt,
     hosts::Hosts,
@@ -345,8 +345,8 @@ impl Front {
             let work = Work { upstream, request: outgoing, headers, place };
             Source::Call(Box::new(self.pipeline.call(attempt, work).await?))
         } else {
-            let replies = upstream.request(outgoing, headers).await;
-            Source::Relay(replies.map_err(|error| Refusal::Upstream(error.to_string()))?, place)
+            let watch = Watch::new(&self.pipeline, &inbound.caller, &system.name);
+            Source::Relay(ask(upstream, outgoing, headers), watch, place)
         };
         Ok(Opened::Running(Box::new(exchange)))
     }

@@ -21,8 +21,8 @@ async fn the_official_conformance_suite_fails_nothing_through_the_gateway_that_i
 async fn compare(revision: &str) {
     let fixture = serve(&["fixture/server.mjs"]).await;
     let mut setup = Setup::foreign(vec![Foreign::http("fixture", &fixture.url)]);
-    // So short that the suite sees a stream closed and taken up again.
-    setup.limits.stream_quiet_max = DurationMs(50);
+    // So short that the suite sees the stream of a call that takes a second closed, and takes it up again.
+    setup.limits.stream_quiet_max = DurationMs(600);
     let plane = Plane::start_with(setup).await;
     let (task, _) = plane.task().await;
     let token = plane.token(task, |claims| claims.exp += 600);

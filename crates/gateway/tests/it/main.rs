@@ -3,6 +3,7 @@
 
 mod authzen;
 mod calls;
+mod clients;
 mod conformance;
 mod faults;
 mod others;

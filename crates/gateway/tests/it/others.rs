@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
     fs::File,
     path::PathBuf,
     process::Stdio,
@@ -67,8 +66,6 @@ pub enum Client {
 }
 
 impl Client {
-    pub const ALL: [Self; 4] = [Self::TypeScript1, Self::TypeScript2, Self::PythonLegacy, Self::PythonAuto];
-
     pub fn is_modern(self) -> bool {
         matches!(self, Self::TypeScript2 | Self::PythonAuto)
     }
@@ -91,11 +88,6 @@ impl Client {
         let seen = said.lines().next_back().and_then(|line| serde_json::from_str(line).ok());
         seen.unwrap_or_else(|| panic!("{self:?} said {said} {}", String::from_utf8_lossy(&ended.stderr)))
     }
-}
-
-/// No environment.
-pub fn bare() -> BTreeMap<String, String> {
-    BTreeMap::new()
 }
 
 /// The names in a client's `tools`.

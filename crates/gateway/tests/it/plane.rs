@@ -16,11 +16,11 @@ use provost_gateway::{
     mcp::{Front, FrontParts},
 };
 use provost_replica::Replica;
-use provost_store::{Attribution, ChangeSet, Store, SystemClock, Write};
+use provost_store::{Attribution, ChangeSet, DecisionFilter, Store, SystemClock, Write};
 use provost_store_sqlite::SqliteStore;
 use provost_token::{SigningKey, TaskClaims, Verifier, issue};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
 /// A running plane. Dropping it drops the runtime's tasks with the test.
@@ -29,6 +29,7 @@ pub struct Plane {
     pub bank: Server,
     pub store: Arc<dyn Store>,
     pub replica: Arc<Replica>,
+    pub pipeline: Arc<Pipeline>,
     /// Refuses to write or read, where a test says so.
     pub store_faults: Arc<Faults>,
     pub key: SigningKey,
@@ -160,10 +161,10 @@ impl Plane {
             upstreams,
         }));
         let hosts = Arc::new(Hosts::new([]));
-        let front = Front::new(FrontParts { pipeline, sealing, hosts });
+        let front = Front::new(FrontParts { pipeline: Arc::clone(&pipeline), sealing, hosts });
         let router = front.router();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, bank, store, replica, store_faults, key, http: reqwest::Client::new(), _dir: dir }
+        Self { url, bank, store, replica, pipeline, store_faults, key, http: reqwest::Client::new(), _dir: dir }
     }
 
     /// Starts a task and gives its token.
@@ -238,6 +239,24 @@ impl Plane {
         answer(request.header("content-type", "application/json").body(body.to_string()).send().await.unwrap()).await
     }
 
+    /// Waits until every allowed decision has its outcome, and gives `tool outcome` of each, oldest first.
+    pub async fn outcomes(&self) -> Vec<String> {
+        for _ in 0..100 {
+            let page = self.store.decisions(&DecisionFilter { max: 500, ..Default::default() }).await.unwrap();
+            let allowed = page.decisions.iter().filter(|stored| stored.decision.verdict.is_allow());
+            let told = allowed.map(|stored| {
+                let outcome = stored.completion.as_ref()?.outcome.as_str();
+                Some(format!("{} {outcome}", stored.decision.tool))
+            });
+            if let Some(mut told) = told.collect::<Option<Vec<_>>>() {
+                told.reverse();
+                return told;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("an outcome never came on record");
+    }
+
     /// Any POST.
     pub fn post(&self, path: &str) -> reqwest::RequestBuilder {
         self.http.post(format!("{}{path}", self.url)).header("content-type", "application/json")
@@ -308,7 +327,10 @@ fn bank_system(url: &str) -> System {
 
 async fn import(upstreams: &Upstreams, system: &System, secret: Option<&Secret>) -> Vec<Tool> {
     let caller = CallerKey { agent: "importer".parse().unwrap(), task: TaskId::from_bytes([0; 16]) };
-    let profile = ClientProfile { capabilities: json!({}), client_info: json!({"name": "import", "version": "1"}) };
+    let profile = ClientProfile {
+        capabilities: json!({"elicitation": {"form": {}, "url": {}}}),
+        client_info: json!({"name": "import", "version": "1"}),
+    };
     let upstream = upstreams.get(system, &caller, &profile, secret).await.unwrap();
     let (listed, unusable) = provost_connect::list_tools(&upstream).await.unwrap();
     assert!(unusable.is_empty(), "{unusable:?}");

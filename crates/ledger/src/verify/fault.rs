@@ -218,7 +218,7 @@ pub enum Fault {
         /// What is wrong with it.
         reason: String,
     },
-    /// An id is used again.
+    /// An id is used again by a record of the same kind.
     #[error("{place} has the id of record {first}: duplicated")]
     IdTwice {
         /// The later record.

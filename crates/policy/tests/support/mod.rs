@@ -145,7 +145,22 @@ pub fn put_bank(directory: &mut Directory) {
     directory.put(Object::Tool(tool("bank", "statement", &[Effect::Read], &[])));
 }
 
-/// An agent whose charter compiles to ten policies.
+/// An agent whose charter compiles to ten policies, three of which no other agent has.
+pub fn unlike_agent(index: usize) -> Agent {
+    let mut agent = fleet_agent(index);
+    let own = index as i64;
+    if let Some(rule) = agent.charter.grants.iter_mut().find_map(|grant| grant.args.get_mut("amount")) {
+        rule.max = Some(provost_domain::Decimal::from_units(5_000_000 + own));
+    }
+    agent.charter.retirement.expires = Some(Timestamp::from_millis(NOON + 86_400_000 + own));
+    let accounts = ["main".to_owned(), format!("account-{index}")];
+    if let Some(rule) = agent.charter.grants.iter_mut().find_map(|grant| grant.args.get_mut("account")) {
+        rule.one_of = accounts.into_iter().map(Scalar::Text).collect();
+    }
+    agent
+}
+
+/// An agent whose charter compiles to ten policies, the same for every index but for its name.
 pub fn fleet_agent(index: usize) -> Agent {
     let mut agent = agent(&format!("agent-{index}"));
     let at_most = |max: &str| ArgRule { max: Some(max.parse().unwrap()), ..ArgRule::default() };

@@ -78,7 +78,7 @@ impl Agent {
             tokio::time::timeout(ANSWER_MAX, serve_client_with_lifecycle((), transport, lifecycle)).await;
         match opened {
             Ok(Ok(client)) => Ok(Self { client }),
-            Ok(Err(error)) => Err(chain(&error)),
+            Ok(Err(error)) => Err(in_words(&error)),
             Err(_elapsed) => Err(format!("no answer within {} s", ANSWER_MAX.as_secs())),
         }
     }
@@ -161,8 +161,18 @@ fn told(detail: &Value) -> Told {
 fn turned_away(error: &ServiceError) -> Said {
     Said::TurnedAway(match error {
         ServiceError::McpError(error) => error.message.to_string(),
-        other => chain(other),
+        other => in_words(other),
     })
+}
+
+/// What a server said when it turned the client away. Clients keep it in the challenge (RFC 6750 section 3) and show
+/// it in no message, so it is looked for in what the error holds.
+fn in_words(error: &(impl std::error::Error + 'static)) -> String {
+    let held = format!("{error:?}").replace("\\\"", "\"");
+    match held.split_once("error_description=\"").and_then(|(_, rest)| rest.split_once('"')) {
+        Some((description, _)) => format!("401: {description}"),
+        None => chain(error),
+    }
 }
 
 const ANSWER_MAX: Duration = Duration::from_secs(15);

@@ -13,15 +13,16 @@ use provost_api::{
     agent::AgentView,
     credential::CredentialWrite,
     decision::WhyView,
+    ledger::LedgerView,
     plan::{Applied, ApplyRequest, FileText, PlanRequest, PlanView},
     system::{ConnectionWrite, CredentialUseWrite, SystemDraft, SystemImport},
     task::{TaskStart, TaskStarted, TaskView},
 };
 use provost_bank::{INJECTED_AMOUNT, INJECTED_MEMO};
 use provost_cli::{Failure, decision};
-use provost_domain::{Digest, Environment, Name, TaskId};
+use provost_domain::{Digest, Environment, TaskId};
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 /// An agent at work.
 pub(super) struct Worker {
@@ -186,8 +187,12 @@ async fn a_person_must_agree(stage: &Stage, teller: &mut Teller, clerk: &Worker)
     teller.answered(&first, |_| String::new());
     teller.words("It tries again, as agents do:");
     let second = call(teller, clerk, "transfer", payment).await;
-    teller.answered(&second, |_| String::new());
     let (one, two) = (told(&first), told(&second));
+    teller.answers(&format!(
+        "{}, again under {}",
+        describe(&second),
+        two.approval.as_deref().unwrap_or("no approval id")
+    ));
     let held = one.verdict == "hold" && has(&one, "guardrail/effects-production");
     teller.promise("A payment within its limits is held for the owner", held, describe(&first));
     let stable = one.approval.is_some() && one.approval == two.approval && one.decision != two.decision;
@@ -210,7 +215,7 @@ async fn the_injection(stage: &Stage, teller: &mut Teller, clerk: &Worker) -> Re
     let answer =
         call(teller, clerk, "get_statement", json!({"account": "operations", "month": "2026-11"})).await;
     teller.answered(&answer, |value| format!("{} lines; one of them reads:", lines(value)));
-    teller.page(&provost_cli::out::wrapped(INJECTED_MEMO, 92, "\n"));
+    teller.page(&provost_cli::out::wrapped(INJECTED_MEMO, 92, ""));
     let carries = matches!(&answer.said, Said::Done(value) if value.to_string().contains("BALTIC CLEARING") || value.to_string().contains("SETTLEMENT-77"));
     let task: TaskView = stage.plane.get(&format!("tasks/{}", clerk.task)).await?;
     teller.words(&format!(
@@ -235,6 +240,7 @@ async fn the_injection(stage: &Stage, teller: &mut Teller, clerk: &Worker) -> Re
 
     teller.words("Every refusal can be asked why. This is `provost why`, with the decision made again from its record:");
     teller.asks(&format!("provost why {}", told.decision)).await;
+    settled(stage).await?;
     let why: WhyView = stage.plane.get(&format!("decisions/{}/why", told.decision)).await?;
     teller.page(&decision::story(&why.decision, Some(&why), Some(&task), teller.page_style()));
     teller.promise(
@@ -462,9 +468,18 @@ fn parse<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Failure> {
     text.parse().map_err(|error: T::Err| Failure::new(format!("`{text}` is no name")).because(error))
 }
 
-/// A name of the story; the API checks it again.
-pub(super) fn name(text: &str) -> Result<Name, Failure> {
-    parse(text)
+/// Waits until no record waits for the tree any more; that takes a fraction of a second.
+async fn settled(stage: &Stage) -> Result<LedgerView, Failure> {
+    for _look in 0..SETTLE_LOOKS_MAX {
+        let head: LedgerView = stage.plane.get("ledger").await?;
+        if head.waiting == 0 && head.size > 0 {
+            return Ok(head);
+        }
+        tokio::time::sleep(SETTLE_EVERY).await;
+    }
+    Err(Failure::new("the ledger does not catch up with the journal"))
 }
 
+const SETTLE_LOOKS_MAX: usize = 100;
+const SETTLE_EVERY: Duration = Duration::from_millis(50);
 const SHOWN_MAX: usize = 4;

@@ -11,13 +11,15 @@ use provost_cli::{
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 /// Tells, and keeps count of promises.
 pub(crate) struct Teller {
     out: Out,
     pace: Duration,
     chapter: usize,
+    /// Whether nothing stands in the chapter yet.
+    fresh: Cell<bool>,
     promises: Vec<Promise>,
 }
 
@@ -31,7 +33,7 @@ struct Promise {
 
 impl Teller {
     pub(crate) fn new(json: bool, pace: Duration) -> Self {
-        Self { out: Out::new(json), pace, chapter: 0, promises: Vec::new() }
+        Self { out: Out::new(json), pace, chapter: 0, fresh: Cell::new(true), promises: Vec::new() }
     }
 
     fn style(&self) -> Style {
@@ -45,8 +47,8 @@ impl Teller {
             "\n{}",
             style.bold("Provost: two AI agents work for a small company, at its bank")
         ));
-        self.words(&format!(
-            "A plane is running at {url}, and a bank beside it. Nothing here is played: every arrow is a call over a \
+        self.out.say("");
+        self.words(&format!("A plane is running at {url}, and a bank beside it. Nothing here is played: every arrow is a call over a \
              socket, made by an ordinary MCP client or the plane's own interface, and each promise at the end is checked."
         ));
     }
@@ -54,6 +56,7 @@ impl Teller {
     /// A new chapter.
     pub(crate) fn chapter(&mut self, title: &str) {
         self.chapter += 1;
+        self.fresh.set(true);
         let style = self.style();
         let number = format!("{:>2}", self.chapter);
         self.out.say(&format!("\n{}  {}\n", style.cyan(&number), style.bold(title)));
@@ -61,6 +64,9 @@ impl Teller {
 
     /// Plain words.
     pub(crate) fn words(&self, text: &str) {
+        if !self.fresh.replace(false) {
+            self.out.say("");
+        }
         self.out.say(&format!("{INDENT}{}", wrapped(text, WORDS_WIDE, INDENT)));
     }
 
@@ -93,7 +99,10 @@ impl Teller {
         let style = self.style();
         let took = style.dim(&format!("{} ms", answer.took.as_millis()));
         match &answer.said {
-            Said::Done(value) => self.line(&format!("{}  {} {took}", style.green("ALLOWED"), done(value))),
+            Said::Done(value) => {
+                let what = wrapped(&clean(&done(value)), WORDS_WIDE, UNDER);
+                self.line(&format!("{} {took}  {what}", style.green("ALLOWED")));
+            }
             Said::Verdict(told) => self.verdict(told, &took),
             Said::ToolError(text) => {
                 self.line(&format!("{}  {}", style.red("THE BANK REFUSED"), clean(text)))

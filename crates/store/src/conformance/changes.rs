@@ -1,9 +1,10 @@
 //! Promises about changes.
 
-use super::{Ground, sample::*};
+use super::{Ground, PATIENCE, sample::*};
 use crate::{ChangeRecord, CommitError, JournalKind, Store, Write};
 use provost_domain::{Directory, Kind, Object, ObjectKey, Seq, canonical, limits::Limits, task::TaskStatus};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::task::JoinSet;
 
 /// Nothing stands, nothing waits.
@@ -148,7 +149,9 @@ pub async fn the_tail_has_no_gaps_under_eight_writers(ground: impl Ground) {
     }
     let reader = Arc::clone(&nodes[nodes.len() - 1]);
     let mut seen = Seq(0);
+    let started = Instant::now();
     while seen.0 < 8 * EACH {
+        assert!(started.elapsed() < PATIENCE, "the writers stopped at {seen}");
         let head = reader.head().await.unwrap();
         let records = reader.tail(seen, 7).await.unwrap();
         assert!(head <= seen || !records.is_empty(), "the head is ahead of what can be read");

@@ -1,9 +1,9 @@
 //! Promises to the sequencer.
 
-use super::{Ground, sample::*};
+use super::{Ground, PATIENCE, sample::*};
 use crate::{JournalKind, StoreError, TileKey};
 use provost_domain::limits::Limits;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use tokio::task::JoinSet;
 
 /// Of those who saw the same size, one appends.
@@ -49,7 +49,9 @@ pub async fn the_order_of_waiting_rows_is_stable_and_complete_under_writers(grou
     }
     let mut leaves: Vec<i64> = Vec::new();
     let mut polls = 0_usize;
+    let started = Instant::now();
     while leaves.len() < 8 * EACH {
+        assert!(started.elapsed() < PATIENCE, "the writers stopped at {}", leaves.len());
         let (one, two) = (&nodes[polls % nodes.len()], &nodes[(polls + 1) % nodes.len()]);
         let rows = |store: &Arc<dyn crate::Store>| {
             let store = Arc::clone(store);

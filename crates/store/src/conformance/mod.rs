@@ -22,7 +22,7 @@ pub mod sample;
 use crate::Store;
 use async_trait::async_trait;
 use provost_domain::limits::Limits;
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// Where a driver's tests take place: a state of its own, that vanishes with it.
 #[async_trait]
@@ -86,6 +86,9 @@ impl Contradiction {
         Self::MissingTile,
     ];
 }
+
+/// How long a test waits for those that run beside it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Writes one `#[tokio::test]` for each promise.
 #[macro_export]

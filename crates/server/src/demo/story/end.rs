@@ -1,9 +1,9 @@
 //! The end: what the bank says happened, and whether the record can be bent.
 
+use super::settled;
 use crate::demo::{stage::Stage, tell::Teller};
 use provost_api::{
     decision::{DecisionQuery, DecisionSummary},
-    ledger::LedgerView,
     plane::FsckReport,
 };
 use provost_cli::{Failure, Style, ledger};
@@ -12,7 +12,6 @@ use serde_json::json;
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// The bank's books against the plane's record.
@@ -101,7 +100,7 @@ pub(crate) async fn the_record(stage: &Stage, teller: &mut Teller) -> Result<(),
         head.vkey.parse().map_err(|error| Failure::new("the ledger's key cannot be read").because(error))?;
     teller.asks("provost ledger verify ./ledger --key …").await;
     let report = ledger::verify_dir(&dir, Some(key.clone()), Vec::new(), Vec::new());
-    teller.answers(&ledger::render_report(&report, teller.page_style()));
+    teller.page(&ledger::render_report(&report, teller.page_style()));
     teller.promise(
         "The exported record verifies offline",
         report.is_sound() && report.key_is_trusted,
@@ -114,7 +113,7 @@ pub(crate) async fn the_record(stage: &Stage, teller: &mut Teller) -> Result<(),
     teller.asks(&format!("byte {place} of {shown} is changed")).await;
     teller.asks("provost ledger verify ./ledger --key …").await;
     let report = ledger::verify_dir(&dir, Some(key), Vec::new(), Vec::new());
-    teller.answers(&ledger::render_report(&report, teller.page_style()));
+    teller.page(&ledger::render_report(&report, teller.page_style()));
     let named = !report.is_sound() && report.faults.iter().any(|fault| fault.to_string().contains("record "));
     teller.promise(
         "One flipped byte is found, and the record named",
@@ -137,18 +136,6 @@ pub(crate) async fn the_record(stage: &Stage, teller: &mut Teller) -> Result<(),
     }
     teller.promise("The plane's state and its records agree", fsck.sound, found);
     Ok(())
-}
-
-/// Waits until no record waits for the tree any more; that takes a fraction of a second.
-async fn settled(stage: &Stage) -> Result<LedgerView, Failure> {
-    for _look in 0..SETTLE_LOOKS_MAX {
-        let head: LedgerView = stage.plane.get("ledger").await?;
-        if head.waiting == 0 && head.size > 0 {
-            return Ok(head);
-        }
-        tokio::time::sleep(SETTLE_EVERY).await;
-    }
-    Err(Failure::new("the ledger does not catch up with the journal"))
 }
 
 /// Changes one digit in the middle of the largest file of records.
@@ -192,5 +179,3 @@ fn plain(text: &str) -> String {
 }
 
 const DECISIONS_MAX: usize = 1_000;
-const SETTLE_LOOKS_MAX: usize = 100;
-const SETTLE_EVERY: Duration = Duration::from_millis(50);

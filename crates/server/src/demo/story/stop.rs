@@ -1,10 +1,10 @@
 //! Stopping: a task that ended and an agent that was suspended are gone, not dormant.
 
-use super::{Agent, Answer, Said, Speaks, Worker, call, describe, has, start, told};
+use super::{Agent, Said, Speaks, Worker, call, describe, has, start, told};
 use crate::demo::{stage::Stage, tell::Teller};
 use provost_api::{Because, agent::AgentView, task::TaskSummary};
 use provost_cli::Failure;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 /// Ends the clerk's task, and suspends the bookkeeper.
 ///
@@ -42,13 +42,8 @@ pub(crate) async fn gone_not_dormant(
         .await;
     let because = Because { reason: "it wants to send statements to strangers".to_owned() };
     let suspended: AgentView = stage.plane.post("agents/bookkeeper/suspend", &because).await?;
-    teller.answers(&format!(
-        "{}; whatever it could still do ends within {}",
-        suspended.summary.status.as_str(),
-        suspended.bound.worst
-    ));
-    let answer: Answer = keeper.mcp.call("list_accounts", Map::<String, Value>::new()).await;
-    teller.calls(keeper.name, "list_accounts", &Map::new()).await;
+    teller.answers(suspended.summary.status.as_str());
+    let answer = call(teller, &keeper, "list_accounts", json!({})).await;
     teller.answered(&answer, |_| String::new());
     let refused = told(&answer).verdict == "deny" && has(&told(&answer), "guardrail/status")
         || matches!(answer.said, Said::TurnedAway(_));

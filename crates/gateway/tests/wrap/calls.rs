@@ -1,0 +1,141 @@
+//! Calls that are let through and calls that are not.
+
+use crate::{
+    client::{Mcp, text},
+    plane::{Behind, Plane},
+};
+use provost_cli::Exit;
+use serde_json::json;
+use std::sync::atomic::Ordering;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowed_call_reaches_the_bank_and_its_outcome_is_on_record_before_the_answer() {
+    let plane = Plane::start(Behind::Bank).await;
+    let mut client = Mcp::open(plane.settings(Behind::Bank)).await;
+    let answer = client.call("get_statement", json!({"account": "operations"})).await;
+    assert!(answer["result"]["content"][0]["text"].is_string() && answer["result"]["isError"] != true, "{answer}");
+    let page = plane.store.decisions(&provost_store::DecisionFilter { max: 1, ..Default::default() }).await.unwrap();
+    let stored = &page.decisions[0];
+    assert_eq!(stored.completion.as_ref().unwrap().outcome.as_str(), "success");
+    let task = stored.decision.subject.task.unwrap();
+    assert!(plane.store.task_state(task).await.unwrap().labels.contains(&"confidential".parse().unwrap()));
+    assert_eq!(client.close().await, Exit::Ok);
+    assert_eq!(plane.running_tasks(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_beyond_an_argument_limit_and_one_that_is_held_never_reach_the_bank() {
+    let plane = Plane::start(Behind::Bank).await;
+    let mut client = Mcp::open(plane.settings(Behind::Bank)).await;
+    let transfer = |amount| json!({"from_account": "operations", "payee": "Nordwind Logistik GmbH", "amount": amount, "reference": "x"});
+    let refused = client.call("transfer", transfer(9400)).await;
+    assert!(refused["result"]["isError"] == true && text(&refused).contains("at most 500"), "{refused}");
+    let held = client.call("transfer", transfer(120)).await;
+    assert_eq!(held["result"]["_meta"]["dev.provost/decision"]["verdict"], "hold", "{held}");
+    assert!(held["result"]["_meta"]["dev.provost/decision"]["requestable"]["approval_id"].is_string());
+    assert_eq!(client.close().await, Exit::Ok);
+    assert!(!plane.reached().contains(&"transfer".to_owned()));
+    plane.decisions(&[("transfer", "deny", None), ("transfer", "hold", None)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_shows_what_would_not_be_denied_and_the_rest_is_refused_when_called() {
+    let plane = Plane::start(Behind::Bank).await;
+    let mut client = Mcp::open(plane.settings(Behind::Bank)).await;
+    let listed = client.ask("tools/list", json!({})).await;
+    let mut names: Vec<_> = listed["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["get_statement", "list_accounts", "transfer"]);
+    for tool in ["send_message", "no_such_tool"] {
+        let refused = client.call(tool, json!({})).await;
+        assert!(refused["result"]["isError"] == true, "{refused}");
+    }
+    assert_eq!(plane.reached(), ["initialize", "notifications/initialized", "tools/list", "tools/list"]);
+    assert_eq!(client.close().await, Exit::Ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modern_client_is_served_without_a_session() {
+    let plane = Plane::start(Behind::Bank).await;
+    let mut client = Mcp::start(plane.settings(Behind::Bank));
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let found = client.ask("server/discover", json!({"_meta": meta})).await;
+    assert!(found["result"]["supportedVersions"].is_array(), "{found}");
+    let answer = client.ask("tools/call", json!({"name": "list_accounts", "arguments": {}, "_meta": meta})).await;
+    assert!(answer["result"]["content"].is_array(), "{answer}");
+    let refused = client.ask("tools/call", json!({"name": "send_message", "arguments": {}, "_meta": meta})).await;
+    assert_eq!(refused["result"]["isError"], true, "{refused}");
+    assert_eq!(client.close().await, Exit::Ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_questions_and_answers_pass_and_what_nobody_mediates_does_not() {
+    let plane = Plane::start(Behind::Child).await;
+    let mut client = Mcp::start(plane.settings(Behind::Child));
+    let opened = client.initialize().await;
+    assert_eq!(opened["result"]["capabilities"], json!({"tools": {"listChanged": true}}));
+    let params = json!({"name": "slow", "arguments": {}, "_meta": {"progressToken": "p"}});
+    let answer = client.ask("tools/call", params).await;
+    assert_eq!(text(&answer), "done");
+    assert_eq!(client.aside.len(), 3);
+    assert!(client.aside.iter().all(|message| message["params"]["progressToken"] == "p"));
+
+    let id = client.begin("tools/call", json!({"name": "ask", "arguments": {}})).await;
+    let question = client.hear().await;
+    assert_eq!((&question["method"], &question["id"]), (&json!("roots/list"), &json!(501)));
+    client.send(&json!({"jsonrpc": "2.0", "id": 999, "result": {"nobody": "asked"}})).await;
+    client.send(&json!({"jsonrpc": "2.0", "id": 501, "result": {"roots": []}})).await;
+    assert_eq!(text(&client.answer(id).await), r#"{"roots": []}"#);
+
+    for method in ["tasks/list", "tasks/get", "no/such", "elicitation/create"] {
+        let refused = client.ask(method, json!({"taskId": "t"})).await;
+        assert_eq!(refused["error"]["code"], -32601, "{refused}");
+    }
+    assert_eq!(client.ask("ping", json!({})).await["result"], json!({}));
+    let reached = std::fs::read_to_string(plane.log()).unwrap();
+    assert!(!reached.contains("\"tasks\"") && !reached.contains("nobody"), "{reached}");
+    assert_eq!(client.close().await, Exit::Ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_changes_a_tool_is_refused_its_next_call() {
+    let plane = Plane::start(Behind::Child).await;
+    let mut client = Mcp::open(plane.settings(Behind::Child)).await;
+    assert_eq!(text(&client.call("echo", json!({"say": "hi"})).await), "hi");
+    assert_eq!(text(&client.call("change", json!({})).await), "changed");
+    let refused = client.call("echo", json!({"say": "hi"})).await;
+    assert!(refused["result"]["isError"] == true && text(&refused).contains("Refused by Provost"), "{refused}");
+    assert_eq!(plane.reached().iter().filter(|name| *name == "echo").count(), 1);
+    assert_eq!(client.close().await, Exit::Ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_expires_is_renewed_and_the_server_sees_none_of_ours() {
+    let plane = Plane::start(Behind::Child).await;
+    plane.token_seconds.store(1, Ordering::SeqCst);
+    let mut client = Mcp::open(plane.settings(Behind::Child)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(2_300)).await;
+    assert_eq!(text(&client.call("echo", json!({"say": "hi"})).await), "hi");
+    assert!(plane.tokens_issued.load(Ordering::SeqCst) >= 2);
+    assert_eq!(plane.running_tasks(), 1);
+    let variables = text(&client.call("env", json!({})).await);
+    assert!(variables.contains("\"PATH\"") && variables.contains("CARGO_PKG_NAME"), "{variables}");
+    assert!(!variables.contains("CARGO_MANIFEST_DIR"), "{variables}");
+    assert_eq!(client.close().await, Exit::Ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_handed_in_is_used_and_its_task_goes_on() {
+    let plane = Plane::start(Behind::Child).await;
+    let (_, token) = plane.task("files").await;
+    let mut settings = plane.settings(Behind::Child);
+    (settings.starter, settings.token) = (None, Some(token));
+    let mut client = Mcp::open(settings).await;
+    assert_eq!(text(&client.call("echo", json!({"say": "hi"})).await), "hi");
+    assert_eq!(client.close().await, Exit::Ok);
+    assert_eq!(plane.running_tasks(), 1);
+    assert_eq!(plane.tokens_issued.load(Ordering::SeqCst), 0);
+}
