@@ -102,6 +102,12 @@ impl Pipeline {
         Err(Refusal::internal("the task's state moved faster than a decision could be made on it"))
     }
 
+    /// What this pipeline counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// What the task has read, as far as this node knows.
     ///
     /// # Errors

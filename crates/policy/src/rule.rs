@@ -208,7 +208,17 @@ impl Parts {
             let test = est::like(target.value(), pattern);
             self.tests.push(if is_like { test } else { est::not(test) });
             self.words.push(format!("{} {pattern:?}", if is_like { "match" } else { "not match" }));
+            if is_like && pattern.contains('/') {
+                self.stays_below(target);
+            }
         }
+    }
+
+    /// A pattern with a slash means a place, and `/srv/docs/../../etc/passwd` is another place although it matches: a
+    /// value that climbs, plainly or percent-encoded, does not keep to such a rule.
+    fn stays_below(&mut self, target: &Target<'_>) {
+        self.tests.extend(CLIMBS.map(|climb| est::not(est::like(target.value(), climb))));
+        self.words.push("not climb with `..`".to_owned());
     }
 
     fn bounds(&mut self, arg: &str, rule: &ArgRule, target: &Target<'_>) {
@@ -324,6 +334,8 @@ fn fault(part: &str, message: impl Into<String>, help: impl Into<String>) -> Cha
     CharterFault { path: part.to_owned(), message: message.into(), help: Some(help.into()) }
 }
 
+/// How a path or URL climbs: a segment that starts with two dots, behind either slash, or an encoded dot anywhere.
+const CLIMBS: [&str; 4] = ["*/..*", r"*\..*", "*%2e*", "*%2E*"];
 const PATH_STEPS_MAX: usize = 16;
 const UNITS: i64 = 10_000;
 const VALUES_SHOWN_MAX: usize = 6;

@@ -194,6 +194,8 @@ fn router(config: &Config, plane: &Arc<Plane>, listen: SocketAddr) -> Result<axu
         identifier: Identifier::new(verifier, resource.clone()),
         upstreams: plane.upstreams.clone(),
     }));
+    let counted = Arc::clone(&pipeline);
+    plane.metrics.add_source(Arc::new(move || counted.metrics().render()));
     let authzen = authzen::Authzen::new(authzen::AuthzenParts {
         pipeline: Arc::clone(&pipeline),
         askers: Arc::new(Tokens::new(Arc::clone(plane))),

@@ -97,7 +97,9 @@ impl Connections {
         if let Some(open) = self.secrets.get(&used.name) {
             return Ok(Some(open));
         }
-        let Some(sealed) = self.pipeline.store.sealed(&used.name).await? else { return Ok(None) };
+        let sealed = self.pipeline.store.sealed(&used.name).await?;
+        // A deleted credential is kept as no bytes.
+        let Some(sealed) = sealed.filter(|sealed| !sealed.is_empty()) else { return Ok(None) };
         let opened = self.sealing.open(used.name.as_str(), &sealed).map_err(|error| Refusal::internal(error.to_string()))?;
         self.secrets.insert(used.name.clone(), opened.clone());
         Ok(Some(opened))

@@ -23,7 +23,7 @@ use crate::{
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode},
     routing::post,
 };
@@ -99,11 +99,9 @@ impl Front {
     /// The routes.
     pub fn router(self: &Arc<Self>) -> Router {
         let methods = || post(on_post).get(on_get).delete(on_delete);
-        let body_limit = DefaultBodyLimit::max(self.pipeline.limits.body_bytes_max);
         Router::new()
             .route("/mcp", methods())
             .route("/mcp/{system}", methods())
-            .layer(body_limit)
             .with_state(Arc::clone(self))
     }
 
@@ -118,7 +116,7 @@ impl Front {
     }
 
     /// One POST, whole.
-    async fn post(self: &Arc<Self>, system: Option<String>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    async fn post(self: &Arc<Self>, system: Option<String>, headers: HeaderMap, body: Body) -> Response<Body> {
         let guess = guessed_revision(&headers);
         let mut told = Told { id: None, method: String::new(), revision: guess };
         match self.read(system.as_deref(), &headers, body, &mut told).await {
@@ -131,12 +129,13 @@ impl Front {
         self: &Arc<Self>,
         system: Option<&str>,
         headers: &HeaderMap,
-        body: Bytes,
+        body: Body,
         told: &mut Told,
     ) -> Result<Response<Body>, Refusal> {
         self.hosts.check(headers)?;
         let (view, caller) = self.pipeline.admit(headers, system)?;
         let system = system.map(|name| reachable(&view, &caller, name)).transpose()?;
+        let body = super::body::read(headers, body, self.limits.message_bytes_max).await?;
         let bytes = body.clone();
         let message = Message::parse(&bytes, &self.limits).map_err(|error| {
             told.id.clone_from(&error.id);
@@ -587,7 +586,7 @@ impl Drop for KeepOnDrop {
     }
 }
 
-async fn on_post(State(front): State<Arc<Front>>, system: Option<Path<String>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+async fn on_post(State(front): State<Arc<Front>>, system: Option<Path<String>>, headers: HeaderMap, body: Body) -> Response<Body> {
     front.post(system.map(|Path(name)| name), headers, body).await
 }
 

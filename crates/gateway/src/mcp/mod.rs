@@ -16,6 +16,7 @@
 mod aggregate;
 mod answer;
 mod ask;
+mod body;
 mod connection;
 mod exchange;
 mod front;

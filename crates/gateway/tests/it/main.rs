@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod authzen;
+mod bad_input;
 mod calls;
 mod clients;
 mod conformance;

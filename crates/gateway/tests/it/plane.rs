@@ -187,8 +187,15 @@ impl Plane {
 
     /// A token for a task, spoilt in some way.
     pub fn token(&self, task: TaskId, spoil: impl FnOnce(&mut TaskClaims)) -> String {
+        let mut claims = self.claims(task);
+        spoil(&mut claims);
+        issue(&claims, &self.key).unwrap()
+    }
+
+    /// What a good token says.
+    pub fn claims(&self, task: TaskId) -> TaskClaims {
         let now = SystemClock.now();
-        let mut claims = TaskClaims {
+        TaskClaims {
             iss: self.url.clone(),
             aud: format!("{}/mcp", self.url),
             sub: "invoice-clerk".parse().unwrap(),
@@ -197,9 +204,7 @@ impl Plane {
             iat: now.as_seconds(),
             exp: now.as_seconds() + 300,
             jti: rand::random::<u64>().to_string(),
-        };
-        spoil(&mut claims);
-        issue(&claims, &self.key).unwrap()
+        }
     }
 
     /// Commits one row and waits until it binds.
@@ -255,6 +260,26 @@ impl Plane {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("an outcome never came on record");
+    }
+
+    /// Opens a legacy session, and gives its id.
+    pub async fn initialize(&self, token: &str, path: &str, revision: &str, capabilities: Value) -> String {
+        let params = json!({"protocolVersion": revision, "capabilities": capabilities, "clientInfo": {"name": "t", "version": "1"}});
+        let body = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
+        let response = self.post(path).bearer_auth(token).body(body.to_string()).send().await.unwrap();
+        let id = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
+        let (status, said) = answer(response).await;
+        assert_eq!((status, said["result"]["protocolVersion"].as_str()), (200, Some(revision)), "{said}");
+        let session = id.unwrap();
+        let done = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
+        let done = self.post(path).bearer_auth(token).header("mcp-session-id", &session).body(done).send().await.unwrap();
+        assert_eq!(done.status(), 202);
+        session
+    }
+
+    /// The client that tests send with.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.http
     }
 
     /// Any POST.

@@ -249,7 +249,7 @@ impl Desk {
     }
 
     fn task(&self, id: &str) -> Task {
-        self.replica.latest().directory.tasks.get(&id.parse().unwrap()).unwrap().as_ref().clone()
+        self.replica.latest().directory.tasks.get(&id.parse::<TaskId>().unwrap()).unwrap().as_ref().clone()
     }
 
     async fn put(&self, task: &Task, expected: u64) {

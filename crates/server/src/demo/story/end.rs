@@ -175,7 +175,7 @@ fn walk(dir: &Path, files: &mut Vec<(PathBuf, u64)>) -> std::io::Result<()> {
 }
 
 fn plain(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+    text.lines().next().unwrap_or_default().trim_start_matches("✗ ").to_owned()
 }
 
 const DECISIONS_MAX: usize = 1_000;
