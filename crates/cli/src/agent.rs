@@ -204,20 +204,25 @@ fn render(agent: &AgentView, style: Style) -> String {
         style,
     );
     let _written = writeln!(text, "\n{}", style.bold("What it may do"));
-    for words in &agent.words {
+    // What it is for stands above.
+    for words in agent.words.iter().filter(|words| !words.starts_with("is added: ")) {
         let _written = writeln!(text, "  {}", wrapped(&clean(words), 100, "    "));
     }
     let bound = &agent.bound;
     let _written = writeln!(text, "\n{}", style.bold("How fast it stops"));
-    let _written =
-        writeln!(text, "  within {}, set by {}", style.cyan(&bound.worst.to_string()), clean(&bound.set_by));
+    let _written = writeln!(
+        text,
+        "  within {}, set by {}",
+        style.cyan(&when::length(bound.worst)),
+        clean(&bound.set_by)
+    );
     for link in &bound.links {
         let counts = if link.counts { "" } else { " (beside a slower one)" };
         let _written = writeln!(
             text,
             "    {} at most {}{counts}: {}",
             clean(&link.link),
-            link.at_most,
+            when::length(link.at_most),
             clean(&link.meaning)
         );
     }

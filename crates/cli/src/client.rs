@@ -205,11 +205,14 @@ impl Client {
         let bytes = read(response).await?;
         if !status.is_success() {
             let failure = self.refused(status, &bytes);
-            return Err(match request.filter(|_| status.is_server_error() && failure.because.is_none()) {
-                Some(id) => failure
-                    .because(format!("request {id} failed there; the plane's log says more under that id")),
-                None => failure,
-            });
+            return Err(
+                match request.filter(|_| matches!(status.as_u16(), 500 | 503) && failure.because.is_none()) {
+                    Some(id) => failure.because(format!(
+                        "request {id} failed there; the plane's log says more under that id"
+                    )),
+                    None => failure,
+                },
+            );
         }
         let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
         serde_json::from_slice(bytes).map_err(|error| {

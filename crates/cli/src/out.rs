@@ -1,7 +1,7 @@
 //! What is printed: JSON for machines, tables and colours for people. Colours only on a terminal, and never when
 //! `NO_COLOR` is set.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::io::{IsTerminal as _, Write as _};
 
@@ -143,6 +143,10 @@ pub fn table(heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>, style:
     }
     if empty {
         return style.dim("none");
+    }
+    // What a row is called is copied from here, so it must not be broken.
+    if let Some(first) = table.column_mut(0) {
+        first.set_constraint(ColumnConstraint::ContentWidth);
     }
     let lines = table.to_string();
     lines.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")

@@ -1,6 +1,6 @@
 //! Moments as people read them: local RFC 3339, and how long ago.
 
-use provost_api::Moment;
+use provost_api::{Moment, Span};
 
 /// `2026-11-22T07:03:11+01:00 (12 s ago)`.
 #[must_use]
@@ -12,6 +12,20 @@ pub fn long(moment: Moment) -> String {
 #[must_use]
 pub fn short(moment: Moment) -> String {
     relative(moment, now_ms())
+}
+
+/// `16 min 2 s` instead of `962s`.
+#[must_use]
+pub fn length(span: Span) -> String {
+    let seconds = span.0.0 / 1_000;
+    let parts = [
+        (seconds / 86_400, "days"),
+        (seconds / 3_600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    let words: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n} {unit}")).collect();
+    if words.is_empty() { span.to_string() } else { words.join(" ") }
 }
 
 /// Local time, RFC 3339 to the second.
@@ -55,6 +69,13 @@ fn now_ms() -> i64 {
 mod tests {
     use super::*;
     use provost_domain::Timestamp;
+
+    #[test]
+    fn a_length_of_time_is_told_in_all_its_units() {
+        for (text, words) in [("962s", "16 min 2 s"), ("2s", "2 s"), ("24h", "1 days"), ("250ms", "250ms")] {
+            assert_eq!(length(text.parse().unwrap()), words);
+        }
+    }
 
     #[test]
     fn how_long_ago_is_told_in_the_unit_that_fits() {

@@ -40,6 +40,8 @@ pub(crate) async fn serve(config: Config, adopt: Option<u64>) -> Result<Exit, Fa
     let running = start(&config, adopt).await?;
     let address = running.plane.issuer.clone();
     tracing::info!(listen = %running.addr, address, node = %running.plane.node, data = %config.data.display(), "serving");
+    let token = config.data.join(provost_cli::client::TOKEN_FILE);
+    tracing::info!(token = %token.display(), "the command line finds the administrator's token by itself; try `provost status`");
     if !running.addr.ip().is_loopback() {
         tracing::warn!(listen = %running.addr, "listening beyond this machine, in clear text: put TLS in front of it");
     }

@@ -241,6 +241,7 @@ async fn the_injection(stage: &Stage, teller: &mut Teller, clerk: &Worker) -> Re
     teller.words("Every refusal can be asked why. This is `provost why`, with the decision made again from its record:");
     teller.asks(&format!("provost why {}", told.decision)).await;
     settled(stage).await?;
+    teller.remember(&told.decision);
     let why: WhyView = stage.plane.get(&format!("decisions/{}/why", told.decision)).await?;
     teller.page(&decision::story(&why.decision, Some(&why), Some(&task), teller.page_style()));
     teller.promise(

@@ -21,6 +21,8 @@ pub(crate) struct Teller {
     /// Whether nothing stands in the chapter yet.
     fresh: Cell<bool>,
     promises: Vec<Promise>,
+    /// A decision a reader may ask about afterwards.
+    remembered: String,
 }
 
 /// Something that was promised, and what was seen.
@@ -33,7 +35,14 @@ struct Promise {
 
 impl Teller {
     pub(crate) fn new(json: bool, pace: Duration) -> Self {
-        Self { out: Out::new(json), pace, chapter: 0, fresh: Cell::new(true), promises: Vec::new() }
+        Self {
+            out: Out::new(json),
+            pace,
+            chapter: 0,
+            fresh: Cell::new(true),
+            promises: Vec::new(),
+            remembered: String::new(),
+        }
     }
 
     fn style(&self) -> Style {
@@ -147,6 +156,11 @@ impl Teller {
         }
     }
 
+    /// Keeps a decision for the end.
+    pub(crate) fn remember(&mut self, decision: &str) {
+        decision.clone_into(&mut self.remembered);
+    }
+
     /// How a page is coloured.
     pub(crate) fn page_style(&self) -> Style {
         self.style()
@@ -199,18 +213,22 @@ impl Teller {
     /// What a reader can try while everything runs.
     pub(crate) fn next_steps(&self, stage: &Stage) {
         let style = self.style();
-        let flags = format!("--url {} --data {}", stage.url(), stage.data().display());
+        let data = std::path::absolute(stage.data()).unwrap_or_else(|_unknowable| stage.data());
+        let flags = format!("--url {} --data {}", stage.url(), data.display());
         self.out.say(&format!("\n{}\n", style.bold("The plane is still running. In another terminal:")));
+        let why = format!("why {}", self.remembered);
         let steps = [
             ("decision list", "every decision, newest first"),
+            (why.as_str(), "the stranger's order again: who, what, which rules, and the proof"),
             ("agent show invoice-clerk", "the charter in words, and how fast the agent can be stopped"),
             ("task start invoice-clerk --purpose \"look around\"", "a token for an MCP client of your own"),
             ("ledger export ./ledger", "take the record away; then `provost ledger verify ./ledger`"),
         ];
+        let program = program();
         for (command, why) in steps {
             self.out.say(&format!(
                 "  {}\n      {}",
-                style.cyan(&format!("provost {command} {flags}")),
+                style.cyan(&format!("{program} {command} {flags}")),
                 style.dim(why)
             ));
         }
@@ -223,6 +241,13 @@ impl Teller {
             tokio::time::sleep(self.pace).await;
         }
     }
+}
+
+/// As it was called here, so that the commands work as they are shown.
+fn program() -> String {
+    let called = std::env::args().next().filter(|called| called.contains('/'));
+    let absolute = called.and_then(|called| std::path::absolute(called).ok());
+    absolute.map_or_else(|| "provost".to_owned(), |path| path.display().to_string())
 }
 
 fn short(value: &Value) -> String {

@@ -2,6 +2,7 @@
 //! plane.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod death;
 mod demo;
 mod program;
 mod serve;
