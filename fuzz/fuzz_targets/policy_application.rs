@@ -16,6 +16,7 @@ static APP: LazyLock<App> = LazyLock::new(|| {
         schema: folder("schema").to_owned(),
         policies: folder("policies").to_owned(),
         entities: Vec::new(),
+        buffered: false,
         request_properties: RequestProperties {
             accepted: ["user.role".to_owned(), "record.status".to_owned()].into(),
         },

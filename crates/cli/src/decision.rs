@@ -109,8 +109,13 @@ pub fn story(view: &DecisionView, why: Option<&WhyView>, task: Option<&TaskView>
     let record = &view.record;
     let mut page = Page::new(style);
     page.line(
-        "",
-        &format!("{}  {}", style.bold(&record.id.to_string()), style.dim(&when::long(Moment(record.at)))),
+        "decision",
+        &format!(
+            "{}
+{}",
+            style.bold(&record.id.to_string()),
+            when::long(Moment(record.at))
+        ),
     );
     page.gap();
     page.line("who", &who(record, style));
@@ -132,7 +137,7 @@ pub fn story(view: &DecisionView, why: Option<&WhyView>, task: Option<&TaskView>
     }
     if let Verdict::Deny { possible_if, .. } = &record.verdict {
         for (n, way) in possible_if.iter().enumerate() {
-            page.line(if n == 0 { "possible if" } else { "or if" }, &wrapped(&clean(way), page.wide, ""));
+            page.line(if n == 0 { "possible if" } else { "or if" }, &clean(way));
         }
     }
     page.gap();
@@ -155,17 +160,18 @@ struct Page {
 
 impl Page {
     fn new(style: Style) -> Self {
-        let wide = usize::from(crate::out::width()).saturating_sub(MARGIN + 4).min(100);
+        let wide = usize::from(crate::out::width()).saturating_sub(MARGIN + SIDES).clamp(WIDE_MIN, WIDE_MAX);
         Self { text: String::new(), style, wide }
     }
 
     fn line(&mut self, label: &str, value: &str) {
-        let pad = " ".repeat(MARGIN.saturating_sub(label.chars().count()));
-        let mut lines = value.split('\n');
-        let first = lines.next().unwrap_or_default();
-        let _written = writeln!(self.text, "  {}{pad}{first}", self.style.dim(label));
-        for line in lines {
-            let _written = writeln!(self.text, "  {}{line}", " ".repeat(MARGIN));
+        let mut label = label;
+        for paragraph in value.split('\n') {
+            for line in wrapped(paragraph, self.wide, "").split('\n') {
+                let pad = " ".repeat(MARGIN.saturating_sub(label.chars().count()));
+                let _written = writeln!(self.text, "  {}{pad}{line}", self.style.dim(label));
+                label = "";
+            }
         }
     }
 
@@ -174,7 +180,7 @@ impl Page {
     }
 
     fn reason(&mut self, reason: &Reason) {
-        let text = wrapped(&clean(&reason.reason), self.wide, "");
+        let text = clean(&reason.reason);
         self.line("", &format!("{text}\n{}", self.style.dim(&format!("policy {}", clean(&reason.policy)))));
     }
 }
@@ -299,7 +305,7 @@ fn again(why: &WhyView, style: Style) -> String {
 fn ledger(view: &DecisionView, style: Style) -> String {
     let id = view.record.id;
     match view.summary.leaf {
-        Some(leaf) => format!("leaf {leaf}  {}", style.dim(&format!("prove it: provost ledger prove {id}"))),
+        Some(leaf) => format!("leaf {leaf}\n{}", style.dim(&format!("prove it: provost ledger prove {id}"))),
         None => "recorded; enters the ledger within a second".to_owned(),
     }
 }
@@ -347,5 +353,9 @@ fn path(id: DecisionId, tail: &str) -> String {
 }
 
 const MARGIN: usize = 15;
+/// Columns left and right of a page, also where the demo quotes one.
+const SIDES: usize = 12;
+const WIDE_MIN: usize = 40;
+const WIDE_MAX: usize = 96;
 const VALUE_CHARS_MAX: usize = 120;
 const REASON_CHARS_MAX: usize = 120;

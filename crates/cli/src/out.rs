@@ -174,7 +174,7 @@ pub fn wrapped(text: &str, wide: usize, indent: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > wide {
+        if !line.is_empty() && columns(&line) + 1 + columns(word) > wide {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
@@ -184,6 +184,21 @@ pub fn wrapped(text: &str, wide: usize, indent: &str) -> String {
     }
     lines.push(line);
     lines.join(&format!("\n{indent}"))
+}
+
+/// Columns a text takes, colours not counted.
+fn columns(text: &str) -> usize {
+    let mut count = 0;
+    let mut in_colour = false;
+    for c in text.chars() {
+        match (in_colour, c) {
+            (false, '\x1b') => in_colour = true,
+            (false, _) => count += 1,
+            (true, 'm') => in_colour = false,
+            (true, _) => {}
+        }
+    }
+    count
 }
 
 /// Text from outside without control characters, so that no name can repaint a terminal.
@@ -203,3 +218,31 @@ pub fn width() -> u16 {
 const WIDTH_DEFAULT: u16 = 120;
 const WIDTH_MIN: u16 = 40;
 const WIDTH_MAX: u16 = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_wrapped_by_what_is_seen_of_them() {
+        let colours = Style { on: true };
+        assert_eq!(
+            wrapped(&format!("{} b c", colours.red("aa")), 4, "  "),
+            format!("{} b\n  c", colours.red("aa"))
+        );
+        assert_eq!(wrapped("one two three", 7, ""), "one two\nthree");
+    }
+
+    #[test]
+    fn a_name_from_outside_cannot_repaint_the_terminal() {
+        assert_eq!(clean("a\x1b[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+
+    #[test]
+    fn what_a_row_is_called_is_never_broken() {
+        let id = "decision_01m811nfv5ehxr4vemm5g0yzwv";
+        let long = "a reason that goes on and on and on ".repeat(8);
+        let text = table(&["decision", "reason"], [vec![id.to_owned(), long]], Style::plain());
+        assert!(text.contains(id), "{text}");
+    }
+}

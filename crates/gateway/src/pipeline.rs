@@ -70,8 +70,12 @@ impl Pipeline {
     /// When the decision could not be recorded.
     pub async fn record(&self, attempt: &Attempt) -> Result<Recorded, Refusal> {
         let task = attempt.caller.task.id;
-        let draws = decide::draws(attempt).unwrap_or_default(); // an unreckonable one is denied by its verdict
-        let mut moment = Moment { state: self.task_state(task).await?, ..Moment::default() };
+        // What a call takes from a budget and cannot be reckoned counts as more than there is.
+        let (draws, exhausted) = match decide::draws(attempt) {
+            Ok(draws) => (draws, Vec::new()),
+            Err(unreckonable) => (Vec::new(), vec![unreckonable.budget]),
+        };
+        let mut moment = Moment { state: self.task_state(task).await?, exhausted };
         for _round in 0..ROUNDS_MAX {
             let now = self.now();
             let evaluation = decide::verdict(attempt, &moment, now);

@@ -74,7 +74,7 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
     let keys_failed = |error: keys::KeysError| {
         Failure::new("refusing to start: a signing key of the plane cannot be had").because(chain(&error))
             .means("tokens and checkpoints could not be signed, or not be verified by anybody who knows this plane")
-            .cure("use the sealing key this database was made with, or restore both from one backup")
+            .cure("use the sealing key this database was made with (nodes of one plane share one: copy the file, or set PROVOST_SEALING_KEY)")
     };
     let token_key = keys::token_key(store.as_ref(), &sealing, &OsRandom).await.map_err(keys_failed)?;
     let origin = format!("{}/ledger/{node}", host_of(&issuer));

@@ -5,7 +5,8 @@
 //! | `config` | read whole, then meant |
 //! | `data` | the data folder, its lock, the keys in it |
 //! | `assemble` | store → replica → plane → gateway → web, on one listener |
-//! | `serve` | start, signals, drain |
+//! | `serve`, `drain` | start, signals, drain |
+//! | `askers` | who asks the decision point |
 //! | `care` | what is done to a plane that does not run: restore, adopt |
 //! | `demo` | the story |
 
@@ -15,6 +16,7 @@ mod care;
 mod config;
 mod data;
 mod demo;
+mod drain;
 mod log;
 mod serve;
 

@@ -7,9 +7,9 @@
 
 use crate::{
     assemble::{self, Assembled},
-    config::Config,
+    config::{Config, StoreAt},
     data::Data,
-    log,
+    drain, log,
 };
 use provost_cli::{Exit, Failure};
 use provost_control::{Plane, sequencer};
@@ -45,6 +45,11 @@ pub(crate) async fn serve(config: Config, adopt: Option<u64>) -> Result<Exit, Fa
     if !running.addr.ip().is_loopback() {
         tracing::warn!(listen = %running.addr, "listening beyond this machine, in clear text: put TLS in front of it");
     }
+    if matches!(config.store, StoreAt::Postgres { .. }) && config.public_url.is_none() {
+        tracing::warn!(
+            "no public_url is set: task tokens are good on this node only, not on others of the same plane"
+        );
+    }
     running.until_told().await
 }
 
@@ -64,6 +69,7 @@ pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running
         tokio::spawn(sequencer::run(Arc::clone(&plane), config.sequence_every, stopped.clone())),
         tokio::spawn(sweep(Arc::clone(&plane), stopped.clone())),
     ];
+    let router = drain::ends_with(router, stopped.clone());
     let server = axum::serve(listener, router).with_graceful_shutdown(told(stopped));
     let server = tokio::spawn(server.into_future());
     Ok(Running { addr, plane, stop, server, workers, drain_max: config.drain_max, _data: data })
@@ -79,7 +85,7 @@ impl Running {
             signal = signal() => signal?,
             ended = &mut self.server => return Err(Failure::new("the listener broke down").because(format!("{ended:?}"))),
         };
-        tracing::info!(signal, drain_max = %self.drain_max, "stopping: no new calls, those under way may end");
+        tracing::info!(signal, drain_max = %self.drain_max, "stopping: no new calls, those under way may end; a second signal ends them");
         self.stop().await;
         Ok(Exit::Ok)
     }
@@ -87,11 +93,14 @@ impl Running {
     /// Stops in order: connections, workers, ledger, store.
     pub(crate) async fn stop(mut self) {
         let _heard = self.stop.send(true);
-        let drained = tokio::time::timeout(self.drain_max.to_std(), &mut self.server).await;
-        if drained.is_err() {
+        let drained = tokio::select! {
+            drained = tokio::time::timeout(self.drain_max.to_std(), &mut self.server) => drained.is_ok(),
+            _impatient = signal() => false,
+        };
+        if !drained {
             self.server.abort();
             tracing::warn!(
-                "calls were still under way at the end of the drain; the next start marks them unknown"
+                "calls were still under way when the drain ended; the next start marks them unknown"
             );
         }
         for worker in self.workers {

@@ -1,16 +1,12 @@
 //! The caller's connection to a system, and what the system says its tools are.
 
-use super::session::lock;
+use super::catalogue::{Catalogue, Catalogues};
 use crate::{identify::Caller, pipeline::Pipeline, refusal::Refusal};
 use moka::sync::Cache;
 use provost_connect::{CallerKey, ClientProfile, SealingKey, Secret, Upstream};
-use provost_domain::{Digest, Name, System, Timestamp};
+use provost_domain::{Digest, Name, System};
 use provost_mcp::tools::ToolDefinition;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 /// Connections, opened credentials and catalogues of a node.
 pub struct Connections {
@@ -18,14 +14,7 @@ pub struct Connections {
     sealing: Arc<SealingKey>,
     /// Opened credentials, for less than the lease, so that a changed one is picked up within it.
     secrets: Cache<Name, Secret>,
-    catalogues: Mutex<HashMap<Name, Arc<Catalogue>>>,
-}
-
-/// What a system says its tools are.
-#[derive(Debug, Default)]
-pub struct Catalogue {
-    tools: HashMap<String, Arc<ToolDefinition>>,
-    read_at: Timestamp,
+    catalogues: Arc<Catalogues>,
 }
 
 impl Connections {
@@ -33,7 +22,7 @@ impl Connections {
     #[must_use]
     pub fn new(pipeline: Arc<Pipeline>, sealing: Arc<SealingKey>) -> Self {
         let secrets = Cache::builder().max_capacity(SECRETS_OPEN_MAX).time_to_live(SECRET_OPEN_MAX).build();
-        Self { pipeline, sealing, secrets, catalogues: Mutex::default() }
+        Self { pipeline, sealing, secrets, catalogues: Arc::default() }
     }
 
     /// The caller's connection to a system.
@@ -47,24 +36,25 @@ impl Connections {
         opened.map_err(|error| Refusal::Upstream(error.to_string()))
     }
 
-    /// The definition the system gives of a tool now, or gave within [`CATALOGUE_AGE_MAX_MS`].
+    /// The definition the system gives of a tool now, as far as it says so itself; one that changes tools without a word
+    /// is found out within [`super::catalogue::AGE_MAX`].
     ///
     /// # Errors
     /// When the system does not list its tools.
-    pub async fn definition(&self, upstream: &Upstream, tool: &str) -> Result<Option<Arc<ToolDefinition>>, Refusal> {
+    pub async fn definition(&self, upstream: &Arc<Upstream>, tool: &str) -> Result<Option<Arc<ToolDefinition>>, Refusal> {
         let now = self.pipeline.now();
-        let known = lock(&self.catalogues).get(upstream.system()).cloned();
-        if let Some(known) = known.filter(|known| now.since(known.read_at).0 <= CATALOGUE_AGE_MAX_MS)
-            && let Some(definition) = known.tools.get(tool)
-        {
-            return Ok(Some(Arc::clone(definition)));
+        if let Some(known) = self.catalogues.of(upstream.system(), now).and_then(|known| known.tools.get(tool).cloned()) {
+            return Ok(Some(known));
         }
+        // Listened to before it is read: a change in between is not missed.
+        self.catalogues.watch(upstream, &crate::bounds::of_systems(&self.pipeline.limits)).await;
+        let change = self.catalogues.change();
         let listed = provost_connect::list_tools(upstream).await;
         let (listed, _unusable) = listed.map_err(|error| Refusal::Upstream(error.to_string()))?;
         let tools = listed.into_iter().map(|tool| (tool.name.clone(), Arc::new(tool))).collect();
-        let catalogue = Arc::new(Catalogue { tools, read_at: now });
+        let catalogue = Catalogue { tools, read_at: now };
         let definition = catalogue.tools.get(tool).cloned();
-        lock(&self.catalogues).insert(upstream.system().clone(), catalogue);
+        self.catalogues.put(upstream.system(), catalogue, change);
         Ok(definition)
     }
 
@@ -72,24 +62,19 @@ impl Connections {
     ///
     /// # Errors
     /// As [`Connections::definition`].
-    pub async fn pinned(&self, upstream: &Upstream, tool: &str, pin: Digest) -> Result<(bool, Option<Arc<ToolDefinition>>), Refusal> {
+    pub async fn pinned(&self, upstream: &Arc<Upstream>, tool: &str, pin: Digest) -> Result<(bool, Option<Arc<ToolDefinition>>), Refusal> {
         let definition = self.definition(upstream, tool).await?;
         Ok((definition.as_ref().is_some_and(|definition| definition.pin() == pin), definition))
     }
 
     /// Takes note of definitions that passed by in a listing.
     pub fn saw(&self, system: &Name, definitions: Vec<ToolDefinition>) {
-        let mut catalogues = lock(&self.catalogues);
-        let Some(known) = catalogues.get(system) else { return };
-        let mut tools = known.tools.clone();
-        tools.extend(definitions.into_iter().map(|tool| (tool.name.clone(), Arc::new(tool))));
-        let catalogue = Catalogue { tools, read_at: known.read_at };
-        catalogues.insert(system.clone(), Arc::new(catalogue));
+        self.catalogues.add(system, definitions);
     }
 
     /// The system said that its tools changed.
     pub fn forget(&self, system: &Name) {
-        lock(&self.catalogues).remove(system);
+        self.catalogues.forget(system);
     }
 
     async fn secret(&self, system: &System) -> Result<Option<Secret>, Refusal> {
@@ -106,7 +91,5 @@ impl Connections {
     }
 }
 
-/// A system that changes a tool without saying so is found out within this time.
-const CATALOGUE_AGE_MAX_MS: u64 = 30_000;
 const SECRETS_OPEN_MAX: u64 = 1_000;
 const SECRET_OPEN_MAX: Duration = Duration::from_secs(1);

@@ -399,7 +399,7 @@ impl Front {
         &self,
         inbound: &Inbound<'_>,
         system: &Arc<System>,
-        upstream: &Upstream,
+        upstream: &Arc<Upstream>,
         request: &Request<'_>,
     ) -> Result<(Attempt, Option<Arc<ToolDefinition>>), Refusal> {
         let Named { name, tool, args, is_defined } =

@@ -7,7 +7,7 @@ use super::{
     front::{Front, Inbound, Opened},
     session::{Session, lock},
 };
-use crate::{refusal::Refusal, subject};
+use crate::{act::Watch, refusal::Refusal, subject};
 use axum::{
     body::Body,
     http::{HeaderMap, Response},
@@ -42,9 +42,13 @@ impl Front {
         let (tx, rx) = mpsc::channel(EVENTS_WAITING_MAX);
         let listener = Listener { front: Arc::clone(self), session, upstream, tx };
         let place = self.places.take(inbound.caller.task.id)?;
+        let mut watch = Watch::new(&self.pipeline, &inbound.caller, &system.name);
         tokio::spawn(async move {
             let _held_while_listening = place;
-            listener.run().await;
+            tokio::select! {
+                _why = watch.stopped() => {}
+                () = listener.run() => {}
+            }
         });
         Ok(answer::stream(tokio_stream::wrappers::ReceiverStream::new(rx)))
     }
@@ -106,7 +110,9 @@ impl Front {
             };
             async move { text }
         });
-        Ok(answer::stream(stream::once(async { first }).chain(heard)))
+        let mut watch = Watch::new(&self.pipeline, &inbound.caller, upstream.system());
+        let stopped = async move { watch.stopped().await };
+        Ok(answer::stream(stream::once(async { first }).chain(heard.take_until(Box::pin(stopped)))))
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `front` | bytes in: read strictly, say who speaks which era, hand on |
 //! | `session` | what a legacy client's session remembers |
 //! | `connection` | the caller's connection to a system, its catalogue of definitions and their pins |
+//! | `catalogue` | what systems say their tools are, and when they say it no longer holds |
 //! | `exchange` | one request, from the permit to the last message, whatever the eras on the two sides |
 //! | `ask` | questions of a system in the middle of a call, put to the client in the client's era |
 //! | `list` | listings that show only what would not be denied |
@@ -17,6 +18,7 @@ mod aggregate;
 mod answer;
 mod ask;
 mod body;
+mod catalogue;
 mod connection;
 mod exchange;
 mod front;

@@ -122,12 +122,12 @@ async fn bytes_that_are_no_call_are_refused_each_in_its_own_words() {
     let doubled = good_body().to_string().replace("\"arguments\":{}", "\"arguments\":{\"a\":1,\"a\":2}");
     let doubled_method = good_body().to_string().replace("\"id\":7", "\"id\":7,\"method\":\"tools/list\"");
     all_are_refused(&plane, vec![
-        bad("malformed", 400, -32700, "JSON", with("{\"jsonrpc\":")),
+        bad("malformed", 400, -32700, "ends too early", with("{\"jsonrpc\":")),
         bad("empty", 400, -32700, "", with("")),
         bad("not utf-8", 400, -32700, "", with("\"\\ud800\"")),
         bad("huge", 413, -32603, "`body_bytes_max` (1048576)", with(&" ".repeat(1_100_000))),
         bad("deep", 400, -32700, "64", with(&deep)),
-        bad("wide", 400, -32700, "100000", with(&wide)),
+        bad("wide", 400, -32700, "65536", with(&wide)),
         bad("duplicate key", 400, -32700, "twice", with(&doubled)),
         bad("duplicate method", 400, -32700, "twice", with(&doubled_method)),
         bad("batch", 400, -32600, "batch", with(&format!("[{}]", good_body()))),

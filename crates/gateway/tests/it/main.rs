@@ -7,5 +7,7 @@ mod calls;
 mod clients;
 mod conformance;
 mod faults;
+mod matrix;
 mod others;
 mod plane;
+mod small;

@@ -30,8 +30,13 @@ pub fn folder() -> PathBuf {
 
 /// Starts a program that prints `{"url": …}` when it listens.
 pub async fn serve(arguments: &[&str]) -> Served {
+    serve_with(arguments, &[]).await
+}
+
+/// As [`serve`], with an environment.
+pub async fn serve_with(arguments: &[&str], env: &[(&str, &str)]) -> Served {
     let mut command = Command::new("node");
-    command.current_dir(folder()).args(arguments).env("PORT", "0").kill_on_drop(true);
+    command.current_dir(folder()).args(arguments).env("PORT", "0").envs(env.iter().copied()).kill_on_drop(true);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let url = loop {

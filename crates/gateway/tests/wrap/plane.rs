@@ -123,7 +123,9 @@ impl Plane {
 
     /// Ends the plane's process, as far as anybody outside can tell.
     pub fn kill(&self) {
-        self.runtime.lock().unwrap().take().expect("killed once").shutdown_background();
+        if let Some(runtime) = self.runtime.lock().unwrap().take() {
+            runtime.shutdown_background();
+        }
     }
 
     /// The plane's node hears nothing from its store any more.
@@ -207,6 +209,13 @@ impl Plane {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert_eq!(format!("{seen:?}"), format!("{wanted:?}"));
+    }
+}
+
+impl Drop for Plane {
+    /// A runtime must not be waited for inside of another.
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

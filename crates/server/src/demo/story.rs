@@ -153,7 +153,7 @@ async fn within_the_charter(stage: &Stage, teller: &mut Teller, clerk: &Worker) 
     teller.words("Reading the accounts is granted. The plane decides, writes the decision down, and only then asks the \
         bank, with the key the agent never had.");
     let answer = call(teller, clerk, "list_accounts", json!({})).await;
-    teller.answered(&answer, |value| accounts(value));
+    teller.answered(&answer, accounts);
     let done = matches!(answer.said, Said::Done(_));
     let calls = stage.books().calls("list_accounts");
     teller.promise(
@@ -215,7 +215,7 @@ async fn the_injection(stage: &Stage, teller: &mut Teller, clerk: &Worker) -> Re
     let answer =
         call(teller, clerk, "get_statement", json!({"account": "operations", "month": "2026-11"})).await;
     teller.answered(&answer, |value| format!("{} lines; one of them reads:", lines(value)));
-    teller.page(&provost_cli::out::wrapped(INJECTED_MEMO, 92, ""));
+    teller.page(&provost_cli::out::wrapped(INJECTED_MEMO, 70, ""));
     let carries = matches!(&answer.said, Said::Done(value) if value.to_string().contains("BALTIC CLEARING") || value.to_string().contains("SETTLEMENT-77"));
     let task: TaskView = stage.plane.get(&format!("tasks/{}", clerk.task)).await?;
     teller.words(&format!(
@@ -303,6 +303,7 @@ async fn the_other_agent(stage: &Stage, teller: &mut Teller) -> Result<Worker, F
 
 async fn a_poisoned_tool(stage: &Stage, teller: &mut Teller, clerk: &Worker) -> Result<(), Failure> {
     teller.chapter("The bank's server is tampered with");
+    teller.words("invoice-clerk looks up whom it may pay. That works as it always did:");
     let before = call(teller, clerk, "list_payees", json!({})).await;
     teller.answered(&before, |value| {
         format!("{} payees", value.get("payees").and_then(Value::as_array).map_or(0, Vec::len))
@@ -339,7 +340,7 @@ async fn a_poisoned_tool(stage: &Stage, teller: &mut Teller, clerk: &Worker) -> 
     stage.books().restore_tools();
     let _seen_again = clerk.mcp.tools().await?;
     let after = call(teller, clerk, "list_payees", json!({})).await;
-    teller.answered(&after, |_| "as it was reviewed, as before".to_owned());
+    teller.answered(&after, |_| "the tool is the reviewed one again".to_owned());
     let named = changed == ["list_payees"];
     teller.promise(
         "The change is named, and the reviewed tool works again",

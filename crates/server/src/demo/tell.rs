@@ -76,13 +76,13 @@ impl Teller {
         if !self.fresh.replace(false) {
             self.out.say("");
         }
-        self.out.say(&format!("{INDENT}{}", wrapped(text, WORDS_WIDE, INDENT)));
+        self.out.say(&format!("{INDENT}{}", wrapped(text, wide(), INDENT)));
     }
 
     /// Something is asked of the plane.
     pub(crate) async fn asks(&self, what: &str) {
         self.wait().await;
-        self.out.say(&format!("{INDENT}{} {}", self.style().cyan("→"), what));
+        self.out.say(&format!("{INDENT}{} {}", self.style().cyan("→"), wrapped(what, wide(), UNDER)));
     }
 
     /// An agent calls a tool.
@@ -100,17 +100,17 @@ impl Teller {
 
     /// What came back, in words.
     pub(crate) fn answers(&self, what: &str) {
-        self.out.say(&format!("{INDENT}{} {}", self.style().cyan("←"), wrapped(what, WORDS_WIDE, UNDER)));
+        self.out.say(&format!("{INDENT}{} {}", self.style().cyan("←"), wrapped(what, wide(), UNDER)));
     }
 
     /// What an agent was answered.
     pub(crate) fn answered(&self, answer: &Answer, done: impl FnOnce(&Value) -> String) {
         let style = self.style();
-        let took = style.dim(&format!("{} ms", answer.took.as_millis()));
+        let took = style.dim(&format!("in {} ms", answer.took.as_millis()));
         match &answer.said {
             Said::Done(value) => {
-                let what = wrapped(&clean(&done(value)), WORDS_WIDE, UNDER);
-                self.line(&format!("{} {took}  {what}", style.green("ALLOWED")));
+                let what = clean(&done(value));
+                self.line(&wrapped(&format!("{} {took}: {what}", style.green("ALLOWED")), wide(), UNDER));
             }
             Said::Verdict(told) => self.verdict(told, &took),
             Said::ToolError(text) => {
@@ -145,7 +145,7 @@ impl Teller {
 
     /// Words below an answer.
     pub(crate) fn under(&self, text: &str) {
-        self.out.say(&format!("{UNDER}{}", wrapped(text, WORDS_WIDE, UNDER)));
+        self.out.say(&format!("{UNDER}{}", wrapped(text, wide(), UNDER)));
     }
 
     /// A page of the command line, as it would print it.
@@ -153,6 +153,13 @@ impl Teller {
         let style = self.style();
         for line in text.lines() {
             self.out.say(&format!("{UNDER}{} {line}", style.dim("│")));
+        }
+    }
+
+    /// A report of the command line: each line wrapped, since faults are long.
+    pub(crate) fn report(&self, text: &str) {
+        for line in text.lines() {
+            self.page(&wrapped(line, wide(), "  "));
         }
     }
 
@@ -201,8 +208,8 @@ impl Teller {
         self.out.say(&format!("\n{}\n", style.bold("What was promised, and what was observed")));
         for promise in &self.promises {
             let mark = if promise.kept { style.green("✓") } else { style.red("✗") };
-            self.out.say(&format!("  {mark} {}", wrapped(&promise.promised, WORDS_WIDE, "    ")));
-            self.out.say(&format!("    {}", style.dim(&wrapped(&promise.observed, WORDS_WIDE, "    "))));
+            self.out.say(&format!("  {mark} {}", wrapped(&promise.promised, wide(), "    ")));
+            self.out.say(&format!("    {}", style.dim(&wrapped(&promise.observed, wide(), "    "))));
         }
         let n = self.promises.iter().filter(|promise| promise.kept).count();
         let all = format!("{n} of {} promises kept", self.promises.len());
@@ -243,6 +250,11 @@ impl Teller {
     }
 }
 
+/// Columns of words: a page, or less on a narrow terminal.
+fn wide() -> usize {
+    usize::from(provost_cli::out::width()).saturating_sub(SIDES).min(WORDS_WIDE)
+}
+
 /// As it was called here, so that the commands work as they are shown.
 fn program() -> String {
     let called = std::env::args().next().filter(|called| called.contains('/'));
@@ -261,3 +273,4 @@ fn short(value: &Value) -> String {
 const INDENT: &str = "    ";
 const UNDER: &str = "      ";
 const WORDS_WIDE: usize = 96;
+const SIDES: usize = 8;

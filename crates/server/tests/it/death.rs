@@ -105,3 +105,20 @@ async fn wait_until_under_way(bank: &Server) {
     }
     panic!("the call did not reach the bank");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_only_listens_does_not_hold_the_plane_up() {
+    let bank = bank().await;
+    let mut plane = governed(&bank);
+    let started = plane.json(&["task", "start", "bookkeeper", "--purpose", "listen"]);
+    let config = StreamableHttpClientTransportConfig::with_uri(format!("{}/mcp/bank", plane.url))
+        .auth_header(started["token"].as_str().unwrap());
+    let transport = StreamableHttpClientTransport::from_config(config);
+    let client: Client =
+        serve_client_with_lifecycle((), transport, ClientLifecycleMode::Initialize).await.unwrap();
+    assert_eq!(client.list_all_tools().await.unwrap().len(), 4);
+    let asked = std::time::Instant::now();
+    assert_eq!(tokio::task::spawn_blocking(move || plane.terminate()).await.unwrap(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    drop(client);
+}

@@ -100,7 +100,7 @@ pub(crate) async fn the_record(stage: &Stage, teller: &mut Teller) -> Result<(),
         head.vkey.parse().map_err(|error| Failure::new("the ledger's key cannot be read").because(error))?;
     teller.asks("provost ledger verify ./ledger --key …").await;
     let report = ledger::verify_dir(&dir, Some(key.clone()), Vec::new(), Vec::new());
-    teller.page(&ledger::render_report(&report, teller.page_style()));
+    teller.report(&ledger::render_report(&report, teller.page_style()));
     teller.promise(
         "The exported record verifies offline",
         report.is_sound() && report.key_is_trusted,
@@ -113,7 +113,7 @@ pub(crate) async fn the_record(stage: &Stage, teller: &mut Teller) -> Result<(),
     teller.asks(&format!("byte {place} of {shown} is changed")).await;
     teller.asks("provost ledger verify ./ledger --key …").await;
     let report = ledger::verify_dir(&dir, Some(key), Vec::new(), Vec::new());
-    teller.page(&ledger::render_report(&report, teller.page_style()));
+    teller.report(&ledger::render_report(&report, teller.page_style()));
     let named = !report.is_sound() && report.faults.iter().any(|fault| fault.to_string().contains("record "));
     teller.promise(
         "One flipped byte is found, and the record named",
