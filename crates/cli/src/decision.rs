@@ -110,12 +110,7 @@ pub fn story(view: &DecisionView, why: Option<&WhyView>, task: Option<&TaskView>
     let mut page = Page::new(style);
     page.line(
         "decision",
-        &format!(
-            "{}
-{}",
-            style.bold(&record.id.to_string()),
-            when::long(Moment(record.at))
-        ),
+        &format!("{}\n{}", style.bold(&record.id.to_string()), when::long(Moment(record.at))),
     );
     page.gap();
     page.line("who", &who(record, style));

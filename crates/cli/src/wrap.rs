@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `plane` | the task and its token, the questions to the plane, the lease |
 //! | `child` | the server's process: started, written to, read, ended |
-//! | `relay` | one message after the other, either way; the life of a request |
+//! | `relay` | one message after the other, either way; the life of a request; `upward`: what the server says |
 //!
 //! **Invariants.** Nothing reaches the server unless the plane was heard of within its lease, and no governed request
 //! without a recorded decision; no result reaches the client before its outcome is on record. Whatever goes wrong on the
@@ -229,3 +229,28 @@ const CHUNK_BYTES: usize = 65_536;
 const MESSAGES_WAITING_MAX: usize = 64;
 /// How long requests that are under way may go on after the client has closed its end.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use crate::{Cli, Command};
+    use clap::Parser as _;
+
+    #[test]
+    fn the_server_is_what_stands_behind_the_two_dashes() {
+        let table: [(&[&str], Option<usize>); 5] = [
+            (&["--agent", "clerk", "--", "npx", "-y", "server", "--agent", "x"], Some(5)),
+            (&["--agent", "clerk", "--system", "files", "--task-token", "TASK", "--", "server"], Some(1)),
+            (&["--agent", "clerk", "server"], None),
+            (&["--agent", "clerk", "--task-token", "TASK", "--", "server"], None),
+            (&["--agent", "clerk"], None),
+        ];
+        for (typed, words) in table {
+            let read = Cli::try_parse_from(["provost", "wrap"].iter().chain(typed));
+            let read = read.ok().map(|cli| match cli.command {
+                Command::Wrap(args) => args.command.len(),
+                _ => 0,
+            });
+            assert_eq!(read, words, "{typed:?}");
+        }
+    }
+}

@@ -170,7 +170,12 @@ impl Wrap {
         Ok(Entered { view, caller, system })
     }
 
-    async fn decide(self: &Arc<Self>, system: &str, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Refusal> {
+    async fn decide(
+        self: &Arc<Self>,
+        system: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
         let entered = self.enter(system, headers)?;
         let asked: Asked = read(body)?;
         let revision = revision(&asked.revision)?;
@@ -204,7 +209,8 @@ impl Wrap {
         if let Subject::Several { resources, tasks } = row.subject(request.params.as_ref(), revision)? {
             return self.listen(entered, &resources, &tasks, revision).await;
         }
-        let Named { name, tool, args, is_defined } = subject::read(view, system, request, revision, &self.of_clients)?;
+        let Named { name, tool, args, is_defined } =
+            subject::read(view, system, request, revision, &self.of_clients)?;
         let pinned = match &tool {
             Some(tool) if is_defined => {
                 let now = self.pipeline.now();
@@ -273,7 +279,9 @@ impl Wrap {
         {
             let lost = Told::Lost("the server's answer cannot be read".to_owned());
             self.permits.tell(done.decision, entered.caller.task.id, lost).await?;
-            return Err(Refusal::Upstream("the server's answer cannot be read, so it is not released".to_owned()));
+            return Err(Refusal::Upstream(
+                "the server's answer cannot be read, so it is not released".to_owned(),
+            ));
         }
         self.permits.tell(done.decision, entered.caller.task.id, told).await
     }
@@ -299,10 +307,16 @@ impl Wrap {
     }
 
     /// Waits for a stop, a moment; then says how long the wrapper may go on without hearing from the plane.
-    async fn watch(&self, system: &str, headers: &HeaderMap, patience: &Patience) -> Result<Watched, Refusal> {
+    async fn watch(
+        &self,
+        system: &str,
+        headers: &HeaderMap,
+        patience: &Patience,
+    ) -> Result<Watched, Refusal> {
         let Entered { caller, system, .. } = self.enter(system, headers)?;
         let mut moves = self.pipeline.replica.moves();
-        let wait = Duration::from_millis(patience.wait_ms).min(self.pipeline.limits.staleness_max.to_std() / 4);
+        let wait =
+            Duration::from_millis(patience.wait_ms).min(self.pipeline.limits.staleness_max.to_std() / 4);
         let waited = tokio::time::sleep(wait);
         tokio::pin!(waited);
         loop {
@@ -387,7 +401,12 @@ async fn on_decide(State(wrap): At, Path(system): Path<String>, headers: HeaderM
     deciding.await.unwrap_or_else(|_panicked| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-async fn on_complete(State(wrap): At, Path(system): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn on_complete(
+    State(wrap): At,
+    Path(system): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let completed = wrap.complete(&system, &headers, &body).await;
     wrap.respond(completed.map(|()| json!({ "recorded": true })), &system)
 }
@@ -413,7 +432,8 @@ struct Shown {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| RpcError::parse(format!("the question cannot be read: {error}")).into())
+    serde_json::from_slice(body)
+        .map_err(|error| RpcError::parse(format!("the question cannot be read: {error}")).into())
 }
 
 fn revision(name: &str) -> Result<Revision, Refusal> {

@@ -426,3 +426,27 @@ const SYSTEMS_MAX: usize = 10_000;
 
 /// Shared with whoever writes to the server.
 pub(super) type Shared = Arc<Plane>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lease_counts_from_the_question_and_never_gets_shorter_by_an_older_answer() {
+        let lease = Lease::default();
+        assert!(!lease.holds());
+        lease.lost().await;
+        let now = Instant::now();
+        lease.extend(now, 60);
+        assert!(lease.holds());
+        lease.extend(now - Duration::from_millis(50), 60);
+        assert!(lease.holds());
+        lease.lost().await;
+        assert!(now.elapsed() >= Duration::from_millis(60) && !lease.holds());
+        lease.extend(Instant::now(), u64::MAX);
+        let forever = lease.0.borrow().unwrap() - Instant::now();
+        assert!(forever <= Duration::from_millis(LEASE_MS_MAX));
+        lease.revoke();
+        lease.lost().await;
+    }
+}

@@ -1,5 +1,7 @@
 //! One message after the other, either way. What becomes of each is in the table of `provost_mcp::methods`.
 
+mod upward;
+
 use super::{
     child::{Child, NoAnswer},
     plane::{Answer, Plane, Told, Trouble},
@@ -9,14 +11,14 @@ use crate::Exit;
 use provost_domain::DecisionId;
 use provost_mcp::{
     Era, Limits, Message, Notification, Patch, Raw, Request, RequestId, Response, Revision, RpcError,
-    era::{META_CLIENT_CAPABILITIES, Spoken, spoken},
+    era::{META_CLIENT_CAPABILITIES, META_PROTOCOL_VERSION, Spoken, spoken},
     handshake::read_initialized,
-    message::{Outcome, write_notification, write_raw_result},
-    methods::{Treatment, of_client, of_server},
+    message::{Outcome, write_notification, write_raw_result, write_request},
+    methods::{Treatment, of_client},
     strict,
     translate::{mediated_client_capabilities, mediated_server_capabilities},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::{
     collections::{HashMap, HashSet},
     ffi::OsString,
@@ -487,79 +489,6 @@ impl Relay {
         started.await.clone().map_err(NoGo::Server)
     }
 
-    async fn hear_server(self: Arc<Self>, child: Arc<Child>, mut lines: mpsc::Receiver<Vec<u8>>) {
-        let mut dropped: u64 = 0;
-        while let Some(line) = lines.recv().await {
-            if !self.from_server(&child, &line).await {
-                dropped = dropped.saturating_add(1);
-                if dropped.is_power_of_two() {
-                    say(&format!(
-                        "the server's output held {dropped} lines that are no MCP messages; they were dropped"
-                    ));
-                }
-            }
-        }
-        child.give_up_all();
-    }
-
-    /// One line of the server's. `false`: it is no message.
-    async fn from_server(&self, child: &Child, line: &[u8]) -> bool {
-        match Message::parse(line, &self.limits) {
-            Ok(Message::Response(response)) => {
-                if let Some(id) = &response.id {
-                    child.answered(id, response.raw.as_str().to_owned());
-                }
-            }
-            Ok(Message::Notification(notification)) => self.pass_on(&notification).await,
-            Ok(Message::Request(question)) => self.put(child, &question).await,
-            Err(error) => {
-                // An answer that cannot be read is no answer; whoever waits for it must not wait for ever.
-                if let Some(id) = &error.id {
-                    child.give_up(id);
-                }
-                return false;
-            }
-        }
-        true
-    }
-
-    async fn pass_on(&self, notification: &Notification<'_>) {
-        let Some(revision) = *lock(&self.revision) else { return };
-        if of_server(&Message::Notification(notification.clone()), revision).is_err() {
-            return;
-        }
-        if notification.method == "notifications/tools/list_changed" {
-            self.tools_changed.store(true, Ordering::Release);
-        }
-        if self.may_pass() {
-            self.tell_client(notification.raw.as_str().to_owned()).await;
-        }
-    }
-
-    /// A question of the server's for the client. Only legacy servers may ask.
-    async fn put(&self, child: &Child, question: &Request<'_>) {
-        let revision = lock(&self.revision).unwrap_or(Revision::NEWEST_LEGACY);
-        let row = of_server(&Message::Request(question.clone()), revision);
-        let may = row.as_ref().is_ok_and(|row| matches!(row.treatment, Treatment::Pass | Treatment::Answer));
-        let noted = || {
-            let mut asked = lock(&self.asked);
-            asked.len() < QUESTIONS_OPEN_MAX && asked.insert(question.id.clone())
-        };
-        if !may {
-            let error = RpcError::method_not_found(&question.method, revision.era());
-            child.call_off(&error.write(Some(&question.id)));
-        } else if !self.may_pass() || !noted() {
-            let error = RpcError::internal(revision.era(), "the client cannot be asked now");
-            child.call_off(&error.write(Some(&question.id)));
-        } else {
-            self.tell_client(question.raw.as_str().to_owned()).await;
-        }
-    }
-
-    fn may_pass(&self) -> bool {
-        self.stopped.get().is_none() && self.plane.lease.holds()
-    }
-
     /// Enters a request of the client's; the error says why it cannot be.
     fn take_off(&self, id: &RequestId) -> Result<CancellationToken, &'static str> {
         let mut flights = lock(&self.flights);
@@ -632,17 +561,14 @@ impl OwnIds {
 }
 
 fn list_request(id: &RequestId, cursor: Option<&str>, revision: Revision) -> String {
-    let mut params = json!({});
-    if let Some(cursor) = cursor {
-        params["cursor"] = Value::from(cursor);
-    }
-    if revision.era() == Era::Modern {
-        params["_meta"] = json!({
-            provost_mcp::era::META_PROTOCOL_VERSION: revision.as_str(),
-            META_CLIENT_CAPABILITIES: {},
-        });
-    }
-    provost_mcp::message::write_request(id, "tools/list", &params)
+    let meta = json!({
+        META_PROTOCOL_VERSION: revision.as_str(),
+        META_CLIENT_CAPABILITIES: {},
+    });
+    let cursor = cursor.map(|cursor| ("cursor".to_owned(), Value::from(cursor)));
+    let meta = (revision.era() == Era::Modern).then(|| ("_meta".to_owned(), meta));
+    let params: Map<String, Value> = cursor.into_iter().chain(meta).collect();
+    write_request(id, "tools/list", &Value::Object(params))
 }
 
 fn request_id(raw: Raw<'_>) -> Option<RequestId> {

@@ -4,7 +4,8 @@
 use super::{
     answer,
     exchange::{Client, rewrite},
-    front::{Front, Inbound, Opened},
+    front::{Front, Inbound},
+    open::Opened,
 };
 use crate::refusal::Refusal;
 use provost_domain::System;

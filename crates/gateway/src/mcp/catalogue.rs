@@ -107,7 +107,7 @@ impl Catalogues {
         let mut begun = Some(begun);
         while let Some(Ok(message)) = messages.next().await {
             if let Some(begun) = begun.take() {
-                drop(begun.send(()));
+                let _nobody_waits = begun.send(());
             }
             if let Ok(Message::Notification(notification)) = Message::parse(&message, limits)
                 && notification.method == "notifications/tools/list_changed"

@@ -4,7 +4,8 @@
 use super::{
     answer, ask,
     exchange::Client,
-    front::{Front, Inbound, Opened},
+    front::{Front, Inbound},
+    open::Opened,
     session::{Session, lock},
 };
 use crate::{act::Watch, refusal::Refusal, subject};
@@ -26,7 +27,7 @@ impl Front {
     /// A legacy client's GET: messages that belong to no request of its own.
     pub(super) async fn open_events(self: &Arc<Self>, system: Option<&str>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
         let inbound = self.inbound(system, headers)?;
-        let session = self.session_of(&inbound)?;
+        let session = self.session(&inbound)?;
         if let Some(event_id) = answer::header_text(headers, "last-event-id") {
             let found = self.finished.find(&session.id, &session.tracks, event_id);
             let (track, after) = found.ok_or_else(|| {
@@ -127,12 +128,12 @@ struct Listener {
 impl Listener {
     async fn run(self) {
         match self.upstream.handshake().era() {
-            Era::Legacy => self.from_legacy().await,
-            Era::Modern => self.from_modern().await,
+            Era::Legacy => self.hear_legacy().await,
+            Era::Modern => self.hear_modern().await,
         }
     }
 
-    async fn from_legacy(self) {
+    async fn hear_legacy(self) {
         let mut events = Box::pin(messages(self.upstream.events()));
         loop {
             let message = tokio::select! {
@@ -159,7 +160,7 @@ impl Listener {
     }
 
     /// A modern system is listened to with one request, made anew whenever the client's subscriptions change.
-    async fn from_modern(self) {
+    async fn hear_modern(self) {
         while !self.tx.is_closed() {
             let uris = lock(&self.session.subscribed).iter().cloned().collect();
             let wanted = Listening { tools: true, prompts: true, resources: true, uris };

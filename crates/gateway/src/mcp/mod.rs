@@ -3,6 +3,8 @@
 //! | file | what it does |
 //! |---|---|
 //! | `front` | bytes in: read strictly, say who speaks which era, hand on |
+//! | `modern`, `legacy` | what each era's clients do |
+//! | `open` | from a request to an exchange under way |
 //! | `session` | what a legacy client's session remembers |
 //! | `connection` | the caller's connection to a system, its catalogue of definitions and their pins |
 //! | `catalogue` | what systems say their tools are, and when they say it no longer holds |
@@ -22,8 +24,11 @@ mod catalogue;
 mod connection;
 mod exchange;
 mod front;
+mod legacy;
 mod list;
 mod listen;
+mod modern;
+mod open;
 mod replay;
 mod session;
 

@@ -17,7 +17,9 @@ type Seen = HashMap<String, Vec<(Digest, Timestamp)>>;
 
 impl Default for Definitions {
     fn default() -> Self {
-        let cache = Cache::builder().max_capacity(TASKS_MAX).time_to_idle(std::time::Duration::from_millis(AGE_MAX_MS));
+        let cache = Cache::builder()
+            .max_capacity(TASKS_MAX)
+            .time_to_idle(std::time::Duration::from_millis(AGE_MAX_MS));
         Self(cache.build())
     }
 }
@@ -47,7 +49,14 @@ impl Definitions {
 
     /// Whether the server defines a tool as it was reviewed: every definition of it seen lately must be that one, so
     /// that neither two tools of one name nor a change back and forth passes. `None` when none was seen lately.
-    pub(super) fn are(&self, task: TaskId, system: &Name, tool: &ToolName, pin: Digest, now: Timestamp) -> Option<bool> {
+    pub(super) fn are(
+        &self,
+        task: TaskId,
+        system: &Name,
+        tool: &ToolName,
+        pin: Digest,
+        now: Timestamp,
+    ) -> Option<bool> {
         let seen = self.0.get(&(task, system.clone()))?;
         let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         let pins = seen.get(tool.as_str())?;
@@ -73,7 +82,8 @@ mod tests {
     use provost_mcp::{Limits, Raw};
 
     fn definition(description: &str) -> ToolDefinition {
-        let text = format!(r#"{{"name":"t","description":"{description}","inputSchema":{{"type":"object"}}}}"#);
+        let text =
+            format!(r#"{{"name":"t","description":"{description}","inputSchema":{{"type":"object"}}}}"#);
         ToolDefinition::read(Raw::trusted(&text), &Limits::default()).unwrap()
     }
 

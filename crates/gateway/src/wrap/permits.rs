@@ -87,7 +87,9 @@ impl Permits {
 
     fn again(&self, decision: DecisionId, task: TaskId, told: &Told) -> Result<(), Refusal> {
         let Some(closed) = self.0.closed.get(&decision) else {
-            return Err(RpcError::invalid_request(format!("{decision} is no open decision")).with_status(404).into());
+            return Err(RpcError::invalid_request(format!("{decision} is no open decision"))
+                .with_status(404)
+                .into());
         };
         match told {
             _ if closed.task != task => Err(another()),
@@ -202,7 +204,8 @@ impl Silence {
             if silent > self.most {
                 return;
             }
-            tokio::time::sleep(DurationMs(self.most.0.saturating_sub(silent.0).max(LOOK_AGAIN_MS)).to_std()).await;
+            tokio::time::sleep(DurationMs(self.most.0.saturating_sub(silent.0).max(LOOK_AGAIN_MS)).to_std())
+                .await;
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::faults::{Faults, FaultyStore};
 use provost_bank::{Bank, Server};
 use provost_connect::{CallerKey, ClientProfile, Config, SealingKey, Secret, Upstreams};
 use provost_domain::{
-    Agent, AgentStatus, Charter, Clock, DurationMs, NodeId, Object, Person, System, Task, TaskId, Timestamp, Tool,
+    Agent, AgentStatus, Charter, Clock, DurationMs, NodeId, Object, ObjectKey, Person, System, Task, TaskId, Timestamp, Tool,
     agent::Provenance,
     ids::AgentId,
     limits::Limits,
@@ -211,6 +211,12 @@ impl Plane {
     pub async fn change(&self, object: Object, expected: u64) {
         let set = change_set(vec![Write::Put { object, expected }]);
         self.store.commit(set).await.unwrap();
+        self.replica.catch_up().await.unwrap();
+    }
+
+    /// Removes one row and waits until it binds.
+    pub async fn remove(&self, key: ObjectKey, expected: u64) {
+        self.store.commit(change_set(vec![Write::Remove { key, expected }])).await.unwrap();
         self.replica.catch_up().await.unwrap();
     }
 

@@ -113,6 +113,13 @@ impl<'p> Speaker<'p> {
         self.ask(1, "tools/call", json!({"name": "work", "arguments": {"how": how}})).await.pop().unwrap()
     }
 
+    /// Listens as a legacy client does.
+    pub async fn events(&self) -> reqwest::Response {
+        let request = self.plane.client().get(format!("{}{}", self.plane.url, self.path)).bearer_auth(&self.token);
+        let request = request.header("mcp-protocol-version", self.revision).header("accept", "text/event-stream");
+        request.header("mcp-session-id", self.session.as_deref().unwrap()).send().await.unwrap()
+    }
+
     /// Takes up a stream of a legacy client again.
     pub async fn resume(&self, event_id: &str) -> String {
         let request = self.plane.client().get(format!("{}{}", self.plane.url, self.path)).bearer_auth(&self.token);

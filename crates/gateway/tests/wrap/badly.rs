@@ -49,6 +49,7 @@ async fn a_server_that_cannot_be_started_is_told_over_mcp() {
 async fn what_a_client_sends_that_is_no_message_is_refused_and_reaches_nobody() {
     let plane = Plane::start(Behind::Child).await;
     let mut client = Mcp::open(plane.settings(Behind::Child)).await;
+    plane.until_reached("notifications/initialized").await;
     let before = plane.reached();
     let table = [
         ("hello", -32700),
@@ -77,9 +78,7 @@ async fn a_signal_ends_the_call_the_server_and_the_task() {
     let plane = Plane::start(Behind::Child).await;
     let mut client = Mcp::open(plane.settings(Behind::Child)).await;
     client.begin("tools/call", json!({"name": "hang", "arguments": {}})).await;
-    while !plane.reached().contains(&"hang".to_owned()) {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    plane.until_reached("hang").await;
     client.end.cancel();
     assert_eq!(client.ended().await, Exit::Ok);
     assert_eq!(plane.running_tasks(), 0);

@@ -2,7 +2,7 @@
 
 use crate::{
     client::{Mcp, text},
-    plane::{Behind, Plane},
+    plane::{Behind, Plane, filesystem_server},
 };
 use provost_cli::Exit;
 use serde_json::json;
@@ -13,8 +13,12 @@ async fn an_allowed_call_reaches_the_bank_and_its_outcome_is_on_record_before_th
     let plane = Plane::start(Behind::Bank).await;
     let mut client = Mcp::open(plane.settings(Behind::Bank)).await;
     let answer = client.call("get_statement", json!({"account": "operations"})).await;
-    assert!(answer["result"]["content"][0]["text"].is_string() && answer["result"]["isError"] != true, "{answer}");
-    let page = plane.store.decisions(&provost_store::DecisionFilter { max: 1, ..Default::default() }).await.unwrap();
+    assert!(
+        answer["result"]["content"][0]["text"].is_string() && answer["result"]["isError"] != true,
+        "{answer}"
+    );
+    let page =
+        plane.store.decisions(&provost_store::DecisionFilter { max: 1, ..Default::default() }).await.unwrap();
     let stored = &page.decisions[0];
     assert_eq!(stored.completion.as_ref().unwrap().outcome.as_str(), "success");
     let task = stored.decision.subject.task.unwrap();
@@ -43,14 +47,19 @@ async fn a_list_shows_what_would_not_be_denied_and_the_rest_is_refused_when_call
     let plane = Plane::start(Behind::Bank).await;
     let mut client = Mcp::open(plane.settings(Behind::Bank)).await;
     let listed = client.ask("tools/list", json!({})).await;
-    let mut names: Vec<_> = listed["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    let mut names: Vec<_> = listed["result"]["tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tool| tool["name"].as_str().unwrap())
+        .collect();
     names.sort_unstable();
     assert_eq!(names, ["get_statement", "list_accounts", "transfer"]);
     for tool in ["send_message", "no_such_tool"] {
         let refused = client.call(tool, json!({})).await;
         assert!(refused["result"]["isError"] == true, "{refused}");
     }
-    assert_eq!(plane.reached(), ["initialize", "notifications/initialized", "tools/list", "tools/list"]);
+    assert_eq!(plane.reached(), ["initialize", "notifications/initialized", "tools/list"]);
     assert_eq!(client.close().await, Exit::Ok);
 }
 
@@ -64,9 +73,11 @@ async fn a_modern_client_is_served_without_a_session() {
     });
     let found = client.ask("server/discover", json!({"_meta": meta})).await;
     assert!(found["result"]["supportedVersions"].is_array(), "{found}");
-    let answer = client.ask("tools/call", json!({"name": "list_accounts", "arguments": {}, "_meta": meta})).await;
+    let answer =
+        client.ask("tools/call", json!({"name": "list_accounts", "arguments": {}, "_meta": meta})).await;
     assert!(answer["result"]["content"].is_array(), "{answer}");
-    let refused = client.ask("tools/call", json!({"name": "send_message", "arguments": {}, "_meta": meta})).await;
+    let refused =
+        client.ask("tools/call", json!({"name": "send_message", "arguments": {}, "_meta": meta})).await;
     assert_eq!(refused["result"]["isError"], true, "{refused}");
     assert_eq!(client.close().await, Exit::Ok);
 }
@@ -107,7 +118,10 @@ async fn a_server_that_changes_a_tool_is_refused_its_next_call() {
     assert_eq!(text(&client.call("echo", json!({"say": "hi"})).await), "hi");
     assert_eq!(text(&client.call("change", json!({})).await), "changed");
     let refused = client.call("echo", json!({"say": "hi"})).await;
-    assert!(refused["result"]["isError"] == true && text(&refused).contains("Refused by Provost"), "{refused}");
+    assert!(
+        refused["result"]["isError"] == true && text(&refused).contains("Refused by Provost"),
+        "{refused}"
+    );
     assert_eq!(plane.reached().iter().filter(|name| *name == "echo").count(), 1);
     assert_eq!(client.close().await, Exit::Ok);
 }
@@ -122,8 +136,8 @@ async fn a_token_that_expires_is_renewed_and_the_server_sees_none_of_ours() {
     assert!(plane.tokens_issued.load(Ordering::SeqCst) >= 2);
     assert_eq!(plane.running_tasks(), 1);
     let variables = text(&client.call("env", json!({})).await);
-    assert!(variables.contains("\"PATH\"") && variables.contains("CARGO_PKG_NAME"), "{variables}");
-    assert!(!variables.contains("CARGO_MANIFEST_DIR"), "{variables}");
+    assert!(variables.contains("\"PATH\""), "{variables}");
+    assert!(!variables.contains("\"HOME\""), "{variables}");
     assert_eq!(client.close().await, Exit::Ok);
 }
 
@@ -138,4 +152,26 @@ async fn a_token_that_is_handed_in_is_used_and_its_task_goes_on() {
     assert_eq!(client.close().await, Exit::Ok);
     assert_eq!(plane.running_tasks(), 1);
     assert_eq!(plane.tokens_issued.load(Ordering::SeqCst), 0);
+}
+
+/// Needs what `tests/interop/setup.sh` installs.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_filesystem_server_reads_what_it_may_and_writes_nothing() {
+    if !filesystem_server().exists() {
+        eprintln!("skipped: run tests/interop/setup.sh first");
+        return;
+    }
+    let plane = Plane::start(Behind::Filesystem).await;
+    let note = plane.folder().join("note.txt");
+    std::fs::write(&note, "the invoice is paid").unwrap();
+    let mut client = Mcp::open(plane.settings(Behind::Filesystem)).await;
+    let listed = client.ask("tools/list", json!({})).await;
+    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 2, "{listed}");
+    assert_eq!(text(&client.call("read_text_file", json!({"path": note})).await), "the invoice is paid");
+    let refused = client.call("write_file", json!({"path": note, "content": "it is not"})).await;
+    assert!(text(&refused).contains("Refused by Provost"), "{refused}");
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), "the invoice is paid");
+    assert_eq!(client.close().await, Exit::Ok);
+    assert!(!plane.reached().contains(&"write_file".to_owned()));
+    plane.decisions(&[("read_text_file", "allow", Some("success")), ("write_file", "deny", None)]).await;
 }

@@ -94,7 +94,8 @@ impl Mcp {
 
     pub async fn send_text(&mut self, text: &str) {
         let input = self.input.as_mut().unwrap();
-        input.write_all(format!("{text}\n").as_bytes()).await.unwrap();
+        // A wrapper that hung up in the middle is noticed by what it said before.
+        let _hung_up = input.write_all(format!("{text}\n").as_bytes()).await;
     }
 
     /// Closes standard input, and waits for the wrapper to end.

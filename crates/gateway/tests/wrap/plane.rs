@@ -9,7 +9,8 @@ use axum::{
 use provost_cli::{Client, wrap::Settings};
 use provost_connect::{CallerKey, ClientProfile, Config, Upstreams};
 use provost_domain::{
-    Agent, AgentStatus, Clock, DurationMs, Environment, NodeId, Object, Person, System, Task, TaskId, Timestamp, Tool,
+    Agent, AgentStatus, Clock, DurationMs, Environment, NodeId, Object, Person, System, Task, TaskId,
+    Timestamp, Tool,
     agent::Provenance,
     ids::AgentId,
     limits::Limits,
@@ -63,6 +64,8 @@ struct Desk {
 pub enum Behind {
     Bank,
     Child,
+    /// The official filesystem server, over the test's own folder.
+    Filesystem,
 }
 
 impl Plane {
@@ -70,14 +73,19 @@ impl Plane {
         let limits = Limits { staleness_max: DurationMs(1_000), ..Limits::default() };
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("provost.db"), &limits).unwrap());
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(&dir.path().join("provost.db"), &limits).unwrap());
         let upstreams = Upstreams::new(Config::new(limits.clone())).unwrap();
         let command = command(behind, &dir.path().join("review.log"));
         let tools = review(&upstreams, behind, command).await;
         let mut objects = vec![Object::Person(person())];
         objects.push(Object::System(system(behind.system(), Connection::McpLocal)));
-        objects.push(Object::System(system("elsewhere", Connection::McpHttp { url: "http://127.0.0.1:9/mcp".into() })));
+        objects.push(Object::System(system(
+            "elsewhere",
+            Connection::McpHttp { url: "http://127.0.0.1:9/mcp".into() },
+        )));
         objects.extend(tools.into_iter().map(Object::Tool));
         objects.push(Object::Agent(agent(behind)));
         let writes = objects.into_iter().map(|object| Write::Put { object, expected: 0 }).collect();
@@ -144,8 +152,13 @@ impl Plane {
             purpose: "a test".into(),
             duration: None,
             command: command(behind, &self.log()).into_iter().map(Into::into).collect(),
-            hidden: vec!["PROVOST_TOKEN".into(), "CARGO_MANIFEST_DIR".into()],
+            hidden: vec!["PROVOST_TOKEN".into(), "HOME".into()],
         }
+    }
+
+    /// The folder of this test.
+    pub fn folder(&self) -> PathBuf {
+        self.dir.path().to_owned()
     }
 
     /// Where every line that reaches the server is kept.
@@ -156,13 +169,24 @@ impl Plane {
     /// The methods, and tools called, of everything that reached the server.
     pub fn reached(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.log()).unwrap_or_default();
-        let messages = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let of = |message: Value| match message["method"].as_str() {
             Some("tools/call") => message["params"]["name"].as_str().unwrap().to_owned(),
             Some(method) => method.to_owned(),
             None => "a response".to_owned(),
         };
         messages.map(of).collect()
+    }
+
+    /// Waits until a call has reached the server.
+    pub async fn until_reached(&self, tool: &str) {
+        for _ in 0..500 {
+            if self.reached().iter().any(|name| name == tool) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(self.reached(), [tool]);
     }
 
     /// Starts a task and gives its token, for one system.
@@ -202,7 +226,10 @@ impl Plane {
             };
             seen = page.decisions.iter().rev().map(told).collect();
             let same = seen.len() == wanted.len()
-                && seen.iter().zip(wanted).all(|(seen, wanted)| (seen.0.as_str(), seen.1.as_str(), seen.2) == *wanted);
+                && seen
+                    .iter()
+                    .zip(wanted)
+                    .all(|(seen, wanted)| (seen.0.as_str(), seen.1.as_str(), seen.2) == *wanted);
             if same {
                 return;
             }
@@ -224,6 +251,7 @@ impl Behind {
         match self {
             Self::Bank => "bank",
             Self::Child => "files",
+            Self::Filesystem => "folder",
         }
     }
 }
@@ -245,7 +273,11 @@ impl Desk {
         Json(desk.started(&task, system))
     }
 
-    async fn renew(State(desk): State<Self>, Path(id): Path<String>, Json(wanted): Json<Value>) -> Json<Value> {
+    async fn renew(
+        State(desk): State<Self>,
+        Path(id): Path<String>,
+        Json(wanted): Json<Value>,
+    ) -> Json<Value> {
         let task = desk.task(&id);
         Json(desk.started(&task, wanted["system"].as_str().unwrap()))
     }
@@ -312,21 +344,30 @@ fn token(url: &str, key: &SigningKey, task: TaskId, system: &str, seconds: i64) 
 
 /// The server as a command; whatever reaches it is written into `log`.
 fn command(behind: Behind, log: &std::path::Path) -> Vec<String> {
-    let log = log.display();
+    let (server, folder) = (filesystem_server(), log.parent().unwrap());
+    let tee = |server: String| vec!["sh".into(), "-c".into(), format!("tee -a '{}' | {server}", log.display())];
     match behind {
-        Behind::Bank => vec!["sh".into(), "-c".into(), format!("tee -a '{log}' | '{}' --stdio", bank().display())],
+        Behind::Bank => tee(format!("'{}' --stdio", bank().display())),
         Behind::Child => {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wrap/child.py");
-            vec!["python3".into(), script.into(), log.to_string()]
+            vec!["python3".into(), script.into(), log.display().to_string()]
         }
+        Behind::Filesystem => tee(format!("node '{}' '{}'", server.display(), folder.display())),
     }
+}
+
+/// Where `tests/interop/setup.sh` puts the official filesystem server.
+pub fn filesystem_server() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop/node_modules");
+    folder.join("@modelcontextprotocol/server-filesystem/dist/index.js")
 }
 
 /// The example bank as a program, built if nobody has.
 fn bank() -> &'static PathBuf {
     static BANK: OnceLock<PathBuf> = OnceLock::new();
     BANK.get_or_init(|| {
-        let built = std::process::Command::new(env!("CARGO")).args(["build", "-q", "-p", "provost-bank"]).status();
+        let built =
+            std::process::Command::new(env!("CARGO")).args(["build", "-q", "-p", "provost-bank"]).status();
         assert!(built.unwrap().success(), "the bank does not build");
         let here = std::env::current_exe().unwrap();
         here.ancestors().nth(2).unwrap().join("provost-bank")
@@ -337,7 +378,8 @@ fn bank() -> &'static PathBuf {
 async fn review(upstreams: &Upstreams, behind: Behind, command: Vec<String>) -> Vec<Tool> {
     let system = system(behind.system(), Connection::McpStdio { command, env: BTreeMap::new() });
     let caller = CallerKey { agent: "importer".parse().unwrap(), task: TaskId::from_bytes([0; 16]) };
-    let profile = ClientProfile { capabilities: json!({}), client_info: json!({"name": "import", "version": "1"}) };
+    let profile =
+        ClientProfile { capabilities: json!({}), client_info: json!({"name": "import", "version": "1"}) };
     let upstream = upstreams.get(&system, &caller, &profile, None).await.unwrap();
     let (listed, _) = provost_connect::list_tools(&upstream).await.unwrap();
     upstreams.end_task(caller.task).await;
@@ -382,8 +424,11 @@ fn agent(behind: Behind) -> Agent {
         Behind::Child => vec![json!({"system": "files", "tools": [
             "echo", "hang", "slow", "garbage", "unreadable", "huge", "crash", "ask", "env", "change",
         ]})],
+        Behind::Filesystem => {
+            vec![json!({"system": "folder", "tools": ["read_text_file", "list_directory"]})]
+        }
     };
-    grants.push(json!({"system": "elsewhere", "tools": []}));
+    grants.push(json!({"system": "elsewhere", "tools": ["@resources"]}));
     let charter = json!({
         "purpose": "a test", "owner": "maria", "environment": "production", "autonomy": "supervised",
         "data": ["confidential"], "task_duration_max": 3_600_000, "grants": grants,
@@ -395,12 +440,22 @@ fn agent(behind: Behind) -> Agent {
         level: Default::default(),
         revision: 1,
         charter: serde_json::from_value(charter).unwrap(),
-        provenance: Provenance { created_by: "test".into(), created_at: Timestamp::from_millis(1), source: "test".into() },
+        provenance: Provenance {
+            created_by: "test".into(),
+            created_at: Timestamp::from_millis(1),
+            source: "test".into(),
+        },
     }
 }
 
 fn person() -> Person {
-    Person { name: "maria".parse().unwrap(), display: "Maria".into(), email: None, manager: None, active: true }
+    Person {
+        name: "maria".parse().unwrap(),
+        display: "Maria".into(),
+        email: None,
+        manager: None,
+        active: true,
+    }
 }
 
 fn change_set(writes: Vec<Write>) -> ChangeSet {

@@ -17,7 +17,8 @@ impl Asker<'_> {
     }
 
     async fn post(&self, what: &str, body: &Value) -> (u16, Value) {
-        let request = self.http.post(format!("{}/enforce/v1/files/{what}", self.plane.url)).bearer_auth(&self.token);
+        let request =
+            self.http.post(format!("{}/enforce/v1/files/{what}", self.plane.url)).bearer_auth(&self.token);
         answer(request.header("content-type", "application/json").body(body.to_string())).await
     }
 
@@ -32,7 +33,8 @@ impl Asker<'_> {
             "name": "hang", "description": "as reviewed",
             "inputSchema": {"type": "object", "properties": {"say": {"type": "string"}}},
         });
-        let listed = json!({"revision": "2025-11-25", "method": "tools/list", "result": {"tools": [definition]}});
+        let listed =
+            json!({"revision": "2025-11-25", "method": "tools/list", "result": {"tools": [definition]}});
         let (status, shown) = self.post("list", &listed).await;
         assert_eq!((status, shown["result"]["tools"].as_array().unwrap().len()), (200, 1));
         let (status, permit) = self.post("decide", &ask("hang", false)).await;
@@ -86,7 +88,9 @@ async fn the_first_word_on_a_permit_counts_and_only_its_own_task_may_say_it() {
     plane.decisions(&[("hang", "allow", Some("success"))]).await;
     let unknown = json!({"decision": provost_domain::DecisionId::from_bytes([7; 16]), "lost": "x"});
     assert_eq!(asker.post("complete", &unknown).await.0, 404);
-    for body in [json!({}), json!({"decision": decision}), json!({"decision": decision, "lost": "a", "unsent": "b"})] {
+    for body in
+        [json!({}), json!({"decision": decision}), json!({"decision": decision, "lost": "a", "unsent": "b"})]
+    {
         assert_eq!(asker.post("complete", &body).await.0, 400, "{body}");
     }
 }
@@ -137,7 +141,8 @@ async fn nobody_and_strangers_and_systems_that_are_not_local_get_nothing() {
         assert_eq!((status, told["type"].as_str()), (401, Some("urn:provost:problem:token-missing")));
         let (status, _) = answer(http.post(at("files", what)).bearer_auth("x.y.z").body("{}")).await;
         assert_eq!(status, 401);
-        let strange = http.post(at("files", what)).bearer_auth(&asker.token).header("host", "evil.example.com");
+        let strange =
+            http.post(at("files", what)).bearer_auth(&asker.token).header("host", "evil.example.com");
         assert_eq!(answer(strange.body("{}")).await.0, 403);
         assert_eq!(answer(http.post(at("no-such", what)).bearer_auth(&asker.token).body("{}")).await.0, 401);
     }
@@ -146,7 +151,10 @@ async fn nobody_and_strangers_and_systems_that_are_not_local_get_nothing() {
     let (status, told) = answer(http.get(at("elsewhere", "watch")).bearer_auth(&elsewhere)).await;
     assert!(status == 400 && told["detail"].as_str().unwrap().contains("not local"), "{told}");
     for (sent, status) in [("no json", 400), ("{\"revision\":\"1999\",\"request\":{}}", 400)] {
-        assert_eq!(answer(http.post(at("files", "decide")).bearer_auth(&asker.token).body(sent)).await.0, status);
+        assert_eq!(
+            answer(http.post(at("files", "decide")).bearer_auth(&asker.token).body(sent)).await.0,
+            status
+        );
     }
     let huge = "x".repeat(2 << 20);
     assert_eq!(answer(http.post(at("files", "decide")).bearer_auth(&asker.token).body(huge)).await.0, 413);

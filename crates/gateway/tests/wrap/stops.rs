@@ -14,8 +14,13 @@ async fn without_a_plane_every_request_is_refused_and_the_server_is_not_even_sta
     plane.kill();
     let mut client = Mcp::start(plane.settings(Behind::Child));
     let opened = client.initialize().await;
-    assert!(text(&opened).contains("no plane answers") && text(&opened).contains("provost serve"), "{opened}");
-    for (method, params) in [("ping", json!({})), ("tools/list", json!({})), ("tools/call", json!({"name": "echo"}))] {
+    assert!(
+        text(&opened).contains("no plane answers") && text(&opened).contains("provost serve"),
+        "{opened}"
+    );
+    for (method, params) in
+        [("ping", json!({})), ("tools/list", json!({})), ("tools/call", json!({"name": "echo"}))]
+    {
         let refused = client.ask(method, params).await;
         assert!(text(&refused).starts_with("Provost refused this: no plane answers"), "{refused}");
     }
@@ -29,9 +34,7 @@ async fn a_plane_that_is_killed_lets_nothing_pass_any_more_and_cuts_what_is_unde
     let mut client = Mcp::open(plane.settings(Behind::Child)).await;
     assert_eq!(text(&client.call("echo", json!({"say": "hi"})).await), "hi");
     let under_way = client.begin("tools/call", json!({"name": "hang", "arguments": {}})).await;
-    while !plane.reached().contains(&"hang".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    plane.until_reached("hang").await;
     plane.kill();
     let killed = Instant::now();
     let refused = client.call("echo", json!({"say": "again"})).await;
@@ -65,16 +68,17 @@ async fn suspending_the_agent_cuts_its_call_ends_the_server_and_refuses_the_rest
     let plane = Plane::start(Behind::Child).await;
     let mut client = Mcp::open(plane.settings(Behind::Child)).await;
     let under_way = client.begin("tools/call", json!({"name": "hang", "arguments": {}})).await;
-    while !plane.reached().contains(&"hang".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    plane.until_reached("hang").await;
     let ordered = Instant::now();
     plane.suspend().await;
     let cut = client.answer(under_way).await;
     assert!(text(&cut).contains("the agent clerk is suspended"), "{cut}");
     assert!(ordered.elapsed() < Duration::from_millis(500), "{:?}", ordered.elapsed());
     let refused = client.call("echo", json!({"say": "hi"})).await;
-    assert!(text(&refused).contains("suspended") && text(&refused).contains("restart this MCP server"), "{refused}");
+    assert!(
+        text(&refused).contains("suspended") && text(&refused).contains("restart this MCP server"),
+        "{refused}"
+    );
     assert_eq!(client.close().await, Exit::Refused);
     assert!(!plane.reached().contains(&"echo".to_owned()));
     plane.decisions(&[("hang", "allow", Some("unknown"))]).await;
@@ -85,10 +89,10 @@ async fn a_call_that_the_client_cancels_is_unknown_and_gets_no_answer() {
     let plane = Plane::start(Behind::Child).await;
     let mut client = Mcp::open(plane.settings(Behind::Child)).await;
     let id = client.begin("tools/call", json!({"name": "hang", "arguments": {}})).await;
-    while !plane.reached().contains(&"hang".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    client.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}})).await;
+    plane.until_reached("hang").await;
+    client
+        .send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}))
+        .await;
     assert!(client.is_silent().await);
     plane.decisions(&[("hang", "allow", Some("unknown"))]).await;
     assert_eq!(plane.reached().last().unwrap(), "notifications/cancelled");

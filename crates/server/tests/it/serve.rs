@@ -64,6 +64,16 @@ fn files_are_planned_applied_and_shown_and_applying_again_changes_nothing() {
 }
 
 #[test]
+fn the_cases_of_a_folder_are_run_against_what_its_files_would_make() {
+    let plane = Plane::fresh();
+    let report = plane.json(&["policy", "test", &acme()]);
+    assert_eq!(report["failed"], 0, "{report:#}");
+    assert!(report["passed"].as_u64().unwrap() >= 10, "{report:#}");
+    assert_eq!(plane.json(&["agent", "list"])["items"].as_array().unwrap().len(), 0, "nothing was applied");
+    assert_eq!(plane.json(&["policy", "check", &acme()])["sound"], true);
+}
+
+#[test]
 fn a_secret_comes_from_standard_input_and_is_never_shown() {
     let plane = Plane::fresh();
     let mut child = provost()
