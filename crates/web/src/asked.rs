@@ -48,6 +48,6 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
 
 fn unknown(what: &str) -> Refusal {
     Refusal::edge(Edge::Unauthenticated, what).cure(
-        "send `Authorization: Bearer <token>`; the local one is in the file `token` of the plane's data",
+        "send `Authorization: Bearer <token>`; the local one is in the file `admin-token` of the plane's data",
     )
 }

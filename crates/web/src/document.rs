@@ -51,4 +51,4 @@ pub(crate) fn frame() -> OpenApi {
 const ABOUT: &str = "Administration of a Provost plane. Requests refuse members they do not know; answers may gain \
                      members. Moments are RFC 3339, durations a number with a unit (`15m`). Every refusal is a \
                      problem (RFC 9457) that says what, why, and what to do.";
-const TOKEN: &str = "The local administrator token: the file `token` in the plane's data folder";
+const TOKEN: &str = "The local administrator token: the file `admin-token` in the plane's data folder";
