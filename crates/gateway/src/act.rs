@@ -9,8 +9,8 @@ use http::{HeaderName, HeaderValue};
 use moka::sync::Cache;
 use provost_connect::{Upstream, UpstreamError};
 use provost_domain::{
-    Completion, DecisionId, Digest, DurationMs, Label, Level, Name, Outcome, Seq, TaskId, Timestamp, agent::AgentStatus,
-    directory::Directory, limits::Limits,
+    Completion, DecisionId, Digest, DurationMs, Label, Level, Name, Outcome, Seq, TaskId, Timestamp,
+    agent::AgentStatus, directory::Directory, limits::Limits,
 };
 use provost_store::Permit;
 use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
@@ -91,7 +91,9 @@ impl Places {
             value: value.try_into().unwrap_or(u64::MAX),
             cure: "wait until a call under way has ended",
         };
-        let task = of_task.try_acquire_owned().map_err(|_none| full("calls_per_task_max", self.calls_per_task_max))?;
+        let task = of_task
+            .try_acquire_owned()
+            .map_err(|_none| full("calls_per_task_max", self.calls_per_task_max))?;
         let node = Arc::clone(&self.node).try_acquire_owned();
         let node = node.map_err(|_none| full("calls_per_node_max", self.calls_per_node_max))?;
         Ok(Place { _task: task, _node: node })
@@ -135,7 +137,12 @@ impl Watch {
 ///
 /// # Errors
 /// [`Refusal::Cut`] when a stop was committed while the decision was being written; the outcome is then on record.
-pub fn forward(permit: Permit, attempt: Attempt, work: Work, pipeline: &Arc<Pipeline>) -> Result<Running, Refusal> {
+pub fn forward(
+    permit: Permit,
+    attempt: Attempt,
+    work: Work,
+    pipeline: &Arc<Pipeline>,
+) -> Result<Running, Refusal> {
     let mut running = Running::open(permit, attempt, work.place, pipeline);
     // A stop that was committed while the decision was being written binds here.
     running.check()?;
@@ -148,7 +155,12 @@ pub fn forward(permit: Permit, attempt: Attempt, work: Work, pipeline: &Arc<Pipe
 ///
 /// # Errors
 /// [`Refusal::Cut`] when a stop was committed while the decision was being written; the outcome is then on record.
-pub fn entrust(permit: Permit, attempt: Attempt, place: Place, pipeline: &Arc<Pipeline>) -> Result<Running, Refusal> {
+pub fn entrust(
+    permit: Permit,
+    attempt: Attempt,
+    place: Place,
+    pipeline: &Arc<Pipeline>,
+) -> Result<Running, Refusal> {
     let mut running = Running::open(permit, attempt, place, pipeline);
     running.check()?;
     running.account.sent = true;
@@ -250,7 +262,8 @@ impl Running {
     /// The client went away in a way that means cancel.
     pub async fn cancel(mut self) {
         self.incoming = None;
-        let outcome = Outcome::Unknown { error: "cancelled by the client before the system answered".to_owned() };
+        let outcome =
+            Outcome::Unknown { error: "cancelled by the client before the system answered".to_owned() };
         self.settle(outcome).await;
     }
 
@@ -258,7 +271,8 @@ impl Running {
     fn completion(&mut self, response: &[u8]) -> Option<Completion> {
         let seen = outcome::read(response);
         let labels = self.attempt.tool.as_ref().map(|tool| outcome::labels(tool, &seen)).unwrap_or_default();
-        let completion = self.account.close(seen.outcome, labels, Some(Digest::of(response)), self.pipeline.now())?;
+        let completion =
+            self.account.close(seen.outcome, labels, Some(Digest::of(response)), self.pipeline.now())?;
         self.pipeline.metrics.completed(&completion);
         Some(completion)
     }
@@ -356,7 +370,15 @@ impl Account {
         if std::mem::replace(&mut self.closed, true) {
             return None;
         }
-        Some(Completion { v: 1, decision: self.decision, at: now, outcome, took_ms: now.since(self.started).0, labels, result })
+        Some(Completion {
+            v: 1,
+            decision: self.decision,
+            at: now,
+            outcome,
+            took_ms: now.since(self.started).0,
+            labels,
+            result,
+        })
     }
 }
 
@@ -376,14 +398,21 @@ impl Drop for Account {
 }
 
 /// Why this agent or task may no longer act on this system, if so. Not a decision, only the stops.
-pub(crate) fn stopped(caller: &Caller, system: &Name, directory: &Directory, now: Timestamp) -> Option<String> {
+pub(crate) fn stopped(
+    caller: &Caller,
+    system: &Name,
+    directory: &Directory,
+    now: Timestamp,
+) -> Option<String> {
     let (agent, task) = (&caller.agent.name, caller.task.id);
     match directory.agents.get(agent) {
         None => return Some(format!("the agent {agent} is gone")),
         Some(agent) if agent.status != AgentStatus::Active => {
             return Some(format!("the agent {} is {}", agent.name, agent.status));
         }
-        Some(agent) if agent.level == Level::Off => return Some(format!("the agent {} is contained", agent.name)),
+        Some(agent) if agent.level == Level::Off => {
+            return Some(format!("the agent {} is contained", agent.name));
+        }
         Some(_active) => {}
     }
     if !directory.systems.contains_key(system) {

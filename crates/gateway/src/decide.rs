@@ -2,7 +2,8 @@
 
 use crate::identify::Caller;
 use provost_domain::{
-    Action, Decision, DecisionId, Digest, Name, NodeId, System, TaskState, Timestamp, Tool, ToolName, Verdict,
+    Action, Decision, DecisionId, Digest, Name, NodeId, System, TaskState, Timestamp, Tool, ToolName,
+    Verdict,
     canonical::CanonicalError,
     decision::{Subject, tool_path},
 };
@@ -120,7 +121,11 @@ fn unreviewed(attempt: &Attempt, now: Timestamp) -> Evaluation {
         system = attempt.system.name
     );
     Evaluation {
-        verdict: Verdict::deny(UNREVIEWED, format!("nobody has reviewed {path}, so no policy knows what it does"), Some(cure)),
+        verdict: Verdict::deny(
+            UNREVIEWED,
+            format!("nobody has reviewed {path}, so no policy knows what it does"),
+            Some(cure),
+        ),
         policies: Digest::of(UNREVIEWED.as_bytes()),
         input: json!({"args": attempt.args, "now": now, "task": attempt.caller.task.id}),
         errors: Vec::new(),

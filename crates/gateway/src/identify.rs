@@ -43,7 +43,13 @@ impl Identifier {
     ///
     /// # Errors
     /// What is wrong with the token, or with the task it belongs to. Nothing is decided, nothing is sent.
-    pub fn resolve(&self, headers: &HeaderMap, system: Option<&str>, view: &View, now: Timestamp) -> Result<Caller, Refusal> {
+    pub fn resolve(
+        &self,
+        headers: &HeaderMap,
+        system: Option<&str>,
+        view: &View,
+        now: Timestamp,
+    ) -> Result<Caller, Refusal> {
         let token = bearer(headers)?;
         let claims = self.claims(token, system, now)?;
         let task = view.directory.tasks.get(&claims.task).filter(|task| task.is_live(now));
@@ -84,7 +90,8 @@ impl Identifier {
 pub fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(Refusal::NoToken) };
-    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(Refusal::NoToken)?;
+    let (scheme, token) =
+        value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(Refusal::NoToken)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Refusal::NoToken);
     }

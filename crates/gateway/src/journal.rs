@@ -1,9 +1,7 @@
 //! The gateway's side of the record: decisions before acting, outcomes after, early refusals at a bounded rate.
 
 use crate::refusal::Refusal;
-use provost_domain::{
-    Clock, Completion, Decision, NodeId, TaskId, TaskState, Timestamp, decision::Refused,
-};
+use provost_domain::{Clock, Completion, Decision, NodeId, TaskId, TaskState, Timestamp, decision::Refused};
 use provost_store::{Intent, RecordError, Recorded, Store, StoreError};
 use std::{
     collections::HashMap,
@@ -39,7 +37,10 @@ impl Journal {
         let decision = intent.decision.clone();
         let receipt = self.store.record(intent).await?;
         Recorded::new(decision, receipt).ok_or_else(|| {
-            RecordError::Store(StoreError::Corrupt { what: "receipt".into(), why: "it is another decision's".into() })
+            RecordError::Store(StoreError::Corrupt {
+                what: "receipt".into(),
+                why: "it is another decision's".into(),
+            })
         })
     }
 
@@ -63,7 +64,11 @@ impl Journal {
     ///
     /// # Errors
     /// When it could not; the result must then not be released.
-    pub async fn complete(&self, completion: Completion, task: Option<TaskId>) -> Result<TaskState, StoreError> {
+    pub async fn complete(
+        &self,
+        completion: Completion,
+        task: Option<TaskId>,
+    ) -> Result<TaskState, StoreError> {
         self.store.complete(completion, task).await
     }
 

@@ -21,7 +21,10 @@ pub fn read(response: &[u8]) -> Seen {
         Ok(Message::Response(response)) => match response.outcome {
             message::Outcome::Result(result) => result,
             message::Outcome::Error(error) => {
-                return Seen { outcome: failure(&format!("{}: {}", error.code, error.message)), structured: None };
+                return Seen {
+                    outcome: failure(&format!("{}: {}", error.code, error.message)),
+                    structured: None,
+                };
             }
         },
         Ok(_) | Err(_) => return Seen { outcome: failure("the answer is not a response"), structured: None },

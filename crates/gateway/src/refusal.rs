@@ -11,7 +11,9 @@ use provost_token::TokenError;
 pub enum Refusal {
     // --- the caller ---
     /// No credential came with the call.
-    #[error("this endpoint needs a task token: start one with `provost task start AGENT --purpose \"…\"` and send it as `Authorization: Bearer …`")]
+    #[error(
+        "this endpoint needs a task token: start one with `provost task start AGENT --purpose \"…\"` and send it as `Authorization: Bearer …`"
+    )]
     NoToken,
     /// The credential is not accepted.
     #[error("{0}")]

@@ -141,7 +141,6 @@ fn apply(directory: &mut Directory, record: ChangeRecord) -> Result<(), StoreErr
     Ok(())
 }
 
-
 /// The node's knowledge is too old to decide on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -18,7 +18,9 @@ impl Authzen {
             Ok(opened) => opened,
             Err(answer) => return answer,
         };
-        let Value::Object(whole) = value else { return Answer::bad_request("the body must be a JSON object".to_owned()) };
+        let Value::Object(whole) = value else {
+            return Answer::bad_request("the body must be a JSON object".to_owned());
+        };
         let items = match whole.get("evaluations") {
             None => Vec::new(),
             Some(Value::Array(items)) => items.clone(),
@@ -33,7 +35,9 @@ impl Authzen {
         }
         let most = self.pipeline.limits.evaluations_per_batch_max;
         if items.len() > most {
-            return Answer::bad_request(format!("the limit `evaluations_per_batch_max` is {most}: split the batch"));
+            return Answer::bad_request(format!(
+                "the limit `evaluations_per_batch_max` is {most}: split the batch"
+            ));
         }
         let semantic = match semantic(&whole) {
             Ok(semantic) => semantic,
@@ -77,7 +81,10 @@ fn semantic(whole: &Map<String, Value>) -> Result<Semantic, String> {
             "execute_all" => Ok(Semantic::ExecuteAll),
             "deny_on_first_deny" => Ok(Semantic::DenyOnFirstDeny),
             "permit_on_first_permit" => Ok(Semantic::PermitOnFirstPermit),
-            _ => Err("`evaluations_semantic` must be execute_all, deny_on_first_deny or permit_on_first_permit".to_owned()),
+            _ => Err(
+                "`evaluations_semantic` must be execute_all, deny_on_first_deny or permit_on_first_permit"
+                    .to_owned(),
+            ),
         },
         Some(_) => Err("`evaluations_semantic` must be a string".to_owned()),
     }

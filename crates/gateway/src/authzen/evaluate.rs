@@ -1,15 +1,12 @@
 //! One question. About an application's own types it is decided by that application's policies; about an agent of the
 //! plane by the same pipeline that stands in front of every system.
 
-use super::{
-    Answer, Asker, Authzen,
-    asker::AGENTS,
-    read,
-};
+use super::{Answer, Asker, Authzen, asker::AGENTS, read};
 use crate::{decide::Attempt, identify::Caller, mcp::approval_id, refusal::Refusal};
 use http::HeaderMap;
 use provost_domain::{
-    Decision, Digest, DurationMs, TaskId, ToolName, Verdict, application::Application,
+    Decision, Digest, DurationMs, TaskId, ToolName, Verdict,
+    application::Application,
     decision::{AUTHZEN, Subject},
 };
 use provost_policy::{App, AuthzenRequest};
@@ -41,7 +38,11 @@ impl Applications {
             return Some(Arc::clone(app));
         }
         let compiled = App::compile(row).map(Arc::new);
-        let app = compiled.inspect_err(|faults| tracing::error!(application = %row.name, ?faults, "an application does not compile")).ok()?;
+        let app = compiled
+            .inspect_err(
+                |faults| tracing::error!(application = %row.name, ?faults, "an application does not compile"),
+            )
+            .ok()?;
         ready.insert(row.name.to_string(), (Arc::clone(row), Arc::clone(&app)));
         Some(app)
     }
@@ -53,7 +54,9 @@ impl Authzen {
             Ok(opened) => opened,
             Err(answer) => return answer,
         };
-        let Value::Object(value) = value else { return Answer::bad_request("the body must be a JSON object".to_owned()) };
+        let Value::Object(value) = value else {
+            return Answer::bad_request("the body must be a JSON object".to_owned());
+        };
         match read::question(&value) {
             Ok(question) => self.answer(&asker, &question).await,
             Err(why) => Answer::bad_request(why),
@@ -77,7 +80,9 @@ impl Authzen {
         let found = found.filter(|(row, _app)| asker.may_ask_about(&row.name));
         let (evaluation, system, buffered) = match found {
             Some((row, app)) => (app.decide(question), row.name.clone(), row.buffered),
-            None => (nobody_knows(question), AGENTS.parse().map_err(|_never| Refusal::internal("a name"))?, false),
+            None => {
+                (nobody_knows(question), AGENTS.parse().map_err(|_never| Refusal::internal("a name"))?, false)
+            }
         };
         let now = self.pipeline.now();
         let decision = Decision {
@@ -115,7 +120,12 @@ impl Authzen {
 
     /// A question about an agent of the plane: `subject` is the agent, `resource` the system, `action.name` the tool,
     /// `action.properties.arguments` what it is called with, `context.task` the task.
-    async fn decide_agent(&self, asker: &Asker, question: &AuthzenRequest, view: Arc<View>) -> Result<Decision, Refusal> {
+    async fn decide_agent(
+        &self,
+        asker: &Asker,
+        question: &AuthzenRequest,
+        view: Arc<View>,
+    ) -> Result<Decision, Refusal> {
         if !asker.may_ask_about_agents() {
             return Err(Refusal::UnknownAgent(question.subject.id.clone()));
         }
@@ -131,8 +141,10 @@ fn attempt(question: &AuthzenRequest, view: Arc<View>) -> Result<Attempt, Refusa
     let agent = agent.ok_or_else(|| Refusal::UnknownAgent(question.subject.id.clone()))?;
     let task = question.context.get("task").and_then(Value::as_str).unwrap_or_default();
     let task_row = task.parse::<TaskId>().ok().and_then(|id| directory.tasks.get(&id));
-    let task_row = task_row.filter(|row| row.agent == agent.name).ok_or_else(|| Refusal::TaskEnded(task.to_owned()))?;
-    let system = directory.systems.get(question.resource.id.as_str()).filter(|_| question.resource.kind == "system");
+    let task_row =
+        task_row.filter(|row| row.agent == agent.name).ok_or_else(|| Refusal::TaskEnded(task.to_owned()))?;
+    let system =
+        directory.systems.get(question.resource.id.as_str()).filter(|_| question.resource.kind == "system");
     let system = system.ok_or_else(|| Refusal::UnknownSystem(question.resource.id.clone()))?;
     let prefix = format!("{}/", system.name);
     let name = question.action.name.strip_prefix(&prefix).unwrap_or(&question.action.name);
@@ -164,7 +176,8 @@ fn attempt(question: &AuthzenRequest, view: Arc<View>) -> Result<Attempt, Refusa
 
 /// A question about types nobody declared, or that this asker may not ask about: which of the two, it is not told.
 fn nobody_knows(question: &AuthzenRequest) -> provost_policy::Evaluation {
-    let reason = format!("no application that you may ask about has subjects of type {:?}", question.subject.kind);
+    let reason =
+        format!("no application that you may ask about has subjects of type {:?}", question.subject.kind);
     provost_policy::Evaluation {
         verdict: Verdict::deny("authzen/unknown-type", reason, None),
         policies: Digest::of(b"authzen/unknown-type"),
@@ -177,7 +190,8 @@ fn nobody_knows(question: &AuthzenRequest) -> provost_policy::Evaluation {
 /// A decision on the wire. A hold is a denial that may be asked for (ARAP, "Requestable Denial").
 pub(super) fn told(decision: &Decision) -> Value {
     let reasons: Vec<&str> = decision.verdict.reasons().iter().map(|reason| reason.reason.as_str()).collect();
-    let policies: Vec<&str> = decision.verdict.reasons().iter().map(|reason| reason.policy.as_str()).collect();
+    let policies: Vec<&str> =
+        decision.verdict.reasons().iter().map(|reason| reason.policy.as_str()).collect();
     let mut context = json!({
         "evaluation_id": decision.id,
         "evaluated_at": when(decision.at),

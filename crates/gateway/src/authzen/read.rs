@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 /// The JSON object of a body.
 pub(super) fn body(headers: &HeaderMap, bytes: &[u8], limits: &Limits) -> Result<Value, String> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
         return Err("the content type must be application/json".to_owned());

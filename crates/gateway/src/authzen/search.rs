@@ -22,7 +22,9 @@ impl Authzen {
             Ok(opened) => opened,
             Err(answer) => return answer,
         };
-        let Value::Object(value) = value else { return Answer::bad_request("the body must be a JSON object".to_owned()) };
+        let Value::Object(value) = value else {
+            return Answer::bad_request("the body must be a JSON object".to_owned());
+        };
         match self.find(&asker, &value, wanted) {
             Ok(found) => Answer::ok(found),
             Err(Fault::Asked(why)) => Answer::bad_request(why),
@@ -31,24 +33,37 @@ impl Authzen {
     }
 
     fn find(&self, asker: &Asker, value: &Map<String, Value>, wanted: Wanted) -> Result<Value, Fault> {
-        let view = self.pipeline.replica.fresh(self.pipeline.limits.staleness_max).map_err(|stale| Fault::Refused(stale.into()))?;
+        let view = self
+            .pipeline
+            .replica
+            .fresh(self.pipeline.limits.staleness_max)
+            .map_err(|stale| Fault::Refused(stale.into()))?;
         let (page, bound) = self.page(value)?;
         let context = read::object(value, "context")?;
         let app = |kind: &str| self.application(asker, &view, kind);
         let (results, next) = match wanted {
             Wanted::Subject => {
-                let (kind, action, resource) = (read::kind(value, "subject")?, read::action(value)?, read::entity(value, "resource")?);
-                let found = app(&kind).map(|app| app.search_subject(&kind, &action, &resource, &context, page));
-                found.map_or((Vec::new(), None), |found| (found.results.iter().map(named).collect(), found.next))
+                let (kind, action, resource) =
+                    (read::kind(value, "subject")?, read::action(value)?, read::entity(value, "resource")?);
+                let found =
+                    app(&kind).map(|app| app.search_subject(&kind, &action, &resource, &context, page));
+                found.map_or((Vec::new(), None), |found| {
+                    (found.results.iter().map(named).collect(), found.next)
+                })
             }
             Wanted::Resource => {
-                let (subject, action, kind) = (read::entity(value, "subject")?, read::action(value)?, read::kind(value, "resource")?);
-                let found = app(&subject.kind).map(|app| app.search_resource(&subject, &action, &kind, &context, page));
-                found.map_or((Vec::new(), None), |found| (found.results.iter().map(named).collect(), found.next))
+                let (subject, action, kind) =
+                    (read::entity(value, "subject")?, read::action(value)?, read::kind(value, "resource")?);
+                let found = app(&subject.kind)
+                    .map(|app| app.search_resource(&subject, &action, &kind, &context, page));
+                found.map_or((Vec::new(), None), |found| {
+                    (found.results.iter().map(named).collect(), found.next)
+                })
             }
             Wanted::Action => {
                 let (subject, resource) = (read::entity(value, "subject")?, read::entity(value, "resource")?);
-                let found = app(&subject.kind).map(|app| app.search_action(&subject, &resource, &context, page));
+                let found =
+                    app(&subject.kind).map(|app| app.search_action(&subject, &resource, &context, page));
                 let named = |found: provost_policy::Found<provost_policy::AuthzenAction>| {
                     (found.results.iter().map(|action| json!({"name": action.name})).collect(), found.next)
                 };
@@ -84,9 +99,13 @@ impl Authzen {
             Some(Value::String(token)) => {
                 let (offset, of) = token.split_once('.').ok_or("`page.token` is not one this plane gave")?;
                 if of != bound {
-                    return Err("`page.token` belongs to another search: repeat the same members with it".to_owned());
+                    return Err(
+                        "`page.token` belongs to another search: repeat the same members with it".to_owned()
+                    );
                 }
-                offset.parse().map_err(|_not_a_number| "`page.token` is not one this plane gave".to_owned())?
+                offset
+                    .parse()
+                    .map_err(|_not_a_number| "`page.token` is not one this plane gave".to_owned())?
             }
             Some(_) => return Err("`page.token` must be a string".to_owned()),
         };

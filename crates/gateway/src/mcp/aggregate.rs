@@ -40,7 +40,12 @@ pub(super) async fn open(
 
 /// Every tool that would not be denied, of every system that answers. A system that does not answer is left out and
 /// named in the log: one that is down must not hide the others.
-async fn list(front: &Arc<Front>, inbound: &Inbound<'_>, request: &Request<'_>, client: &Client) -> Result<String, Refusal> {
+async fn list(
+    front: &Arc<Front>,
+    inbound: &Inbound<'_>,
+    request: &Request<'_>,
+    client: &Client,
+) -> Result<String, Refusal> {
     let profile = front.profile(request, client);
     let mut shown = Vec::new();
     for name in inbound.caller.agent.charter.systems() {
@@ -84,7 +89,12 @@ async fn call(
 ) -> Result<Opened, Refusal> {
     let era = inbound.revision.era();
     let name = request.params.as_ref().and_then(|params| params.string("name")).unwrap_or_default();
-    let unknown = || RpcError::invalid_params(era, format!("there is no tool `{name}`: tools are named `system.tool` here"));
+    let unknown = || {
+        RpcError::invalid_params(
+            era,
+            format!("there is no tool `{name}`: tools are named `system.tool` here"),
+        )
+    };
     let (system, tool) = split(&name).ok_or_else(unknown)?;
     let system = inbound.view.directory.systems.get(system);
     let system = system.filter(|system| inbound.caller.agent.charter.systems().contains(&system.name));
@@ -99,7 +109,9 @@ async fn call(
         revision: inbound.revision,
     };
     match Message::parse(&body, front.limits()) {
-        Ok(Message::Request(renamed)) => Box::pin(front.open_exchange(&inner, &renamed, treatment, client)).await,
+        Ok(Message::Request(renamed)) => {
+            Box::pin(front.open_exchange(&inner, &renamed, treatment, client)).await
+        }
         _ => Err(Refusal::internal("a renamed request cannot be read")),
     }
 }

@@ -60,7 +60,13 @@ pub fn with_session(mut response: Response<Body>, id: &str) -> Response<Body> {
 }
 
 /// What a refusal says to an MCP client: a tool result for a verdict on a tool call, an error otherwise.
-pub fn refused(refusal: &Refusal, id: Option<&RequestId>, method: &str, revision: Revision, metadata_url: &str) -> Response<Body> {
+pub fn refused(
+    refusal: &Refusal,
+    id: Option<&RequestId>,
+    method: &str,
+    revision: Revision,
+    metadata_url: &str,
+) -> Response<Body> {
     let (status, body) = body_of(refusal, id, method, revision);
     let mut response = json(status, body);
     if status == 401 {
@@ -91,7 +97,8 @@ pub fn body_of(refusal: &Refusal, id: Option<&RequestId>, method: &str, revision
 
 /// The stable id under which a held action can be asked for: the same however often the same action is tried.
 pub fn approval_id(decision: &Decision) -> String {
-    let digest: String = decision.action.to_string().chars().skip("sha256:".len()).take(APPROVAL_DIGITS).collect();
+    let digest: String =
+        decision.action.to_string().chars().skip("sha256:".len()).take(APPROVAL_DIGITS).collect();
     format!("approval_{digest}")
 }
 

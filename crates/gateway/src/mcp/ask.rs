@@ -41,7 +41,11 @@ pub struct Questions {
 }
 
 /// A legacy system's question for a legacy client, under an id of the session's.
-pub async fn pass_on(session: &Arc<Session>, upstream: &Arc<Upstream>, question: &Request<'_>) -> Option<String> {
+pub async fn pass_on(
+    session: &Arc<Session>,
+    upstream: &Arc<Upstream>,
+    question: &Request<'_>,
+) -> Option<String> {
     if let Some(id) = session.ask(Reply::System(Arc::clone(upstream), question.id.clone())) {
         return Patch::new().id(&id).apply(question.raw).ok();
     }
@@ -62,9 +66,11 @@ impl Exchange {
         for asked in input.asked {
             let (tx, rx) = oneshot::channel();
             let id = session.ask(Reply::Exchange(tx));
-            let id = id.ok_or_else(|| Refusal::Upstream("the system asks too many questions at once".to_owned()))?;
+            let id =
+                id.ok_or_else(|| Refusal::Upstream("the system asks too many questions at once".to_owned()))?;
             let elicitation = format!("{}-{}", session.id, id_value(&id));
-            self.ready.push_back(to_modern::ask(&id, &asked, &elicitation, &session.client()).map_err(rewrite)?);
+            self.ready
+                .push_back(to_modern::ask(&id, &asked, &elicitation, &session.client()).map_err(rewrite)?);
             questions.asked.push((asked, rx));
         }
         self.waiting = Waiting::ForClient(questions);
@@ -90,7 +96,8 @@ impl Exchange {
         }
         let (id, state) = (self.upstream.fresh_id(), questions.request_state);
         let original = self.request(&limits)?;
-        let retry = to_modern::retry(&original, &id, &session.client(), &answers, state.as_deref()).map_err(rewrite)?;
+        let retry = to_modern::retry(&original, &id, &session.client(), &answers, state.as_deref())
+            .map_err(rewrite)?;
         self.send(retry)
     }
 
@@ -138,7 +145,8 @@ impl Exchange {
             Waiting::ForReturn(open) => {
                 let answers = {
                     let request = self.request(&limits)?;
-                    let responses = request.params.as_ref().and_then(|params| params.object("inputResponses"));
+                    let responses =
+                        request.params.as_ref().and_then(|params| params.object("inputResponses"));
                     to_legacy::answers(responses.as_ref(), &open)
                 };
                 if let Some(missing) = answers.missing.first() {
@@ -181,7 +189,13 @@ impl Parked {
     }
 
     /// Parks an exchange whose last step was this message.
-    pub(super) fn put(&self, exchange: Box<Exchange>, task: TaskId, message: &str, limits: &provost_mcp::Limits) {
+    pub(super) fn put(
+        &self,
+        exchange: Box<Exchange>,
+        task: TaskId,
+        message: &str,
+        limits: &provost_mcp::Limits,
+    ) {
         let state = state_of(message, limits);
         let call = exchange.request(limits).ok().and_then(|request| call_digest(&request));
         let (Some(state), Some(call)) = (state, call) else { return };
@@ -193,7 +207,10 @@ impl Parked {
 
     /// The exchange that this request comes back to: once, by the same task, with the same call.
     pub(super) fn take(&self, state: &str, task: TaskId, request: &Request<'_>) -> Option<Box<Exchange>> {
-        let entry = self.0.get(state).filter(|entry| entry.task == task && Some(entry.call) == call_digest(request))?;
+        let entry = self
+            .0
+            .get(state)
+            .filter(|entry| entry.task == task && Some(entry.call) == call_digest(request))?;
         self.0.invalidate(state);
         lock(&entry.exchange).take()
     }

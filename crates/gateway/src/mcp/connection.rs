@@ -29,7 +29,12 @@ impl Connections {
     ///
     /// # Errors
     /// When the system cannot be reached, or its credential cannot be opened.
-    pub async fn open(&self, system: &System, caller: &Caller, profile: &ClientProfile) -> Result<Arc<Upstream>, Refusal> {
+    pub async fn open(
+        &self,
+        system: &System,
+        caller: &Caller,
+        profile: &ClientProfile,
+    ) -> Result<Arc<Upstream>, Refusal> {
         let secret = self.secret(system).await?;
         let key = CallerKey { agent: caller.agent.name.clone(), task: caller.task.id };
         let opened = self.pipeline.upstreams.get(system, &key, profile, secret.as_ref()).await;
@@ -41,9 +46,15 @@ impl Connections {
     ///
     /// # Errors
     /// When the system does not list its tools.
-    pub async fn definition(&self, upstream: &Arc<Upstream>, tool: &str) -> Result<Option<Arc<ToolDefinition>>, Refusal> {
+    pub async fn definition(
+        &self,
+        upstream: &Arc<Upstream>,
+        tool: &str,
+    ) -> Result<Option<Arc<ToolDefinition>>, Refusal> {
         let now = self.pipeline.now();
-        if let Some(known) = self.catalogues.of(upstream.system(), now).and_then(|known| known.tools.get(tool).cloned()) {
+        if let Some(known) =
+            self.catalogues.of(upstream.system(), now).and_then(|known| known.tools.get(tool).cloned())
+        {
             return Ok(Some(known));
         }
         // Listened to before it is read: a change in between is not missed.
@@ -62,7 +73,12 @@ impl Connections {
     ///
     /// # Errors
     /// As [`Connections::definition`].
-    pub async fn pinned(&self, upstream: &Arc<Upstream>, tool: &str, pin: Digest) -> Result<(bool, Option<Arc<ToolDefinition>>), Refusal> {
+    pub async fn pinned(
+        &self,
+        upstream: &Arc<Upstream>,
+        tool: &str,
+        pin: Digest,
+    ) -> Result<(bool, Option<Arc<ToolDefinition>>), Refusal> {
         let definition = self.definition(upstream, tool).await?;
         Ok((definition.as_ref().is_some_and(|definition| definition.pin() == pin), definition))
     }
@@ -85,7 +101,10 @@ impl Connections {
         let sealed = self.pipeline.store.sealed(&used.name).await?;
         // A deleted credential is kept as no bytes.
         let Some(sealed) = sealed.filter(|sealed| !sealed.is_empty()) else { return Ok(None) };
-        let opened = self.sealing.open(used.name.as_str(), &sealed).map_err(|error| Refusal::internal(error.to_string()))?;
+        let opened = self
+            .sealing
+            .open(used.name.as_str(), &sealed)
+            .map_err(|error| Refusal::internal(error.to_string()))?;
         self.secrets.insert(used.name.clone(), opened.clone());
         Ok(Some(opened))
     }

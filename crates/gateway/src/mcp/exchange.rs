@@ -3,7 +3,7 @@
 
 use super::{
     answer,
-    ask::{pass_on, Waiting},
+    ask::{Waiting, pass_on},
     front::Front,
     list::Listing,
     session::Session,
@@ -88,7 +88,9 @@ impl Exchange {
             }
             let message = match self.source.next().await {
                 Ok(Some(message)) => message,
-                Ok(None) => return self.refused(&Refusal::Upstream("the system ended its answer early".to_owned())),
+                Ok(None) => {
+                    return self.refused(&Refusal::Upstream("the system ended its answer early".to_owned()));
+                }
                 Err(refusal) => return self.refused(&refusal),
             };
             if let Some(step) = self.on_message(&message).await {
@@ -106,7 +108,9 @@ impl Exchange {
                 Ok(step) => step,
                 Err(refusal) => Some(self.refused(&refusal)),
             },
-            Err(error) => Some(self.refused(&Refusal::Upstream(format!("the system's message cannot be read: {error}")))),
+            Err(error) => Some(
+                self.refused(&Refusal::Upstream(format!("the system's message cannot be read: {error}"))),
+            ),
         }
     }
 
@@ -127,7 +131,9 @@ impl Exchange {
         {
             patch = patch.set(&["params", "progressToken"], &id_value(&token));
         }
-        if self.revision().era() == Era::Modern && meta.is_some_and(|meta| meta.get(META_SUBSCRIPTION_ID).is_some()) {
+        if self.revision().era() == Era::Modern
+            && meta.is_some_and(|meta| meta.get(META_SUBSCRIPTION_ID).is_some())
+        {
             patch = patch.meta(META_SUBSCRIPTION_ID, &id_value(&self.id));
         }
         if patch.is_empty() {
@@ -155,11 +161,18 @@ impl Exchange {
         }
     }
 
-    async fn response(&mut self, bytes: &Bytes, response: &Response<'_>, limits: &Limits) -> Result<Option<Step>, Refusal> {
+    async fn response(
+        &mut self,
+        bytes: &Bytes,
+        response: &Response<'_>,
+        limits: &Limits,
+    ) -> Result<Option<Step>, Refusal> {
         let translated = match (self.upstream.handshake().era(), self.revision().era()) {
             (Era::Legacy, Era::Modern) => self.modernise(response, limits)?,
             (Era::Modern, Era::Legacy) => self.legacise(response, limits)?,
-            (Era::Legacy, Era::Legacy) | (Era::Modern, Era::Modern) => Translated::Done(self.same_era(response)?),
+            (Era::Legacy, Era::Legacy) | (Era::Modern, Era::Modern) => {
+                Translated::Done(self.same_era(response)?)
+            }
         };
         match translated {
             Translated::Done((status, body)) => {
@@ -213,15 +226,19 @@ impl Exchange {
     }
 
     fn legacise(&self, response: &Response<'_>, limits: &Limits) -> Result<Translated, Refusal> {
-        let Client::Legacy(session) = &self.client else { return Err(Refusal::internal("a session is missing")) };
+        let Client::Legacy(session) = &self.client else {
+            return Err(Refusal::internal("a session is missing"));
+        };
         match &response.outcome {
-            Outcome::Result(result) => match to_modern::result(&self.method, result, &session.client(), limits)? {
-                to_modern::ModernOutcome::Complete(text) => {
-                    let shown = self.shown(&text)?.unwrap_or(text);
-                    Ok(Translated::Done((200, self.with_id(&shown))))
+            Outcome::Result(result) => {
+                match to_modern::result(&self.method, result, &session.client(), limits)? {
+                    to_modern::ModernOutcome::Complete(text) => {
+                        let shown = self.shown(&text)?.unwrap_or(text);
+                        Ok(Translated::Done((200, self.with_id(&shown))))
+                    }
+                    to_modern::ModernOutcome::InputRequired(input) => Ok(Translated::Ask(input)),
                 }
-                to_modern::ModernOutcome::InputRequired(input) => Ok(Translated::Ask(input)),
-            },
+            }
             Outcome::Error(error) => {
                 let error = to_modern::error(&self.method, error);
                 Ok(Translated::Done((error.http_status, error.write(Some(&self.id)))))
@@ -286,7 +303,10 @@ impl Exchange {
     fn progress_token(&self) -> Option<RequestId> {
         let message = self.request(self.front.limits()).ok()?;
         let token = message.meta()?.get("progressToken")?;
-        token.as_i64().map(RequestId::Integer).or_else(|| token.as_string().map(|t| RequestId::String(t.into_owned())))
+        token
+            .as_i64()
+            .map(RequestId::Integer)
+            .or_else(|| token.as_string().map(|t| RequestId::String(t.into_owned())))
     }
 
     /// The client's request, read again: it was read strictly when it came in.
@@ -325,7 +345,8 @@ enum Translated {
 /// The modern `_meta` of a request that was accepted as modern.
 pub(super) fn read_meta<'a>(request: &Request<'a>) -> Result<ModernMeta<'a>, Refusal> {
     let meta = request.params.as_ref().and_then(|params| params.object("_meta"));
-    let meta = meta.ok_or_else(|| Refusal::Protocol(RpcError::invalid_request("the request has no `_meta`")))?;
+    let meta =
+        meta.ok_or_else(|| Refusal::Protocol(RpcError::invalid_request("the request has no `_meta`")))?;
     Ok(modern_meta(&meta)?)
 }
 

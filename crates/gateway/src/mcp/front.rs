@@ -1,13 +1,7 @@
 //! Bytes in: read strictly, say who calls and which era is spoken, hand on. The methods of `provost_mcp::methods`
 //! decide what becomes of a message; everything that is not in that table is refused there.
 
-use super::{
-    answer,
-    ask::Parked,
-    connection::Connections,
-    replay::Finished,
-    session::Sessions,
-};
+use super::{answer, ask::Parked, connection::Connections, replay::Finished, session::Sessions};
 use crate::{act::Places, bounds, hosts::Hosts, identify::Caller, pipeline::Pipeline, refusal::Refusal};
 use axum::{
     Router,
@@ -17,7 +11,6 @@ use axum::{
     routing::post,
 };
 use bytes::Bytes;
-use futures::StreamExt as _;
 use provost_connect::SealingKey;
 use provost_domain::System;
 use provost_mcp::{
@@ -83,10 +76,7 @@ impl Front {
     /// The routes.
     pub fn router(self: &Arc<Self>) -> Router {
         let methods = || post(on_post).get(on_get).delete(on_delete);
-        Router::new()
-            .route("/mcp", methods())
-            .route("/mcp/{system}", methods())
-            .with_state(Arc::clone(self))
+        Router::new().route("/mcp", methods()).route("/mcp/{system}", methods()).with_state(Arc::clone(self))
     }
 
     /// Bounds on what clients send.
@@ -100,7 +90,12 @@ impl Front {
     }
 
     /// One POST, whole.
-    async fn post(self: &Arc<Self>, system: Option<String>, headers: HeaderMap, body: Body) -> Response<Body> {
+    async fn post(
+        self: &Arc<Self>,
+        system: Option<String>,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Response<Body> {
         let guess = guessed_revision(&headers);
         let mut told = Told { id: None, method: String::new(), revision: guess };
         match self.read(system.as_deref(), &headers, body, &mut told).await {
@@ -127,7 +122,8 @@ impl Front {
         })?;
         told.id = message.id().cloned();
         told.method = message.method().unwrap_or_default().to_owned();
-        let pairs: Headers<'_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let pairs: Headers<'_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let header = pairs.one(provost_mcp::headers::PROTOCOL_VERSION)?;
         agrees(&message, header)?;
         let spoken = spoken(&message, header)?;
@@ -162,7 +158,6 @@ impl Front {
         let url = crate::metadata::url_of(self.pipeline.identifier.resource(), system);
         answer::refused(refusal, told.id.as_ref(), &told.method, told.revision, &url)
     }
-
 }
 
 /// What is known of a message when it is refused.
@@ -172,11 +167,20 @@ struct Told {
     revision: Revision,
 }
 
-async fn on_post(State(front): State<Arc<Front>>, system: Option<Path<String>>, headers: HeaderMap, body: Body) -> Response<Body> {
+async fn on_post(
+    State(front): State<Arc<Front>>,
+    system: Option<Path<String>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response<Body> {
     front.post(system.map(|Path(name)| name), headers, body).await
 }
 
-async fn on_get(State(front): State<Arc<Front>>, system: Option<Path<String>>, headers: HeaderMap) -> Response<Body> {
+async fn on_get(
+    State(front): State<Arc<Front>>,
+    system: Option<Path<String>>,
+    headers: HeaderMap,
+) -> Response<Body> {
     let system = system.map(|Path(name)| name);
     let told = Told { id: None, method: String::new(), revision: guessed_revision(&headers) };
     match front.open_events(system.as_deref(), &headers).await {
@@ -185,7 +189,11 @@ async fn on_get(State(front): State<Arc<Front>>, system: Option<Path<String>>, h
     }
 }
 
-async fn on_delete(State(front): State<Arc<Front>>, system: Option<Path<String>>, headers: HeaderMap) -> Response<Body> {
+async fn on_delete(
+    State(front): State<Arc<Front>>,
+    system: Option<Path<String>>,
+    headers: HeaderMap,
+) -> Response<Body> {
     let system = system.map(|Path(name)| name);
     let told = Told { id: None, method: String::new(), revision: guessed_revision(&headers) };
     match front.inbound(system.as_deref(), &headers).and_then(|inbound| front.session(&inbound)) {
@@ -199,22 +207,30 @@ async fn on_delete(State(front): State<Arc<Front>>, system: Option<Path<String>>
 
 impl Front {
     /// The sender of a GET or DELETE.
-    pub(super) fn inbound<'h>(&self, system: Option<&str>, headers: &'h HeaderMap) -> Result<Inbound<'h>, Refusal> {
+    pub(super) fn inbound<'h>(
+        &self,
+        system: Option<&str>,
+        headers: &'h HeaderMap,
+    ) -> Result<Inbound<'h>, Refusal> {
         self.hosts.check(headers)?;
         if guessed_revision(headers).era() == Era::Modern {
-            let gone = RpcError::invalid_request("this revision has POST only; listen with `subscriptions/listen`");
+            let gone =
+                RpcError::invalid_request("this revision has POST only; listen with `subscriptions/listen`");
             return Err(gone.with_status(405).into());
         }
         let (view, caller) = self.pipeline.admit(headers, system)?;
         let system = system.map(|name| reachable(&view, &caller, name)).transpose()?;
         Ok(Inbound { view, caller, system, headers, body: Bytes::new(), revision: guessed_revision(headers) })
     }
-
 }
 
 /// The system of this name, if the caller's charter reaches it: what it does not reach, it is not told about.
 pub(crate) fn reachable(view: &View, caller: &Caller, name: &str) -> Result<Arc<System>, Refusal> {
-    let system = view.directory.systems.get(name).filter(|system| caller.agent.charter.systems().contains(&system.name));
+    let system = view
+        .directory
+        .systems
+        .get(name)
+        .filter(|system| caller.agent.charter.systems().contains(&system.name));
     system.cloned().ok_or_else(|| Refusal::UnknownSystem(name.chars().take(64).collect()))
 }
 
@@ -223,14 +239,15 @@ fn agrees(message: &Message<'_>, header: Option<&str>) -> Result<(), RpcError> {
     let meta = message.params().and_then(|params| params.object("_meta"));
     let named = meta.and_then(|meta| meta.string(provost_mcp::era::META_PROTOCOL_VERSION));
     match (named, header) {
-        (Some(named), Some(header)) if named != header => {
-            Err(RpcError::header_mismatch("`MCP-Protocol-Version` and the request's `_meta` name different revisions"))
-        }
+        (Some(named), Some(header)) if named != header => Err(RpcError::header_mismatch(
+            "`MCP-Protocol-Version` and the request's `_meta` name different revisions",
+        )),
         (_named, _header) => Ok(()),
     }
 }
 
 fn guessed_revision(headers: &HeaderMap) -> Revision {
-    answer::header_text(headers, "mcp-protocol-version").and_then(Revision::parse).unwrap_or(Revision::V2025_06_18)
+    answer::header_text(headers, "mcp-protocol-version")
+        .and_then(Revision::parse)
+        .unwrap_or(Revision::V2025_06_18)
 }
-

@@ -41,9 +41,13 @@ impl Front {
         request: &Request<'_>,
         revision: Revision,
     ) -> Result<Response<Body>, Refusal> {
-        let params = request.params.as_ref().ok_or_else(|| RpcError::invalid_request("`initialize` needs params"))?;
+        let params =
+            request.params.as_ref().ok_or_else(|| RpcError::invalid_request("`initialize` needs params"))?;
         let client = to_modern::LegacyClient::read(params, revision);
-        let profile = ClientProfile { capabilities: client.capabilities.clone(), client_info: client.client_info.clone() };
+        let profile = ClientProfile {
+            capabilities: client.capabilities.clone(),
+            client_info: client.client_info.clone(),
+        };
         let result = match &inbound.system {
             Some(system) => {
                 let upstream = self.connections.open(system, &inbound.caller, &profile).await?;
@@ -78,7 +82,9 @@ impl Front {
             return Ok(empty());
         }
         let cancelled = session.start(&request.id).ok_or_else(|| {
-            Refusal::Protocol(RpcError::invalid_request("a request with this id is under way; use another id"))
+            Refusal::Protocol(RpcError::invalid_request(
+                "a request with this id is under way; use another id",
+            ))
         })?;
         let ended = EndOnDrop(Arc::clone(&session), request.id.clone());
         let client = Client::Legacy(Arc::clone(&session));
@@ -87,7 +93,8 @@ impl Front {
             Opened::Running(exchange) => exchange,
         };
         let track = session.tracks.open();
-        let kept = KeepOnDrop { front: Arc::clone(self), session: Arc::clone(&session), track: Arc::clone(&track) };
+        let kept =
+            KeepOnDrop { front: Arc::clone(self), session: Arc::clone(&session), track: Arc::clone(&track) };
         // A legacy client that hangs up has not cancelled: the call goes on by itself.
         tokio::spawn(async move {
             let _ended = ended;
@@ -101,7 +108,9 @@ impl Front {
     async fn respond(&self, session: &Session, track: &Arc<Track>) -> Response<Body> {
         if resumes(session) {
             let priming = track.priming();
-            return answer::events(stream::once(async { priming }).chain(track.read(0, self.quiet_max(session))));
+            return answer::events(
+                stream::once(async { priming }).chain(track.read(0, self.quiet_max(session))),
+            );
         }
         match track.only().await {
             Some((status, message)) => answer::json(status, message),
@@ -122,7 +131,10 @@ impl Front {
         match reply {
             Some(Reply::System(upstream, id)) => {
                 let response = Patch::new().id(&id).apply(answered.raw).map_err(rewrite)?;
-                upstream.respond(response.into()).await.map_err(|error| Refusal::Upstream(error.to_string()))?;
+                upstream
+                    .respond(response.into())
+                    .await
+                    .map_err(|error| Refusal::Upstream(error.to_string()))?;
             }
             Some(Reply::Exchange(waiting)) => drop(waiting.send(answered.raw.as_str().to_owned())),
             None => return Err(RpcError::invalid_request("nobody asked for this answer").into()),
@@ -141,7 +153,9 @@ impl Front {
         if notification.method == "notifications/cancelled" {
             let id = notification.params.as_ref().and_then(|params| params.get("requestId"));
             let id = id.and_then(|raw| {
-                raw.as_i64().map(RequestId::Integer).or_else(|| raw.as_string().map(|text| RequestId::String(text.into_owned())))
+                raw.as_i64()
+                    .map(RequestId::Integer)
+                    .or_else(|| raw.as_string().map(|text| RequestId::String(text.into_owned())))
             });
             if let Some(id) = id {
                 session.cancel(&id);
@@ -180,7 +194,10 @@ impl Drop for KeepOnDrop {
 }
 
 /// Requests of a legacy client that a modern system does not have: answered from the session.
-pub(super) fn kept_here(session: &Arc<Session>, request: &Request<'_>) -> Result<Option<Response<Body>>, Refusal> {
+pub(super) fn kept_here(
+    session: &Arc<Session>,
+    request: &Request<'_>,
+) -> Result<Option<Response<Body>>, Refusal> {
     let mut subscribed = super::session::lock(&session.subscribed);
     match to_modern::plan(request)? {
         to_modern::LegacyRequest::Forward => return Ok(None),
@@ -199,13 +216,16 @@ pub(super) fn kept_here(session: &Arc<Session>, request: &Request<'_>) -> Result
 }
 
 fn initialize_result(upstream: &Upstream, revision: Revision, limits: &Limits) -> Value {
-    let raw = upstream.handshake().result.as_ref().and_then(|raw| provost_mcp::strict::check(raw, limits).ok());
+    let raw =
+        upstream.handshake().result.as_ref().and_then(|raw| provost_mcp::strict::check(raw, limits).ok());
     let object = raw.and_then(|raw| raw.as_object());
     let Some(result) = object else { return super::aggregate::bare_initialize_result(revision) };
     match upstream.handshake().era() {
         Era::Modern => to_modern::initialize_result(revision, &result),
         Era::Legacy => {
-            let capabilities = result.object("capabilities").map(|c| provost_mcp::translate::mediated_server_capabilities(&c));
+            let capabilities = result
+                .object("capabilities")
+                .map(|c| provost_mcp::translate::mediated_server_capabilities(&c));
             let mut value = result.raw().to_value().unwrap_or_default();
             if let Value::Object(members) = &mut value {
                 members.insert("protocolVersion".to_owned(), Value::from(revision.as_str()));

@@ -43,7 +43,12 @@ impl Listing {
     ///
     /// # Errors
     /// When the result is not such a list.
-    pub fn sift(&self, result: &str, revision: Revision, limits: &Limits) -> Result<(String, Vec<ToolDefinition>), Refusal> {
+    pub fn sift(
+        &self,
+        result: &str,
+        revision: Revision,
+        limits: &Limits,
+    ) -> Result<(String, Vec<ToolDefinition>), Refusal> {
         let unreadable = |why: String| Refusal::Upstream(format!("the system's list cannot be read: {why}"));
         let raw = strict::check(result.as_bytes(), limits).map_err(|error| unreadable(error.to_string()))?;
         let object = raw.as_object().ok_or_else(|| unreadable("it is not an object".to_owned()))?;

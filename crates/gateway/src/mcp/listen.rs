@@ -25,7 +25,11 @@ use tokio::sync::{broadcast, mpsc};
 
 impl Front {
     /// A legacy client's GET: messages that belong to no request of its own.
-    pub(super) async fn open_events(self: &Arc<Self>, system: Option<&str>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+    pub(super) async fn open_events(
+        self: &Arc<Self>,
+        system: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Refusal> {
         let inbound = self.inbound(system, headers)?;
         let session = self.session(&inbound)?;
         if let Some(event_id) = answer::header_text(headers, "last-event-id") {
@@ -55,7 +59,11 @@ impl Front {
     }
 
     /// A modern client's `subscriptions/listen`. Each resource it wants to hear of is decided like a read of it.
-    pub(super) async fn listen(self: &Arc<Self>, inbound: &Inbound<'_>, request: &Request<'_>) -> Result<Response<Body>, Refusal> {
+    pub(super) async fn listen(
+        self: &Arc<Self>,
+        inbound: &Inbound<'_>,
+        request: &Request<'_>,
+    ) -> Result<Response<Body>, Refusal> {
         let Some(system) = inbound.system.clone() else {
             return Err(RpcError::method_not_found(&request.method, inbound.revision.era()).into());
         };
@@ -87,7 +95,8 @@ impl Front {
     ) -> Result<Response<Body>, Refusal> {
         let raw = upstream.handshake().result.as_ref();
         let raw = raw.and_then(|raw| provost_mcp::strict::check(raw, self.upstream_limits()).ok());
-        let capabilities = raw.and_then(|raw| raw.as_object()).and_then(|object| object.object("capabilities"));
+        let capabilities =
+            raw.and_then(|raw| raw.as_object()).and_then(|object| object.object("capabilities"));
         let honoured = capabilities.map(|capabilities| wanted.honoured_by(&capabilities)).unwrap_or_default();
         let events = upstream.events();
         let ids = std::iter::repeat_with(|| upstream.fresh_id()).take(honoured.uris.len());
@@ -148,7 +157,9 @@ impl Listener {
                     }
                     Some(notification.raw.as_str().to_owned())
                 }
-                Ok(Message::Request(question)) => ask::pass_on(&self.session, &self.upstream, &question).await,
+                Ok(Message::Request(question)) => {
+                    ask::pass_on(&self.session, &self.upstream, &question).await
+                }
                 Ok(Message::Response(_)) | Err(_) => None,
             };
             if let Some(text) = text
@@ -180,7 +191,10 @@ impl Listener {
     }
 
     async fn hand_on(&self, message: &[u8]) {
-        let Ok(Message::Notification(notification)) = Message::parse(message, self.front.upstream_limits()) else { return };
+        let Ok(Message::Notification(notification)) = Message::parse(message, self.front.upstream_limits())
+        else {
+            return;
+        };
         if notification.method == "notifications/tools/list_changed" {
             self.front.connections.forget(self.upstream.system());
         }

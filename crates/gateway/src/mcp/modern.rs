@@ -12,16 +12,17 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use provost_connect::Upstream;
 use provost_mcp::{
-    Era, Limits, Message, Request, Revision,
-    message::write_result,
-    methods::of_client,
-    translate::to_legacy,
+    Era, Limits, Message, Request, Revision, message::write_result, methods::of_client, translate::to_legacy,
 };
 use serde_json::Value;
 use std::sync::Arc;
 
 impl Front {
-    pub(super) async fn modern(self: &Arc<Self>, inbound: &Inbound<'_>, message: &Message<'_>) -> Result<Response<Body>, Refusal> {
+    pub(super) async fn modern(
+        self: &Arc<Self>,
+        inbound: &Inbound<'_>,
+        message: &Message<'_>,
+    ) -> Result<Response<Body>, Refusal> {
         let method = of_client(message, inbound.revision)?;
         let Message::Request(request) = message else { return Ok(answer::accepted()) };
         if request.method == "server/discover" {
@@ -53,7 +54,12 @@ impl Front {
         self.parked.take(&state, inbound.caller.task.id, request)
     }
 
-    async fn run_modern(self: &Arc<Self>, mut exchange: Box<Exchange>, body: Bytes, request: &Request<'_>) -> Result<Response<Body>, Refusal> {
+    async fn run_modern(
+        self: &Arc<Self>,
+        mut exchange: Box<Exchange>,
+        body: Bytes,
+        request: &Request<'_>,
+    ) -> Result<Response<Body>, Refusal> {
         exchange.resume(body, request.id.clone()).await?;
         Ok(self.stream_modern(exchange).await)
     }
@@ -68,7 +74,8 @@ impl Front {
             }
             Step::Along(first) => {
                 let front = Arc::clone(self);
-                let rest = stream::unfold(Some(exchange), move |exchange| next_of(Arc::clone(&front), exchange));
+                let rest =
+                    stream::unfold(Some(exchange), move |exchange| next_of(Arc::clone(&front), exchange));
                 answer::stream(stream::once(async { first }).chain(rest))
             }
         }
@@ -76,12 +83,15 @@ impl Front {
 
     fn park(&self, exchange: Box<Exchange>, message: &str) {
         if let Some(task) = exchange.task() {
-            self.parked.put(exchange, task, message, &self.limits);
+            self.parked.put(exchange, task, message, self.limits());
         }
     }
 }
 
-async fn next_of(front: Arc<Front>, exchange: Option<Box<Exchange>>) -> Option<(String, Option<Box<Exchange>>)> {
+async fn next_of(
+    front: Arc<Front>,
+    exchange: Option<Box<Exchange>>,
+) -> Option<(String, Option<Box<Exchange>>)> {
     let mut exchange = exchange?;
     match exchange.step().await {
         Step::Along(message) => Some((message, Some(exchange))),
@@ -94,12 +104,16 @@ async fn next_of(front: Arc<Front>, exchange: Option<Box<Exchange>>) -> Option<(
 }
 
 fn discover_result(upstream: &Upstream, limits: &Limits) -> Value {
-    let raw = upstream.handshake().result.as_ref().and_then(|raw| provost_mcp::strict::check(raw, limits).ok());
-    let Some(result) = raw.and_then(|raw| raw.as_object()) else { return super::aggregate::discover_result() };
+    let raw =
+        upstream.handshake().result.as_ref().and_then(|raw| provost_mcp::strict::check(raw, limits).ok());
+    let Some(result) = raw.and_then(|raw| raw.as_object()) else {
+        return super::aggregate::discover_result();
+    };
     let capabilities = result.object("capabilities");
     match upstream.handshake().era() {
         Era::Legacy => {
-            let part = |key: &str| result.object(key).and_then(|o| o.raw().to_value().ok()).unwrap_or_default();
+            let part =
+                |key: &str| result.object(key).and_then(|o| o.raw().to_value().ok()).unwrap_or_default();
             let initialized = provost_mcp::handshake::Initialized {
                 revision: upstream.handshake().revision,
                 capabilities: part("capabilities"),
@@ -114,7 +128,8 @@ fn discover_result(upstream: &Upstream, limits: &Limits) -> Value {
         Era::Modern => {
             let mut value = result.raw().to_value().unwrap_or_default();
             if let Value::Object(members) = &mut value {
-                let versions: Vec<&str> = Revision::NEWEST_FIRST.iter().map(|revision| revision.as_str()).collect();
+                let versions: Vec<&str> =
+                    Revision::NEWEST_FIRST.iter().map(|revision| revision.as_str()).collect();
                 members.insert("supportedVersions".to_owned(), Value::from(versions));
                 let mediated = capabilities.map(|c| provost_mcp::translate::mediated_server_capabilities(&c));
                 members.insert("capabilities".to_owned(), mediated.unwrap_or_default());

@@ -174,19 +174,30 @@ impl Front {
         definition: Option<&ToolDefinition>,
         attempt: &Attempt,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
-        let header = |name: &[u8], value: &[u8]| Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?));
+        let header = |name: &[u8], value: &[u8]| {
+            Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))
+        };
         if inbound.revision.era() == Era::Legacy {
             let made = definition.map(|d| d.param_headers.for_arguments(&attempt.args)).unwrap_or_default();
-            return Ok(made.iter().filter_map(|(name, value)| header(name.as_bytes(), value.as_bytes())).collect());
+            return Ok(made
+                .iter()
+                .filter_map(|(name, value)| header(name.as_bytes(), value.as_bytes()))
+                .collect());
         }
-        let pairs: Headers<'_> = inbound.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let pairs: Headers<'_> =
+            inbound.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         if let Some(definition) = definition {
             definition.param_headers.check(&attempt.args, &pairs)?;
         }
         Ok(pairs.params().filter_map(|(name, value)| header(name.as_bytes(), value)).collect())
     }
 
-    pub(super) async fn listing(&self, inbound: &Inbound<'_>, system: &Arc<System>, kind: ListKind) -> Result<Listing, Refusal> {
+    pub(super) async fn listing(
+        &self,
+        inbound: &Inbound<'_>,
+        system: &Arc<System>,
+        kind: ListKind,
+    ) -> Result<Listing, Refusal> {
         Ok(Listing {
             kind,
             view: Arc::clone(&inbound.view),
@@ -202,13 +213,16 @@ impl Front {
             Client::Legacy(session) => session.profile(),
             Client::Modern => {
                 let meta = read_meta(request).ok();
-                let info = meta.as_ref().and_then(|meta| meta.client_info).and_then(|info| info.to_value().ok());
+                let info =
+                    meta.as_ref().and_then(|meta| meta.client_info).and_then(|info| info.to_value().ok());
                 ClientProfile {
                     capabilities: meta.map_or_else(
                         || Value::Object(Map::new()),
                         |meta| mediated_client_capabilities(&meta.capabilities),
                     ),
-                    client_info: info.unwrap_or_else(|| serde_json::json!({"name": "provost", "version": env!("CARGO_PKG_VERSION")})),
+                    client_info: info.unwrap_or_else(
+                        || serde_json::json!({"name": "provost", "version": env!("CARGO_PKG_VERSION")}),
+                    ),
                 }
             }
         }

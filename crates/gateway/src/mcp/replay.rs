@@ -103,7 +103,11 @@ impl Track {
 
     /// The events after number `after`, as they are written on the wire; ends with the last message, when another
     /// reader comes, or when nothing happened for `quiet_max`.
-    pub fn read(self: &Arc<Self>, after: u64, quiet_max: Option<Duration>) -> impl Stream<Item = String> + Send + 'static {
+    pub fn read(
+        self: &Arc<Self>,
+        after: u64,
+        quiet_max: Option<Duration>,
+    ) -> impl Stream<Item = String> + Send + 'static {
         let me = {
             let mut state = lock(&self.state);
             state.reader += 1;

@@ -67,7 +67,11 @@ impl Pdp {
     }
 
     async fn send(&self, path: &str, token: &str, content_type: &str, body: String) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token).header("content-type", content_type);
+        let request = self
+            .http
+            .post(format!("{}{path}", self.url))
+            .bearer_auth(token)
+            .header("content-type", content_type);
         let response = request.header("x-request-id", "bfe9eb29").body(body).send().await.unwrap();
         assert_eq!(response.headers()["x-request-id"], "bfe9eb29", "X-Request-ID must be echoed");
         let status = response.status().as_u16();
@@ -96,7 +100,10 @@ async fn every_case_of_the_certification_scenario_is_answered_as_it_says() {
         for _twice in 0..2 {
             let (status, answer) = pdp.ask("/access/v1/evaluation", &case["request"]).await;
             assert_eq!((status, &answer["decision"]), (200, &case["decision"]), "{}: {answer}", case["name"]);
-            assert!(answer["context"]["evaluation_id"].as_str().unwrap().starts_with("decision_"), "{answer}");
+            assert!(
+                answer["context"]["evaluation_id"].as_str().unwrap().starts_with("decision_"),
+                "{answer}"
+            );
         }
     }
 }
@@ -131,7 +138,8 @@ async fn a_body_that_is_no_question_is_a_400_that_says_why_and_never_a_decision(
         ("application/json", "[]".to_owned()),
         ("application/json", whole.replacen("{", "{\"subject\":{},", 1)),
     ] {
-        let (status, answer) = pdp.send("/access/v1/evaluation", "records-app", content_type, body.clone()).await;
+        let (status, answer) =
+            pdp.send("/access/v1/evaluation", "records-app", content_type, body.clone()).await;
         assert_eq!(status, 400, "{body}: {answer}");
     }
 }
@@ -151,14 +159,19 @@ async fn a_batch_keeps_order_fills_in_defaults_and_stops_where_it_was_told_to() 
             "subject": alice(), "resource": record(), "evaluations": items, "options": {"evaluations_semantic": semantic},
         });
         let (status, answer) = pdp.ask("/access/v1/evaluations", &body).await;
-        let got: Vec<&Value> = answer["evaluations"].as_array().unwrap().iter().map(|one| &one["decision"]).collect();
+        let got: Vec<&Value> =
+            answer["evaluations"].as_array().unwrap().iter().map(|one| &one["decision"]).collect();
         assert_eq!((status, json!(got)), (200, wanted), "{semantic}");
         assert!(answer.get("decision").is_none(), "{answer}");
     }
     // An empty item inherits every default; an item without a resource is denied by itself.
-    let body = json!({"subject": alice(), "action": {"name": "read"}, "evaluations": [{"resource": record()}, {}]});
+    let body =
+        json!({"subject": alice(), "action": {"name": "read"}, "evaluations": [{"resource": record()}, {}]});
     let (status, answer) = pdp.ask("/access/v1/evaluations", &body).await;
-    assert_eq!((status, &answer["evaluations"][0]["decision"], &answer["evaluations"][1]["decision"]), (200, &json!(true), &json!(false)));
+    assert_eq!(
+        (status, &answer["evaluations"][0]["decision"], &answer["evaluations"][1]["decision"]),
+        (200, &json!(true), &json!(false))
+    );
     // No items: as the single API.
     let mut single = question(alice(), json!({"name": "read"}), record());
     for items in [None, Some(json!([]))] {
@@ -202,8 +215,14 @@ async fn searches_find_what_an_evaluation_would_allow_page_by_page() {
 
     for (path, body) in [
         ("subject", json!({"subject": {"type": "robot"}, "action": {"name": "read"}, "resource": record()})),
-        ("resource", json!({"subject": {"type": "user", "id": "nobody"}, "action": {"name": "paint"}, "resource": {"type": "record"}})),
-        ("action", json!({"subject": alice(), "resource": {"type": "record", "id": "none"}, "page": {"limit": 0}})),
+        (
+            "resource",
+            json!({"subject": {"type": "user", "id": "nobody"}, "action": {"name": "paint"}, "resource": {"type": "record"}}),
+        ),
+        (
+            "action",
+            json!({"subject": alice(), "resource": {"type": "record", "id": "none"}, "page": {"limit": 0}}),
+        ),
     ] {
         let (status, answer) = pdp.ask(&format!("/access/v1/search/{path}"), &body).await;
         assert_eq!((status, answer["results"].as_array().map(Vec::len)), (200, Some(0)), "{path}: {answer}");
@@ -215,8 +234,12 @@ async fn searches_find_what_an_evaluation_would_allow_page_by_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_metadata_names_this_decision_point_and_its_endpoints() {
     let pdp = Pdp::start().await;
-    let response = pdp.http.get(format!("{}/.well-known/authzen-configuration", pdp.url)).send().await.unwrap();
-    assert_eq!((response.status().as_u16(), response.headers()["content-type"].to_str().unwrap()), (200, "application/json"));
+    let response =
+        pdp.http.get(format!("{}/.well-known/authzen-configuration", pdp.url)).send().await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), response.headers()["content-type"].to_str().unwrap()),
+        (200, "application/json")
+    );
     let document: Value = response.json().await.unwrap();
     assert_eq!(document["policy_decision_point"], PUBLIC_URL);
     for (key, value) in document.as_object().unwrap() {
@@ -232,7 +255,11 @@ async fn nobody_and_strangers_are_told_nothing() {
     let (status, _) = pdp.send("/access/v1/evaluation", "wrong", "application/json", body).await;
     assert_eq!(status, 401);
     // A workload of another application learns no more than if there were none; agents are not its business either.
-    let agent = question(json!({"type": "agent", "id": "invoice-clerk"}), json!({"name": "list_accounts"}), json!({"type": "system", "id": "bank"}));
+    let agent = question(
+        json!({"type": "agent", "id": "invoice-clerk"}),
+        json!({"name": "list_accounts"}),
+        json!({"type": "system", "id": "bank"}),
+    );
     let (status, _) = pdp.ask("/access/v1/evaluation", &agent).await;
     assert_eq!(status, 401);
 }
@@ -261,6 +288,9 @@ async fn an_agents_action_is_decided_by_the_same_pipeline_and_a_hold_can_be_aske
     let (_, again) = send(ask("transfer", transfer(100))).await;
     assert_eq!(held["decision"], false);
     assert!(held["context"]["access_request"]["expires_at"].as_str().unwrap().ends_with('Z'), "{held}");
-    assert_eq!(held["context"]["access_request"]["template"], again["context"]["access_request"]["template"], "a stable id");
+    assert_eq!(
+        held["context"]["access_request"]["template"], again["context"]["access_request"]["template"],
+        "a stable id"
+    );
     assert_eq!(pdp.plane.bank.bank().calls("transfer"), 0);
 }

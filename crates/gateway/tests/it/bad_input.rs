@@ -116,29 +116,63 @@ async fn bytes_that_are_no_call_are_refused_each_in_its_own_words() {
     let (_, token) = plane.task().await;
     let with = |body: &str| good(&token).body(body);
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
-    let deep = good_body().to_string().replace("\"arguments\":{}", &format!("\"arguments\":{{\"a\":{deep}}}"));
+    let deep =
+        good_body().to_string().replace("\"arguments\":{}", &format!("\"arguments\":{{\"a\":{deep}}}"));
     let wide = format!("{{\"a\":[{}1]}}", "1,".repeat(100_001));
     let wide = good_body().to_string().replace("\"arguments\":{}", &format!("\"arguments\":{wide}"));
     let doubled = good_body().to_string().replace("\"arguments\":{}", "\"arguments\":{\"a\":1,\"a\":2}");
     let doubled_method = good_body().to_string().replace("\"id\":7", "\"id\":7,\"method\":\"tools/list\"");
-    all_are_refused(&plane, vec![
-        bad("malformed", 400, -32700, "ends too early", with("{\"jsonrpc\":")),
-        bad("empty", 400, -32700, "", with("")),
-        bad("not utf-8", 400, -32700, "", with("\"\\ud800\"")),
-        bad("huge", 413, -32603, "`body_bytes_max` (1048576)", with(&" ".repeat(1_100_000))),
-        bad("deep", 400, -32700, "64", with(&deep)),
-        bad("wide", 400, -32700, "65536", with(&wide)),
-        bad("duplicate key", 400, -32700, "twice", with(&doubled)),
-        bad("duplicate method", 400, -32700, "twice", with(&doubled_method)),
-        bad("batch", 400, -32600, "batch", with(&format!("[{}]", good_body()))),
-        bad("scalar", 400, -32600, "", with("7")),
-        bad("id null", 400, -32600, "id", with(&good_body().to_string().replace("\"id\":7", "\"id\":null"))),
-        bad("id fraction", 400, -32600, "id", with(&good_body().to_string().replace("\"id\":7", "\"id\":1.5"))),
-        bad("no jsonrpc", 400, -32600, "jsonrpc", with(&good_body().to_string().replace("\"2.0\"", "\"1.0\""))),
-        bad("params array", 400, -32600, "params", with(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[]}"#)),
-        bad("text", 415, -32600, "application/json", good(&token).header("content-type", Some("text/plain"))),
-        bad("no type", 415, -32600, "application/json", good(&token).header("content-type", None)),
-    ])
+    all_are_refused(
+        &plane,
+        vec![
+            bad("malformed", 400, -32700, "ends too early", with("{\"jsonrpc\":")),
+            bad("empty", 400, -32700, "", with("")),
+            bad("not utf-8", 400, -32700, "", with("\"\\ud800\"")),
+            bad("huge", 413, -32603, "`body_bytes_max` (1048576)", with(&" ".repeat(1_100_000))),
+            bad("deep", 400, -32700, "64", with(&deep)),
+            bad("wide", 400, -32700, "65536", with(&wide)),
+            bad("duplicate key", 400, -32700, "twice", with(&doubled)),
+            bad("duplicate method", 400, -32700, "twice", with(&doubled_method)),
+            bad("batch", 400, -32600, "batch", with(&format!("[{}]", good_body()))),
+            bad("scalar", 400, -32600, "", with("7")),
+            bad(
+                "id null",
+                400,
+                -32600,
+                "id",
+                with(&good_body().to_string().replace("\"id\":7", "\"id\":null")),
+            ),
+            bad(
+                "id fraction",
+                400,
+                -32600,
+                "id",
+                with(&good_body().to_string().replace("\"id\":7", "\"id\":1.5")),
+            ),
+            bad(
+                "no jsonrpc",
+                400,
+                -32600,
+                "jsonrpc",
+                with(&good_body().to_string().replace("\"2.0\"", "\"1.0\"")),
+            ),
+            bad(
+                "params array",
+                400,
+                -32600,
+                "params",
+                with(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[]}"#),
+            ),
+            bad(
+                "text",
+                415,
+                -32600,
+                "application/json",
+                good(&token).header("content-type", Some("text/plain")),
+            ),
+            bad("no type", 415, -32600, "application/json", good(&token).header("content-type", None)),
+        ],
+    )
     .await;
 }
 
@@ -161,22 +195,49 @@ async fn every_bad_token_is_refused_in_its_own_words() {
     let foreign_key = SigningKey::from_seed(&[6; 32]).unwrap();
     let foreign = issue(&plane.claims(task), &foreign_key).unwrap();
     let no_bearer = good(&token).header("authorization", Some("Basic YTpi"));
-    all_are_refused(&plane, vec![
-        bad("none", 401, -32603, "needs a task token", Bad { token: None, ..good(&token) }),
-        bad("basic", 401, -32603, "needs a task token", Bad { token: None, ..no_bearer }),
-        bad("garbage", 401, -32603, "cannot be read", good("garbage")),
-        bad("long", 401, -32603, "cannot be read", good(&"a".repeat(20_000))),
-        bad("expired", 401, -32603, "expired", spoilt(|claims| claims.exp = claims.iat - 120)),
-        bad("other audience", 401, -32603, "another audience", spoilt(|claims| claims.aud = "https://other/mcp".into())),
-        bad("other system", 401, -32603, "another audience", spoilt(|claims| claims.aud.push_str("/ledger"))),
-        bad("other issuer", 401, -32603, "another issuer", spoilt(|claims| claims.iss = "https://other".into())),
-        bad("alg none", 401, -32603, "algorithm", good(&none)),
-        bad("flipped", 401, -32603, "signature", good(&String::from_utf8(flipped).unwrap())),
-        bad("other plane's key", 401, -32603, "another plane", good(&foreign)),
-        bad("ended task", 401, -32603, "has ended", good(&of_ended)),
-        bad("unknown task", 401, -32603, "has ended", good(&nobody)),
-        bad("another agent's task", 401, -32603, "claim", spoilt(|claims| claims.sub = "somebody".parse().unwrap())),
-    ])
+    all_are_refused(
+        &plane,
+        vec![
+            bad("none", 401, -32603, "needs a task token", Bad { token: None, ..good(&token) }),
+            bad("basic", 401, -32603, "needs a task token", Bad { token: None, ..no_bearer }),
+            bad("garbage", 401, -32603, "cannot be read", good("garbage")),
+            bad("long", 401, -32603, "cannot be read", good(&"a".repeat(20_000))),
+            bad("expired", 401, -32603, "expired", spoilt(|claims| claims.exp = claims.iat - 120)),
+            bad(
+                "other audience",
+                401,
+                -32603,
+                "another audience",
+                spoilt(|claims| claims.aud = "https://other/mcp".into()),
+            ),
+            bad(
+                "other system",
+                401,
+                -32603,
+                "another audience",
+                spoilt(|claims| claims.aud.push_str("/ledger")),
+            ),
+            bad(
+                "other issuer",
+                401,
+                -32603,
+                "another issuer",
+                spoilt(|claims| claims.iss = "https://other".into()),
+            ),
+            bad("alg none", 401, -32603, "algorithm", good(&none)),
+            bad("flipped", 401, -32603, "signature", good(&String::from_utf8(flipped).unwrap())),
+            bad("other plane's key", 401, -32603, "another plane", good(&foreign)),
+            bad("ended task", 401, -32603, "has ended", good(&of_ended)),
+            bad("unknown task", 401, -32603, "has ended", good(&nobody)),
+            bad(
+                "another agent's task",
+                401,
+                -32603,
+                "claim",
+                spoilt(|claims| claims.sub = "somebody".parse().unwrap()),
+            ),
+        ],
+    )
     .await;
     let (status, answer) = plane.call(&of_ended, "list_accounts", json!({})).await;
     assert_eq!(status, 401, "{answer}");
@@ -208,20 +269,29 @@ async fn calls_beyond_the_charter_are_refused_each_in_its_own_words() {
         }
         good(&token).tool("transfer", args)
     };
-    all_are_refused(&plane, vec![
-        bad("unknown system", 404, -32603, "no system", Bad { path: "/mcp/nowhere", ..good(&token) }),
-        bad("no name", 404, -32603, "no system", Bad { path: "/mcp/%20", ..good(&token) }),
-        bad("not in the charter", 200, 0, "close_account", good(&token).tool("close_account", json!({"account": "operations"}))),
-        bad("no such tool", 200, 0, "nobody has reviewed", good(&token).tool("list_account", json!({}))),
-        bad("undeclared", 200, 0, "memo", transfer(json!({"memo": "hi"}))),
-        bad("wrong type", 200, 0, "amount", transfer(json!({"amount": "120"}))),
-        bad("wrong type nested", 200, 0, "payee", transfer(json!({"payee": {"name": "x"}}))),
-        bad("missing", 200, 0, "amount", transfer(json!({"amount": null}))),
-        bad("beyond the limit", 200, 0, "at most 500", transfer(json!({"amount": 500.01}))),
-        bad("far beyond", 200, 0, "amount", transfer(json!({"amount": 1e300}))),
-        bad("not one of", 200, 0, "from_account", transfer(json!({"from_account": "payroll"}))),
-        bad("too exact", 200, 0, "amount", transfer(json!({"amount": 1.000_01}))),
-    ])
+    all_are_refused(
+        &plane,
+        vec![
+            bad("unknown system", 404, -32603, "no system", Bad { path: "/mcp/nowhere", ..good(&token) }),
+            bad("no name", 404, -32603, "no system", Bad { path: "/mcp/%20", ..good(&token) }),
+            bad(
+                "not in the charter",
+                200,
+                0,
+                "close_account",
+                good(&token).tool("close_account", json!({"account": "operations"})),
+            ),
+            bad("no such tool", 200, 0, "nobody has reviewed", good(&token).tool("list_account", json!({}))),
+            bad("undeclared", 200, 0, "memo", transfer(json!({"memo": "hi"}))),
+            bad("wrong type", 200, 0, "amount", transfer(json!({"amount": "120"}))),
+            bad("wrong type nested", 200, 0, "payee", transfer(json!({"payee": {"name": "x"}}))),
+            bad("missing", 200, 0, "amount", transfer(json!({"amount": null}))),
+            bad("beyond the limit", 200, 0, "at most 500", transfer(json!({"amount": 500.01}))),
+            bad("far beyond", 200, 0, "amount", transfer(json!({"amount": 1e300}))),
+            bad("not one of", 200, 0, "from_account", transfer(json!({"from_account": "payroll"}))),
+            bad("too exact", 200, 0, "amount", transfer(json!({"amount": 1.000_01}))),
+        ],
+    )
     .await;
 }
 
@@ -233,18 +303,33 @@ async fn a_request_from_another_origin_or_with_lying_headers_is_refused() {
     let unknown = good_body().to_string().replace("tools/call", "tools/burn");
     let unknown = good(&token).body(unknown).header("mcp-method", Some("tools/burn"));
     let old = good_body().to_string().replace("2026-07-28", "2024-11-05");
-    all_are_refused(&plane, vec![
-        bad("origin", 403, -32603, "evil.example", header("origin", Some("https://evil.example"))),
-        bad("origin null", 403, -32603, "null", header("origin", Some("null"))),
-        bad("host", 403, -32603, "evil.example", header("host", Some("evil.example:7070"))),
-        bad("no method header", 400, -32020, "Mcp-Method", header("mcp-method", None)),
-        bad("lying method header", 400, -32020, "Mcp-Method", header("mcp-method", Some("tools/list"))),
-        bad("no name header", 400, -32020, "Mcp-Name", header("mcp-name", None)),
-        bad("lying name header", 400, -32020, "Mcp-Name", header("mcp-name", Some("transfer"))),
-        bad("lying version header", 400, -32020, "Version", header("mcp-protocol-version", Some("2025-11-25"))),
-        bad("old version", 400, -32022, "2024-11-05", header("mcp-protocol-version", Some("2024-11-05")).body(old)),
-        bad("unknown method", 404, -32601, "tools/burn", unknown),
-    ])
+    all_are_refused(
+        &plane,
+        vec![
+            bad("origin", 403, -32603, "evil.example", header("origin", Some("https://evil.example"))),
+            bad("origin null", 403, -32603, "null", header("origin", Some("null"))),
+            bad("host", 403, -32603, "evil.example", header("host", Some("evil.example:7070"))),
+            bad("no method header", 400, -32020, "Mcp-Method", header("mcp-method", None)),
+            bad("lying method header", 400, -32020, "Mcp-Method", header("mcp-method", Some("tools/list"))),
+            bad("no name header", 400, -32020, "Mcp-Name", header("mcp-name", None)),
+            bad("lying name header", 400, -32020, "Mcp-Name", header("mcp-name", Some("transfer"))),
+            bad(
+                "lying version header",
+                400,
+                -32020,
+                "Version",
+                header("mcp-protocol-version", Some("2025-11-25")),
+            ),
+            bad(
+                "old version",
+                400,
+                -32022,
+                "2024-11-05",
+                header("mcp-protocol-version", Some("2024-11-05")).body(old),
+            ),
+            bad("unknown method", 404, -32601, "tools/burn", unknown),
+        ],
+    )
     .await;
 }
 
@@ -269,7 +354,11 @@ async fn a_legacy_session_is_of_no_use_to_another_task_and_gone_when_deleted() {
     }
     assert_eq!(plane.bank.bank().calls("list_accounts"), 0);
     assert_eq!(answer(list(&mine, &session).await.unwrap()).await.0, 200);
-    let ended = plane.client().delete(format!("{}/mcp/bank", plane.url)).bearer_auth(&mine).header("mcp-session-id", &session);
+    let ended = plane
+        .client()
+        .delete(format!("{}/mcp/bank", plane.url))
+        .bearer_auth(&mine)
+        .header("mcp-session-id", &session);
     assert_eq!(ended.send().await.unwrap().status(), 204);
     assert_eq!(answer(list(&mine, &session).await.unwrap()).await.0, 404);
     assert_eq!(plane.bank.bank().calls("list_accounts"), 1);

@@ -15,7 +15,11 @@ async fn of_many_calls_at_once_exactly_as_many_get_through_as_the_budget_allows(
     let tokens = [plane.task().await.1, plane.task().await.1];
     let calls = (0..64).map(|n| plane.call(&tokens[n % 2], "list_accounts", json!({})));
     let answers = futures::future::join_all(calls).await;
-    let refused: Vec<String> = answers.iter().filter(|(_, answer)| answer["result"]["isError"] == true).map(|(_, answer)| text(answer)).collect();
+    let refused: Vec<String> = answers
+        .iter()
+        .filter(|(_, answer)| answer["result"]["isError"] == true)
+        .map(|(_, answer)| text(answer))
+        .collect();
     assert_eq!(plane.bank.bank().calls("list_accounts"), 5, "{refused:?}");
     assert_eq!(refused.len(), 59);
     assert!(refused.iter().all(|said| said.contains("looks")), "{refused:?}");
@@ -55,7 +59,10 @@ async fn a_message_is_held_once_the_task_has_read_what_is_confidential_and_what_
     let verdict = |answer: &Value| answer["result"]["_meta"]["dev.provost/decision"]["verdict"].clone();
     let (_, before) = plane.call(&first, "send_message", message.clone()).await;
     let (_, read) = plane.call(&first, "get_statement", json!({"account": "operations"})).await;
-    assert!(read["result"]["structuredContent"]["lines"].as_array().is_some_and(|lines| !lines.is_empty()), "{read}");
+    assert!(
+        read["result"]["structuredContent"]["lines"].as_array().is_some_and(|lines| !lines.is_empty()),
+        "{read}"
+    );
     let (_, after) = plane.call(&first, "send_message", message.clone()).await;
     let (_, other) = plane.call(&second, "send_message", message).await;
     assert_eq!(verdict(&after), "hold", "{after}");

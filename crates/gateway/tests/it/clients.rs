@@ -33,12 +33,19 @@ async fn bank(client: Client) {
     let plane = Plane::start(charter(json!({}))).await;
     let (_, token) = plane.task().await;
     let too_much = json!({"from_account": "operations", "payee": "Nordwind Logistik GmbH", "amount": 9400, "reference": "x"});
-    let calls = json!([call("list_accounts", json!({})), call("transfer", too_much), call("close_account", json!({"account": "operations"}))]);
+    let calls = json!([
+        call("list_accounts", json!({})),
+        call("transfer", too_much),
+        call("close_account", json!({"account": "operations"}))
+    ]);
     let seen = client.run(&plane.url, "bank", &token, calls, &[]).await;
     assert_eq!(seen["protocol"], if client.is_modern() { "2026-07-28" } else { "2025-11-25" }, "{seen}");
     let mut shown = names(&seen);
     shown.sort();
-    assert_eq!(shown, ["get_statement", "list_accounts", "list_payees", "reconcile", "send_message", "transfer"]);
+    assert_eq!(
+        shown,
+        ["get_statement", "list_accounts", "list_payees", "reconcile", "send_message", "transfer"]
+    );
     let [allowed, limited, ungranted] = results(&seen);
     assert!(allowed["structuredContent"]["accounts"].is_array(), "{seen}");
     assert!(refused(&limited).contains("at most 500"), "{seen}");
@@ -66,7 +73,8 @@ async fn cancellation(client: Client) {
     let plane = Plane::start(charter(json!({}))).await;
     let (_, token) = plane.task().await;
     let long = json!({"name": "reconcile", "arguments": {"account": "operations", "steps": 50}, "cancel_after_ms": 700});
-    let seen = client.run(&plane.url, "bank", &token, json!([long, call("list_accounts", json!({}))]), &[]).await;
+    let seen =
+        client.run(&plane.url, "bank", &token, json!([long, call("list_accounts", json!({}))]), &[]).await;
     assert!(seen["calls"][0].get("error").is_some(), "{seen}");
     assert!(seen["calls"][1]["result"]["structuredContent"]["accounts"].is_array(), "{seen}");
     assert_eq!(plane.outcomes().await, ["bank/reconcile unknown", "bank/list_accounts success"]);
@@ -78,7 +86,11 @@ async fn everything_http(client: Client) {
 }
 
 async fn everything_stdio(client: Client) {
-    in_front_of_everything(client, Foreign::stdio("everything", official("everything", &["stdio"]), BTreeMap::new())).await;
+    in_front_of_everything(
+        client,
+        Foreign::stdio("everything", official("everything", &["stdio"]), BTreeMap::new()),
+    )
+    .await;
 }
 
 async fn in_front_of_everything(client: Client, system: Foreign) {
@@ -110,7 +122,8 @@ async fn filesystem(client: Client) {
     std::fs::write(folder.path().join("a.txt"), "what is in it").unwrap();
     let path = folder.path().canonicalize().unwrap();
     let path = path.to_string_lossy();
-    let system = Foreign::stdio("files", official("filesystem", &[&path]), BTreeMap::new()).without("write_file");
+    let system =
+        Foreign::stdio("files", official("filesystem", &[&path]), BTreeMap::new()).without("write_file");
     let plane = Plane::start_with(Setup::foreign(vec![system])).await;
     let (_, token) = plane.task().await;
     let calls = json!([
@@ -121,7 +134,10 @@ async fn filesystem(client: Client) {
     let seen = client.run(&plane.url, "files", &token, calls, &[]).await;
     let [read, write, outside] = results(&seen);
     assert_eq!(read["content"][0]["text"], "what is in it", "{seen}");
-    assert!(refused(&write).contains("Refused by Provost") && !folder.path().join("b.txt").exists(), "{seen}");
+    assert!(
+        refused(&write).contains("Refused by Provost") && !folder.path().join("b.txt").exists(),
+        "{seen}"
+    );
     // The server's own refusal comes through as it is.
     assert!(refused(&outside).contains("Access denied"), "{seen}");
     assert_eq!(plane.outcomes().await, ["files/read_text_file success", "files/read_text_file failure"]);
@@ -130,10 +146,15 @@ async fn filesystem(client: Client) {
 async fn memory(client: Client) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("memory.jsonl").to_string_lossy().into_owned();
-    let system = Foreign::stdio("memory", official("memory", &[]), BTreeMap::from([("MEMORY_FILE_PATH".to_owned(), file)]));
+    let system = Foreign::stdio(
+        "memory",
+        official("memory", &[]),
+        BTreeMap::from([("MEMORY_FILE_PATH".to_owned(), file)]),
+    );
     let plane = Plane::start_with(Setup::foreign(vec![system.without("delete_entities")])).await;
     let (_, token) = plane.task().await;
-    let entity = json!({"entities": [{"name": "Nordwind", "entityType": "supplier", "observations": ["ships"]}]});
+    let entity =
+        json!({"entities": [{"name": "Nordwind", "entityType": "supplier", "observations": ["ships"]}]});
     let calls = json!([
         call("create_entities", entity),
         call("delete_entities", json!({"entityNames": ["Nordwind"]})),
@@ -164,7 +185,8 @@ async fn asked_by_modern(client: Client) {
     let fixture = serve(&["fixture/server.mjs"]).await;
     let plane = Plane::start_with(Setup::foreign(vec![Foreign::http("fixture", &fixture.url)])).await;
     let (_, token) = plane.task().await;
-    let settings = [("ELICIT", "accept"), ("ELICIT_CONTENT", r#"{"username": "marple", "email": "m@example.com"}"#)];
+    let settings =
+        [("ELICIT", "accept"), ("ELICIT_CONTENT", r#"{"username": "marple", "email": "m@example.com"}"#)];
     let calls = json!([call("test_elicitation", json!({"message": "who are you?"}))]);
     let seen = client.run(&plane.url, "fixture", &token, calls, &settings).await;
     let [asked] = results(&seen);

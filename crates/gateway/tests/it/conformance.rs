@@ -9,12 +9,14 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_official_conformance_suite_fails_nothing_through_the_gateway_that_it_does_not_fail_directly_2025_11_25() {
+async fn the_official_conformance_suite_fails_nothing_through_the_gateway_that_it_does_not_fail_directly_2025_11_25()
+ {
     compare("2025-11-25").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_official_conformance_suite_fails_nothing_through_the_gateway_that_it_does_not_fail_directly_2026_07_28() {
+async fn the_official_conformance_suite_fails_nothing_through_the_gateway_that_it_does_not_fail_directly_2026_07_28()
+ {
     compare("2026-07-28").await;
 }
 
@@ -26,10 +28,19 @@ async fn compare(revision: &str) {
     let plane = Plane::start_with(setup).await;
     let (task, _) = plane.task().await;
     let token = plane.token(task, |claims| claims.exp += 600);
-    let settings =
-        [("UPSTREAM_URL", fixture.url.as_str()), ("GATEWAY_URL", &plane.url), ("TOKEN", &token), ("REVISIONS", revision)];
+    let settings = [
+        ("UPSTREAM_URL", fixture.url.as_str()),
+        ("GATEWAY_URL", &plane.url),
+        ("TOKEN", &token),
+        ("REVISIONS", revision),
+    ];
     let mut command = Command::new("node");
-    command.current_dir(folder()).arg("conformance.mjs").envs(settings).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .current_dir(folder())
+        .arg("conformance.mjs")
+        .envs(settings)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let ended = command.output().await.unwrap();
     let said = String::from_utf8_lossy(&ended.stdout);
     assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));

@@ -33,7 +33,10 @@ async fn a_system_that_hangs_lies_or_breaks_off_gets_its_own_words_and_an_outcom
             ] {
                 let said = speaker.work(how).await;
                 let message = said["error"]["message"].as_str().unwrap_or_else(|| panic!("{how}: {said}"));
-                assert!(message.contains(says) && message.contains("small"), "{client} {revision} {how}: {message}");
+                assert!(
+                    message.contains(says) && message.contains("small"),
+                    "{client} {revision} {how}: {message}"
+                );
             }
             assert_eq!(plane.outcomes().await[before..], ["small/work unknown"; 6], "{client} {revision}");
         }
@@ -90,7 +93,10 @@ async fn what_cannot_be_recorded_is_not_done() {
     let (status, refused) = plane.call(&token, "list_accounts", json!({})).await;
     assert_eq!(status, 503, "{refused}");
     let said = refused["error"]["message"].as_str().unwrap();
-    assert!(said.contains("could not be recorded, so the call was not made") && said.contains("disk"), "{said}");
+    assert!(
+        said.contains("could not be recorded, so the call was not made") && said.contains("disk"),
+        "{said}"
+    );
     assert_eq!(plane.bank.bank().calls("list_accounts"), 0);
     plane.store_faults.heal();
     assert_eq!(plane.call(&token, "list_accounts", json!({})).await.0, 200);
@@ -122,7 +128,11 @@ async fn a_node_that_cannot_follow_the_store_refuses_every_call_when_its_lease_e
     tokio::time::sleep(Duration::from_millis(2_200)).await;
     for (tool, args) in [("list_accounts", json!({})), ("transfer", json!({}))] {
         let (status, refused) = plane.call(&token, tool, args).await;
-        assert_eq!((status, &refused["error"]["data"]["dev.provost/code"]), (503, &json!("stale")), "{refused}");
+        assert_eq!(
+            (status, &refused["error"]["data"]["dev.provost/code"]),
+            (503, &json!("stale")),
+            "{refused}"
+        );
     }
     let (status, _) = plane.modern(&token, "tools/list", json!({}), None).await;
     assert_eq!((status, plane.bank.bank().calls("list_accounts")), (503, 1));
@@ -145,14 +155,30 @@ const STOPS: [Stop; 4] = [Stop::Suspend, Stop::Contain, Stop::EndTask, Stop::Rem
 impl Stop {
     async fn order(self, plane: &Plane, task: TaskId, system: &str) {
         match self {
-            Self::Suspend => plane.change(Object::Agent(provost_domain::Agent { status: AgentStatus::Suspended, ..plane.agent() }), 1).await,
-            Self::Contain => plane.change(Object::Agent(provost_domain::Agent { level: Level::Off, ..plane.agent() }), 1).await,
+            Self::Suspend => {
+                plane
+                    .change(
+                        Object::Agent(provost_domain::Agent {
+                            status: AgentStatus::Suspended,
+                            ..plane.agent()
+                        }),
+                        1,
+                    )
+                    .await
+            }
+            Self::Contain => {
+                plane
+                    .change(Object::Agent(provost_domain::Agent { level: Level::Off, ..plane.agent() }), 1)
+                    .await
+            }
             Self::EndTask => {
                 let mut ended = plane.replica.latest().directory.tasks.get(&task).unwrap().as_ref().clone();
                 ended.status = TaskStatus::Ended;
                 plane.change(Object::Task(ended), 1).await;
             }
-            Self::RemoveSystem => plane.remove(ObjectKey::new(provost_domain::object::Kind::System, system), 1).await,
+            Self::RemoveSystem => {
+                plane.remove(ObjectKey::new(provost_domain::object::Kind::System, system), 1).await
+            }
         }
     }
 }
@@ -177,7 +203,10 @@ async fn a_stop_cuts_a_call_that_streams_within_a_second() {
             }
             assert!(ordered.elapsed() < Duration::from_secs(1), "{stop:?} {client}");
             let last = messages(&heard).pop().unwrap();
-            assert!(last["id"] == 4 && last["error"]["message"].as_str().unwrap().contains("was cut"), "{stop:?} {client}: {last}");
+            assert!(
+                last["id"] == 4 && last["error"]["message"].as_str().unwrap().contains("was cut"),
+                "{stop:?} {client}: {last}"
+            );
             assert_eq!(plane.outcomes().await, ["bank/reconcile unknown"], "{stop:?} {client}");
             assert_eq!(plane.store.check().await.unwrap(), []);
         }
@@ -211,21 +240,32 @@ async fn a_stop_ends_what_an_agent_listens_to() {
         let (task, token) = plane.task().await;
         let modern = Speaker::with(&plane, token.clone(), "/mcp/bank", "2026-07-28").await;
         let legacy = Speaker::with(&plane, token, "/mcp/bank", "2025-11-25").await;
-        let mut modern = modern.open(8, "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).await.bytes_stream();
+        let mut modern = modern
+            .open(8, "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}))
+            .await
+            .bytes_stream();
         let acknowledged = modern.next().await.unwrap().unwrap();
         assert!(std::str::from_utf8(&acknowledged).unwrap().contains("acknowledged"));
         let mut legacy = legacy.events().await.bytes_stream();
         tokio::time::sleep(Duration::from_millis(200)).await;
         plane.bank.bank().poison_tool("transfer").unwrap();
         for stream in [&mut modern, &mut legacy] {
-            let heard = tokio::time::timeout(Duration::from_secs(2), stream.next()).await.unwrap().unwrap().unwrap();
-            assert!(std::str::from_utf8(&heard).unwrap().contains("notifications/tools/list_changed"), "{heard:?}");
+            let heard =
+                tokio::time::timeout(Duration::from_secs(2), stream.next()).await.unwrap().unwrap().unwrap();
+            assert!(
+                std::str::from_utf8(&heard).unwrap().contains("notifications/tools/list_changed"),
+                "{heard:?}"
+            );
         }
         stop.order(&plane, task, "bank").await;
         let rest = async { while let Some(Ok(_chunk)) = modern.next().await {} };
-        tokio::time::timeout(Duration::from_secs(1), rest).await.unwrap_or_else(|_| panic!("modern {stop:?}"));
+        tokio::time::timeout(Duration::from_secs(1), rest)
+            .await
+            .unwrap_or_else(|_| panic!("modern {stop:?}"));
         let rest = async { while let Some(Ok(_chunk)) = legacy.next().await {} };
-        tokio::time::timeout(Duration::from_secs(1), rest).await.unwrap_or_else(|_| panic!("legacy {stop:?}"));
+        tokio::time::timeout(Duration::from_secs(1), rest)
+            .await
+            .unwrap_or_else(|_| panic!("legacy {stop:?}"));
     }
 }
 
@@ -234,7 +274,8 @@ async fn a_call_may_be_made_with_the_credential_of_the_plane_and_never_with_the_
     let plane = Plane::start(charter(json!({}))).await;
     let (_, token) = plane.task().await;
     // The bank takes no other key than its own; without a token of its own the agent gets nowhere there.
-    let direct = plane.client().post(plane.bank.url()).bearer_auth(&token).header("content-type", "application/json");
+    let direct =
+        plane.client().post(plane.bank.url()).bearer_auth(&token).header("content-type", "application/json");
     assert_eq!(answer(direct.body("{}").send().await.unwrap()).await.0, 401);
     let (_, through) = plane.call(&token, "list_accounts", json!({})).await;
     assert!(through["result"]["structuredContent"]["accounts"].is_array(), "{through}");

@@ -6,9 +6,9 @@ use provost_domain::{
     decision::Refused,
 };
 use provost_store::{
-    Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault, Intent, JournalKind,
-    JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store, StoreError, StoredDecision, StoredLeaf,
-    TileKey, WindowKey,
+    Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
+    Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store,
+    StoreError, StoredDecision, StoredLeaf, TileKey, WindowKey,
 };
 use std::sync::{
     Arc,
@@ -104,7 +104,12 @@ impl Store for FaultyStore {
         self.inner.complete(completion, task).await
     }
 
-    async fn unfinished(&self, node: Option<NodeId>, before: Timestamp, max: usize) -> Result<Vec<DecisionId>, StoreError> {
+    async fn unfinished(
+        &self,
+        node: Option<NodeId>,
+        before: Timestamp,
+        max: usize,
+    ) -> Result<Vec<DecisionId>, StoreError> {
         self.inner.unfinished(node, before, max).await
     }
 

@@ -1,5 +1,11 @@
 //! The gateway over real sockets: a real store, a real bank behind, raw HTTP and other people's clients in front.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
 mod aggregate;
 mod authzen;

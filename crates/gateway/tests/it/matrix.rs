@@ -32,7 +32,10 @@ async fn all_clients(small: &Small, upstream: &str) {
         let modern = client == "2026-07-28";
         if modern {
             let discovered = speaker.ask(0, "server/discover", json!({})).await.pop().unwrap();
-            assert!(discovered["result"]["supportedVersions"].as_array().unwrap().contains(&json!(client)), "{pair}");
+            assert!(
+                discovered["result"]["supportedVersions"].as_array().unwrap().contains(&json!(client)),
+                "{pair}"
+            );
         }
         let listed = speaker.ask(2, "tools/list", json!({})).await.pop().unwrap();
         assert_eq!(listed["result"]["tools"][0]["name"], "work", "{pair}: {listed}");
@@ -44,7 +47,11 @@ async fn all_clients(small: &Small, upstream: &str) {
         let failing = speaker.work("failing").await;
         assert_eq!(failing["result"]["isError"], true, "{pair}: {failing}");
         let error = speaker.work("with an error").await;
-        assert_eq!((&error["error"]["code"], &error["error"]["message"]), (&json!(-32602), &json!("how is that?")), "{pair}");
+        assert_eq!(
+            (&error["error"]["code"], &error["error"]["message"]),
+            (&json!(-32602), &json!("how is that?")),
+            "{pair}"
+        );
         progress_comes_while_the_call_runs(&speaker, &pair).await;
         let unknown = speaker.ask(9, "tools/burn", json!({})).await.pop().unwrap();
         assert_eq!(unknown["error"]["code"], -32601, "{pair}: {unknown}");
@@ -56,7 +63,8 @@ async fn all_clients(small: &Small, upstream: &str) {
 }
 
 async fn progress_comes_while_the_call_runs(speaker: &Speaker<'_>, pair: &str) {
-    let params = json!({"name": "work", "arguments": {"how": "with progress"}, "_meta": {"progressToken": "mine"}});
+    let params =
+        json!({"name": "work", "arguments": {"how": "with progress"}, "_meta": {"progressToken": "mine"}});
     let mut body = speaker.open(5, "tools/call", params).await.bytes_stream();
     let (started, mut text, mut first) = (Instant::now(), String::new(), None);
     while let Some(chunk) = body.next().await {
@@ -66,11 +74,18 @@ async fn progress_comes_while_the_call_runs(speaker: &Speaker<'_>, pair: &str) {
         }
     }
     let messages = crate::small::messages(&text);
-    let progress: Vec<f64> = messages.iter().filter_map(|message| message["params"]["progress"].as_f64()).collect();
+    let progress: Vec<f64> =
+        messages.iter().filter_map(|message| message["params"]["progress"].as_f64()).collect();
     assert_eq!(progress, [1.0, 2.0, 3.0], "{pair}: {text}");
-    assert!(messages.iter().take(3).all(|message| message["params"]["progressToken"] == "mine"), "{pair}: {text}");
+    assert!(
+        messages.iter().take(3).all(|message| message["params"]["progressToken"] == "mine"),
+        "{pair}: {text}"
+    );
     assert_eq!(messages.last().unwrap()["id"], 5, "{pair}: {text}");
-    assert!(first.unwrap() + Duration::from_millis(200) < started.elapsed(), "{pair}: progress came at the end");
+    assert!(
+        first.unwrap() + Duration::from_millis(200) < started.elapsed(),
+        "{pair}: progress came at the end"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,9 +110,17 @@ async fn a_cancelled_call_is_cancelled_at_the_system_in_every_pairing() {
                     let text = response.text().await.unwrap();
                     assert!(!text.contains("\"id\":3"), "a cancelled request is not answered: {text}");
                 }
-                let heard = if over_http && upstream == "2026-07-28" { "hung up on hanging" } else { "cancelled hanging" };
+                let heard = if over_http && upstream == "2026-07-28" {
+                    "hung up on hanging"
+                } else {
+                    "cancelled hanging"
+                };
                 small.wrote(heard).await;
-                assert_eq!(plane.outcomes().await, ["small/work unknown"], "{client} in front of {upstream}, http {over_http}");
+                assert_eq!(
+                    plane.outcomes().await,
+                    ["small/work unknown"],
+                    "{client} in front of {upstream}, http {over_http}"
+                );
             }
         }
     }
@@ -109,7 +132,8 @@ async fn a_legacy_client_that_hangs_up_has_not_cancelled_and_comes_back_for_its_
     let plane = Plane::start_with(Setup::foreign(vec![small.system()])).await;
     let (_, token) = plane.task().await;
     let speaker = Speaker::with(&plane, token.clone(), "/mcp/small", "2025-11-25").await;
-    let params = json!({"name": "work", "arguments": {"how": "with progress"}, "_meta": {"progressToken": 1}});
+    let params =
+        json!({"name": "work", "arguments": {"how": "with progress"}, "_meta": {"progressToken": 1}});
     let mut body = speaker.open(3, "tools/call", params).await.bytes_stream();
     let mut text = String::new();
     while !text.contains("\"progress\":1") {
@@ -120,7 +144,11 @@ async fn a_legacy_client_that_hangs_up_has_not_cancelled_and_comes_back_for_its_
     let last_id = text.lines().filter_map(|line| line.strip_prefix("id: ")).next_back().unwrap();
     let rest = speaker.resume(last_id).await;
     let messages = crate::small::messages(&rest);
-    assert_eq!(messages.iter().filter_map(|message| message["params"]["progress"].as_i64()).collect::<Vec<_>>(), [2, 3], "{rest}");
+    assert_eq!(
+        messages.iter().filter_map(|message| message["params"]["progress"].as_i64()).collect::<Vec<_>>(),
+        [2, 3],
+        "{rest}"
+    );
     assert_eq!(messages.last().unwrap()["id"], 3, "{rest}");
     let other = Speaker::start(&plane, "/mcp/small", "2025-11-25").await;
     assert!(other.resume(last_id).await.contains("names no event of this session"));

@@ -1,12 +1,7 @@
 //! Other people's software: where it is, how it is started, what it prints.
 
 use serde_json::{Value, json};
-use std::{
-    fs::File,
-    path::PathBuf,
-    process::Stdio,
-    time::Duration,
-};
+use std::{fs::File, path::PathBuf, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -20,7 +15,8 @@ pub struct Served {
 
 /// The folder of other people's software, installed. Tests run side by side: the first installs, the others wait.
 pub fn folder() -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop").canonicalize().unwrap();
+    let folder =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop").canonicalize().unwrap();
     let lock = File::create(std::env::temp_dir().join("provost-interop.lock")).unwrap();
     lock.lock().unwrap();
     let installed = std::process::Command::new(folder.join("setup.sh")).output().unwrap();
@@ -36,12 +32,20 @@ pub async fn serve(arguments: &[&str]) -> Served {
 /// As [`serve`], with an environment.
 pub async fn serve_with(arguments: &[&str], env: &[(&str, &str)]) -> Served {
     let mut command = Command::new("node");
-    command.current_dir(folder()).args(arguments).env("PORT", "0").envs(env.iter().copied()).kill_on_drop(true);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    command
+        .current_dir(folder())
+        .args(arguments)
+        .env("PORT", "0")
+        .envs(env.iter().copied())
+        .kill_on_drop(true);
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let url = loop {
         let line = lines.next_line().await.unwrap().expect("it ended before it listened");
-        if let Some(url) = serde_json::from_str::<Value>(&line).ok().and_then(|said| said["url"].as_str().map(str::to_owned)) {
+        if let Some(url) =
+            serde_json::from_str::<Value>(&line).ok().and_then(|said| said["url"].as_str().map(str::to_owned))
+        {
             break url;
         }
     };
@@ -76,19 +80,31 @@ impl Client {
     }
 
     /// Lets it connect, list, and make these calls; what it saw.
-    pub async fn run(self, gateway: &str, system: &str, token: &str, calls: Value, more: &[(&str, &str)]) -> Value {
+    pub async fn run(
+        self,
+        gateway: &str,
+        system: &str,
+        token: &str,
+        calls: Value,
+        more: &[(&str, &str)],
+    ) -> Value {
         let folder = folder();
         let (program, arguments): (PathBuf, &[&str]) = match self {
             Self::TypeScript1 => ("node".into(), &["clients/ts-client.mjs", "--sdk", "1"]),
             Self::TypeScript2 => ("node".into(), &["clients/ts-client.mjs", "--sdk", "2"]),
-            Self::PythonLegacy | Self::PythonAuto => (folder.join(".venv/bin/python"), &["clients/py_client.py"]),
+            Self::PythonLegacy | Self::PythonAuto => {
+                (folder.join(".venv/bin/python"), &["clients/py_client.py"])
+            }
         };
         let mode = if self == Self::PythonLegacy { "legacy" } else { "auto" };
         let settings = [("GATEWAY_URL", gateway), ("SYSTEM", system), ("TOKEN", token), ("MODE", mode)];
         let mut command = Command::new(program);
         command.current_dir(folder).args(arguments).envs(settings).envs(more.iter().copied());
         command.env("CALLS", calls.to_string()).stdin(Stdio::null()).kill_on_drop(true);
-        let ended = tokio::time::timeout(Duration::from_secs(90), command.output()).await.expect("the client hangs").unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(90), command.output())
+            .await
+            .expect("the client hangs")
+            .unwrap();
         let said = String::from_utf8_lossy(&ended.stdout);
         let seen = said.lines().next_back().and_then(|line| serde_json::from_str(line).ok());
         seen.unwrap_or_else(|| panic!("{self:?} said {said} {}", String::from_utf8_lossy(&ended.stderr)))

@@ -4,7 +4,8 @@ use crate::faults::{Faults, FaultyStore};
 use provost_bank::{Bank, Server};
 use provost_connect::{CallerKey, ClientProfile, Config, SealingKey, Secret, Upstreams};
 use provost_domain::{
-    Agent, AgentStatus, Charter, Clock, DurationMs, NodeId, Object, ObjectKey, Person, System, Task, TaskId, Timestamp, Tool,
+    Agent, AgentStatus, Charter, Clock, DurationMs, NodeId, Object, ObjectKey, Person, System, Task, TaskId,
+    Timestamp, Tool,
     agent::Provenance,
     ids::AgentId,
     limits::Limits,
@@ -105,7 +106,8 @@ impl Plane {
         let limits = setup.limits;
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("provost.db"), &limits).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(&dir.path().join("provost.db"), &limits).unwrap());
         let store_faults = Arc::new(Faults::default());
         let store: Arc<dyn Store> = Arc::new(FaultyStore::new(store, Arc::clone(&store_faults)));
         let bank = Bank::open(None).unwrap();
@@ -125,7 +127,8 @@ impl Plane {
             let found = import(&upstreams, &system, None).await;
             let granted = found.iter().map(|tool| tool.name.to_string());
             let granted = granted.filter(|name| !foreign.withheld.contains(&name.as_str()));
-            let granted: Vec<String> = granted.chain(["@resources", "@prompts", "@completion"].map(str::to_owned)).collect();
+            let granted: Vec<String> =
+                granted.chain(["@resources", "@prompts", "@completion"].map(str::to_owned)).collect();
             grants.push(json!({"system": foreign.name, "tools": granted}));
             objects.push(Object::System(system));
             tools.extend(found);
@@ -164,7 +167,17 @@ impl Plane {
         let front = Front::new(FrontParts { pipeline: Arc::clone(&pipeline), sealing, hosts });
         let router = front.router();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, bank, store, replica, pipeline, store_faults, key, http: reqwest::Client::new(), _dir: dir }
+        Self {
+            url,
+            bank,
+            store,
+            replica,
+            pipeline,
+            store_faults,
+            key,
+            http: reqwest::Client::new(),
+            _dir: dir,
+        }
     }
 
     /// Starts a task and gives its token.
@@ -231,7 +244,13 @@ impl Plane {
     }
 
     /// One modern request at the bank's address; the answer is the last message.
-    pub async fn modern(&self, token: &str, method: &str, mut params: Value, name: Option<&str>) -> (u16, Value) {
+    pub async fn modern(
+        &self,
+        token: &str,
+        method: &str,
+        mut params: Value,
+        name: Option<&str>,
+    ) -> (u16, Value) {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": {},
@@ -247,13 +266,17 @@ impl Plane {
         if let Some(name) = name {
             request = request.header("mcp-name", name);
         }
-        answer(request.header("content-type", "application/json").body(body.to_string()).send().await.unwrap()).await
+        answer(
+            request.header("content-type", "application/json").body(body.to_string()).send().await.unwrap(),
+        )
+        .await
     }
 
     /// Waits until every allowed decision has its outcome, and gives `tool outcome` of each, oldest first.
     pub async fn outcomes(&self) -> Vec<String> {
         for _ in 0..100 {
-            let page = self.store.decisions(&DecisionFilter { max: 500, ..Default::default() }).await.unwrap();
+            let page =
+                self.store.decisions(&DecisionFilter { max: 500, ..Default::default() }).await.unwrap();
             let allowed = page.decisions.iter().filter(|stored| stored.decision.verdict.is_allow());
             let told = allowed.map(|stored| {
                 let outcome = stored.completion.as_ref()?.outcome.as_str();
@@ -278,7 +301,14 @@ impl Plane {
         assert_eq!((status, said["result"]["protocolVersion"].as_str()), (200, Some(revision)), "{said}");
         let session = id.unwrap();
         let done = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
-        let done = self.post(path).bearer_auth(token).header("mcp-session-id", &session).body(done).send().await.unwrap();
+        let done = self
+            .post(path)
+            .bearer_auth(token)
+            .header("mcp-session-id", &session)
+            .body(done)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(done.status(), 202);
         session
     }
@@ -298,7 +328,10 @@ impl Plane {
 pub async fn answer(response: reqwest::Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
-    let last = text.lines().filter_map(|line| line.strip_prefix("data: ").or_else(|| line.strip_prefix("data:"))).next_back();
+    let last = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: ").or_else(|| line.strip_prefix("data:")))
+        .next_back();
     let json = last.unwrap_or(&text);
     (status, serde_json::from_str(json).unwrap_or_else(|_| Value::String(text.clone())))
 }
@@ -332,7 +365,11 @@ fn agent(charter: Value) -> Agent {
         level: Default::default(),
         revision: 1,
         charter,
-        provenance: Provenance { created_by: "test".into(), created_at: Timestamp::from_millis(1), source: "test".into() },
+        provenance: Provenance {
+            created_by: "test".into(),
+            created_at: Timestamp::from_millis(1),
+            source: "test".into(),
+        },
     }
 }
 
@@ -366,8 +403,12 @@ async fn import(upstreams: &Upstreams, system: &System, secret: Option<&Secret>)
     let (listed, unusable) = provost_connect::list_tools(&upstream).await.unwrap();
     assert!(unusable.is_empty(), "{unusable:?}");
     let effects: BTreeMap<&str, &[&str]> = [
-        ("list_accounts", &["read"][..]), ("get_statement", &["read"]), ("list_payees", &["read"]), ("reconcile", &["read"]),
-        ("transfer", &["financial"]), ("send_message", &["communicate"]),
+        ("list_accounts", &["read"][..]),
+        ("get_statement", &["read"]),
+        ("list_payees", &["read"]),
+        ("reconcile", &["read"]),
+        ("transfer", &["financial"]),
+        ("send_message", &["communicate"]),
     ]
     .into();
     let returns = |name: &str| match name {
@@ -382,7 +423,9 @@ async fn import(upstreams: &Upstreams, system: &System, secret: Option<&Secret>)
             description: String::new(),
             pin: definition.pin(),
             effects: match (system.name.as_str(), effects.get(definition.name.as_str())) {
-                ("bank", known) => known.copied().unwrap_or_default().iter().map(|e| e.parse().unwrap()).collect(),
+                ("bank", known) => {
+                    known.copied().unwrap_or_default().iter().map(|e| e.parse().unwrap()).collect()
+                }
                 (_foreign, _) => [provost_domain::Effect::Read].into(),
             },
             // A schema that is not one list of arguments is imported as a tool without any.

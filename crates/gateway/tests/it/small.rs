@@ -18,7 +18,8 @@ impl Small {
     pub async fn http(revision: &'static str) -> Self {
         let log = tempfile::NamedTempFile::new().unwrap();
         let path = log.path().to_string_lossy().into_owned();
-        let served = serve_with(&["fixture/small.mjs", "http"], &[("REVISION", revision), ("LOG", &path)]).await;
+        let served =
+            serve_with(&["fixture/small.mjs", "http"], &[("REVISION", revision), ("LOG", &path)]).await;
         Self { log, served: Some(served), revision }
     }
 
@@ -34,7 +35,8 @@ impl Small {
         let script: PathBuf = folder().join("fixture/small.mjs");
         let command = ["node".to_owned(), script.to_string_lossy().into_owned(), "stdio".to_owned()];
         let log = self.log.path().to_string_lossy().into_owned();
-        let env = BTreeMap::from([("REVISION".to_owned(), self.revision.to_owned()), ("LOG".to_owned(), log)]);
+        let env =
+            BTreeMap::from([("REVISION".to_owned(), self.revision.to_owned()), ("LOG".to_owned(), log)]);
         Foreign::stdio("small", command.to_vec(), env)
     }
 
@@ -86,7 +88,11 @@ impl<'p> Speaker<'p> {
     /// Sends a request; the answer, not read yet.
     pub async fn open(&self, id: i64, method: &str, mut params: Value) -> reqwest::Response {
         let name = params["name"].as_str().map(str::to_owned);
-        let mut request = self.plane.post(&self.path).bearer_auth(&self.token).header("mcp-protocol-version", self.revision);
+        let mut request = self
+            .plane
+            .post(&self.path)
+            .bearer_auth(&self.token)
+            .header("mcp-protocol-version", self.revision);
         request = request.header("accept", "application/json, text/event-stream");
         match &self.session {
             Some(session) => request = request.header("mcp-session-id", session),
@@ -115,23 +121,32 @@ impl<'p> Speaker<'p> {
 
     /// Listens as a legacy client does.
     pub async fn events(&self) -> reqwest::Response {
-        let request = self.plane.client().get(format!("{}{}", self.plane.url, self.path)).bearer_auth(&self.token);
-        let request = request.header("mcp-protocol-version", self.revision).header("accept", "text/event-stream");
+        let request =
+            self.plane.client().get(format!("{}{}", self.plane.url, self.path)).bearer_auth(&self.token);
+        let request =
+            request.header("mcp-protocol-version", self.revision).header("accept", "text/event-stream");
         request.header("mcp-session-id", self.session.as_deref().unwrap()).send().await.unwrap()
     }
 
     /// Takes up a stream of a legacy client again.
     pub async fn resume(&self, event_id: &str) -> String {
-        let request = self.plane.client().get(format!("{}{}", self.plane.url, self.path)).bearer_auth(&self.token);
+        let request =
+            self.plane.client().get(format!("{}{}", self.plane.url, self.path)).bearer_auth(&self.token);
         let request = request.header("mcp-protocol-version", self.revision).header("last-event-id", event_id);
-        let request = request.header("mcp-session-id", self.session.as_deref().unwrap()).header("accept", "text/event-stream");
+        let request = request
+            .header("mcp-session-id", self.session.as_deref().unwrap())
+            .header("accept", "text/event-stream");
         request.send().await.unwrap().text().await.unwrap()
     }
 
     /// Sends a notification of a legacy client.
     pub async fn notify(&self, method: &str, params: Value) {
         let body = json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string();
-        let request = self.plane.post(&self.path).bearer_auth(&self.token).header("mcp-protocol-version", self.revision);
+        let request = self
+            .plane
+            .post(&self.path)
+            .bearer_auth(&self.token)
+            .header("mcp-protocol-version", self.revision);
         let request = request.header("mcp-session-id", self.session.as_deref().unwrap());
         assert_eq!(request.body(body).send().await.unwrap().status(), 202);
     }
@@ -142,5 +157,8 @@ pub fn messages(body: &str) -> Vec<Value> {
     if body.starts_with('{') {
         return vec![serde_json::from_str(body).unwrap()];
     }
-    body.lines().filter_map(|line| line.strip_prefix("data: ")).filter_map(|line| serde_json::from_str(line).ok()).collect()
+    body.lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }

@@ -345,7 +345,8 @@ fn token(url: &str, key: &SigningKey, task: TaskId, system: &str, seconds: i64) 
 /// The server as a command; whatever reaches it is written into `log`.
 fn command(behind: Behind, log: &std::path::Path) -> Vec<String> {
     let (server, folder) = (filesystem_server(), log.parent().unwrap());
-    let tee = |server: String| vec!["sh".into(), "-c".into(), format!("tee -a '{}' | {server}", log.display())];
+    let tee =
+        |server: String| vec!["sh".into(), "-c".into(), format!("tee -a '{}' | {server}", log.display())];
     match behind {
         Behind::Bank => tee(format!("'{}' --stdio", bank().display())),
         Behind::Child => {

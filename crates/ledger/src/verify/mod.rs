@@ -239,7 +239,9 @@ impl Walk {
 
     /// A completion has the id of its decision: ids are used once within their kind.
     fn check_id(&mut self, place: &Place) {
-        if let Some(first) = self.ids.insert(meaning::short(&format!("{} {}", place.kind, place.id)), place.index) {
+        if let Some(first) =
+            self.ids.insert(meaning::short(&format!("{} {}", place.kind, place.id)), place.index)
+        {
             self.contradictions.push(Fault::IdTwice { place: place.clone(), first });
         }
     }
