@@ -10,7 +10,7 @@ use provost_cli::{Failure, client::TOKEN_FILE, failure::chain};
 use provost_connect::{Config as UpstreamConfig, HostPolicy, Upstreams};
 use provost_control::{Op, Operator, OsRandom, Plane, anchor, keys, metrics::Metrics, session, unfinished};
 use provost_domain::{Clock, NodeId};
-use provost_gateway::{Hosts, Identifier, Parts, Pipeline, authzen, mcp, metadata};
+use provost_gateway::{Hosts, Identifier, Parts, Pipeline, authzen, mcp, metadata, wrap};
 use provost_replica::Replica;
 use provost_store::{Store, SystemClock};
 use provost_store_postgres::PostgresStore;
@@ -202,13 +202,14 @@ fn router(config: &Config, plane: &Arc<Plane>, listen: SocketAddr) -> Result<axu
         hosts: Arc::clone(&hosts),
         public_url: plane.issuer.clone(),
     });
+    let wrapped = wrap::router(Arc::clone(&pipeline), Arc::clone(&hosts));
     let front = mcp::Front::new(mcp::FrontParts {
         pipeline,
         sealing: Arc::new(sealing_key(config)?),
         hosts: Arc::clone(&hosts),
     });
     let metadata = metadata::Metadata { resource, issuer: plane.issuer.clone(), hosts };
-    let gateway = front.router().merge(authzen.router()).merge(metadata::router(metadata));
+    let gateway = front.router().merge(authzen.router()).merge(wrapped).merge(metadata::router(metadata));
     let app = provost_web::App::new(Arc::clone(plane))
         .map_err(|error| Failure::new("the OpenAPI document cannot be written").because(error))?;
     Ok(provost_web::router(app, provost_web::Hosts::new(listen, names()), gateway))

@@ -19,11 +19,14 @@ use std::{
 
 /// Applications ready to be asked, made when they are first asked of a row.
 #[derive(Default)]
-pub(super) struct Applications(Mutex<HashMap<String, (Arc<Application>, Arc<App>)>>);
+pub(super) struct Applications(Mutex<HashMap<String, Ready>>);
+
+/// A row, and the application made of it.
+type Ready = (Arc<Application>, Arc<App>);
 
 impl Applications {
     /// The application that has this type, if there is one. A row that does not compile answers nothing.
-    pub(super) fn of_type(&self, view: &View, kind: &str) -> Option<(Arc<Application>, Arc<App>)> {
+    pub(super) fn of_type(&self, view: &View, kind: &str) -> Option<Ready> {
         view.directory.applications.values().find_map(|row| {
             let app = self.ready(row)?;
             app.has_type(kind).then(|| (Arc::clone(row), app))

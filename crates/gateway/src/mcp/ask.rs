@@ -2,7 +2,7 @@
 //! coming back; until then the call is parked here, with its permit, and times out.
 
 use super::{
-    exchange::{Client, Exchange, Source, Step, id_value, read_meta, rewrite},
+    exchange::{Client, Exchange, Step, id_value, read_meta, rewrite},
     session::{Reply, Session, lock},
 };
 use crate::refusal::Refusal;
@@ -18,7 +18,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// What a call waits for.
 #[derive(Default)]
@@ -171,14 +171,15 @@ impl Exchange {
     }
 }
 
-/// Calls that wait for their client to come back. One that nobody comes back for is dropped, which cancels it at the
-/// system and puts `unknown` on record.
+/// Calls that wait for their client to come back. One that nobody comes back for is cancelled at the system, and
+/// `unknown` on record.
 pub struct Parked(Cache<String, Arc<Entry>>);
 
 struct Entry {
     task: TaskId,
     call: Digest,
     exchange: Mutex<Option<Box<Exchange>>>,
+    taken: Notify,
 }
 
 impl Parked {
@@ -188,21 +189,26 @@ impl Parked {
         Self(Cache::builder().max_capacity(PARKED_MAX).time_to_live(PARKED_FOR_MAX).build())
     }
 
-    /// Parks an exchange whose last step was this message.
-    pub(super) fn put(
-        &self,
-        exchange: Box<Exchange>,
-        task: TaskId,
-        message: &str,
-        limits: &provost_mcp::Limits,
-    ) {
-        let state = state_of(message, limits);
+    /// Parks an exchange whose last step was this message. A stop ends it here as anywhere, and so does a client that
+    /// does not come back.
+    pub(super) fn put(&self, exchange: Box<Exchange>, message: &str, limits: &provost_mcp::Limits) {
         let call = exchange.request(limits).ok().and_then(|request| call_digest(&request));
-        let (Some(state), Some(call)) = (state, call) else { return };
-        if matches!(exchange.source, Source::Ended) {
-            return;
-        }
-        self.0.insert(state, Arc::new(Entry { task, call, exchange: Mutex::new(Some(exchange)) }));
+        let (Some(state), Some(call)) = (state_of(message, limits), call) else { return };
+        let Some((mut watch, task)) = exchange.watch() else { return };
+        let entry =
+            Arc::new(Entry { task, call, exchange: Mutex::new(Some(exchange)), taken: Notify::new() });
+        self.0.insert(state, Arc::clone(&entry));
+        tokio::spawn(async move {
+            let why = tokio::select! {
+                () = entry.taken.notified() => return,
+                why = watch.stopped() => why,
+                () = tokio::time::sleep(PARKED_FOR_MAX) => "the client did not come back with an answer".to_owned(),
+            };
+            let left = lock(&entry.exchange).take();
+            if let Some(mut exchange) = left {
+                exchange.cut(why).await;
+            }
+        });
     }
 
     /// The exchange that this request comes back to: once, by the same task, with the same call.
@@ -212,6 +218,7 @@ impl Parked {
             .get(state)
             .filter(|entry| entry.task == task && Some(entry.call) == call_digest(request))?;
         self.0.invalidate(state);
+        entry.taken.notify_one();
         lock(&entry.exchange).take()
     }
 }

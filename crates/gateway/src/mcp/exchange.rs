@@ -262,11 +262,17 @@ impl Exchange {
         Step::Last(status, body)
     }
 
-    /// The task this belongs to, while it is under way.
-    pub(super) fn task(&self) -> Option<provost_domain::TaskId> {
-        match &self.source {
-            Source::Call(running) => Some(running.attempt().caller.task.id),
-            Source::Relay(..) | Source::Ended => None,
+    /// Watches for stops of this call, while it is under way, and names its task.
+    pub(super) fn watch(&self) -> Option<(Watch, provost_domain::TaskId)> {
+        let Source::Call(running) = &self.source else { return None };
+        let caller = &running.attempt().caller;
+        Some((Watch::new(&self.front.pipeline, caller, self.upstream.system()), caller.task.id))
+    }
+
+    /// Ends it from this side.
+    pub(super) async fn cut(&mut self, why: String) {
+        if let Source::Call(mut running) = std::mem::replace(&mut self.source, Source::Ended) {
+            drop(running.cut(why).await);
         }
     }
 

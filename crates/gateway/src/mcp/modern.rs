@@ -82,9 +82,7 @@ impl Front {
     }
 
     fn park(&self, exchange: Box<Exchange>, message: &str) {
-        if let Some(task) = exchange.task() {
-            self.parked.put(exchange, task, message, self.limits());
-        }
+        self.parked.put(exchange, message, self.limits());
     }
 }
 

@@ -46,6 +46,16 @@ pub enum Reply {
     Exchange(oneshot::Sender<String>),
 }
 
+impl Reply {
+    /// Whether somebody still waits for it, as far as can be told.
+    fn is_wanted(&self) -> bool {
+        match self {
+            Self::System(upstream, _id) => upstream.is_open(),
+            Self::Exchange(waiting) => !waiting.is_closed(),
+        }
+    }
+}
+
 impl Session {
     /// A session for a client that has just said `initialize`.
     #[must_use]
@@ -85,6 +95,9 @@ impl Session {
     /// A new id for a question, and a note of where the answer goes; `None` when too many are open.
     pub fn ask(&self, reply: Reply) -> Option<RequestId> {
         let mut open = lock(&self.open);
+        if open.len() >= QUESTIONS_OPEN_MAX {
+            open.retain(|_id, reply| reply.is_wanted());
+        }
         if open.len() >= QUESTIONS_OPEN_MAX {
             return None;
         }

@@ -93,7 +93,8 @@ mod tests {
         let (task, other) = (TaskId::from_bytes([1; 16]), TaskId::from_bytes([2; 16]));
         let (system, tool): (Name, ToolName) = ("files".parse().unwrap(), "t".parse().unwrap());
         let at = Timestamp::from_millis;
-        let table: [(&[(&ToolDefinition, i64)], i64, Option<bool>); 6] = [
+        type Row<'a> = (&'a [(&'a ToolDefinition, i64)], i64, Option<bool>);
+        let table: [Row<'_>; 6] = [
             (&[], 0, None),
             (&[(&good, 0)], 30_000, Some(true)),
             (&[(&good, 0)], 30_001, None),

@@ -43,6 +43,7 @@ async fn a_system_that_hangs_lies_or_breaks_off_gets_its_own_words_and_an_outcom
         let speaker = Speaker::start(&plane, "/mcp/small", "2026-07-28").await;
         speaker.work("well").await;
         small.stop();
+        tokio::time::sleep(Duration::from_millis(500)).await; // until its connections are seen to be closed
         let down = speaker.work("well").await;
         assert!(down["error"]["message"].as_str().unwrap().contains("small"), "{down}");
         assert_eq!(plane.outcomes().await.last().unwrap(), "small/work unsent");

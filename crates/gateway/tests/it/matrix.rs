@@ -127,6 +127,59 @@ async fn a_cancelled_call_is_cancelled_at_the_system_in_every_pairing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_question_of_a_legacy_system_reaches_every_client_and_the_answer_comes_back() {
+    for small in [Small::http("2025-06-18").await, Small::stdio("2025-11-25")] {
+        let plane = Plane::start_with(Setup::foreign(vec![small.system()])).await;
+        for client in REVISIONS {
+            let speaker = Speaker::start(&plane, "/mcp/small", client).await;
+            let params = json!({"name": "work", "arguments": {"how": "asking"}});
+            let answer = json!({"action": "accept", "content": {"name": "Marple"}});
+            let said = if client == "2026-07-28" {
+                let asked =
+                    speaker.ask(1, "tools/call", params.clone()).await.pop().unwrap()["result"].clone();
+                assert_eq!(asked["resultType"], "input_required", "{asked}");
+                let (key, question) = asked["inputRequests"].as_object().unwrap().iter().next().unwrap();
+                assert_eq!(question["params"]["message"], "who are you?", "{asked}");
+                let mut again = params;
+                again["requestState"] = asked["requestState"].clone();
+                again["inputResponses"] = json!({key: answer});
+                let said = speaker.ask(2, "tools/call", again.clone()).await.pop().unwrap();
+                // The state is good once.
+                let twice = speaker.ask(3, "tools/call", again).await.pop().unwrap();
+                assert_eq!(twice["result"]["resultType"], "input_required", "{twice}");
+                said
+            } else {
+                let mut body = speaker.open(1, "tools/call", params).await.bytes_stream();
+                let mut text = String::new();
+                while !text.contains("elicitation/create") {
+                    text.push_str(std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap());
+                }
+                let question = crate::small::messages(&text).pop().unwrap();
+                speaker.tell(json!({"jsonrpc": "2.0", "id": question["id"], "result": answer})).await;
+                while let Some(Ok(chunk)) = body.next().await {
+                    text.push_str(std::str::from_utf8(&chunk).unwrap());
+                }
+                crate::small::messages(&text).pop().unwrap()
+            };
+            assert_eq!(said["result"]["content"][0]["text"], "accept Marple", "{client}: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_waits_for_its_client_is_cut_when_the_agent_is_suspended() {
+    let small = Small::http("2025-11-25").await;
+    let plane = Plane::start_with(Setup::foreign(vec![small.system()])).await;
+    let speaker = Speaker::start(&plane, "/mcp/small", "2026-07-28").await;
+    assert_eq!(speaker.work("asking").await["result"]["resultType"], "input_required");
+    let suspended = provost_domain::Agent { status: provost_domain::AgentStatus::Suspended, ..plane.agent() };
+    plane.change(provost_domain::Object::Agent(suspended), 1).await;
+    let ordered = Instant::now();
+    assert_eq!(plane.outcomes().await, ["small/work unknown"]);
+    assert!(ordered.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_legacy_client_that_hangs_up_has_not_cancelled_and_comes_back_for_its_answer() {
     let small = Small::http("2026-07-28").await;
     let plane = Plane::start_with(Setup::foreign(vec![small.system()])).await;

@@ -80,7 +80,7 @@ impl<'p> Speaker<'p> {
     pub async fn with(plane: &'p Plane, token: String, path: &str, revision: &'static str) -> Self {
         let session = match revision {
             "2026-07-28" => None,
-            legacy => Some(plane.initialize(&token, path, legacy, json!({})).await),
+            legacy => Some(plane.initialize(&token, path, legacy, json!({"elicitation": {}})).await),
         };
         Self { plane, token, path: path.to_owned(), revision, session }
     }
@@ -98,7 +98,7 @@ impl<'p> Speaker<'p> {
             Some(session) => request = request.header("mcp-session-id", session),
             None => {
                 params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!(self.revision);
-                params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+                params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({"elicitation": {}});
                 request = request.header("mcp-method", method);
                 if let Some(name) = name {
                     request = request.header("mcp-name", name);
@@ -141,7 +141,12 @@ impl<'p> Speaker<'p> {
 
     /// Sends a notification of a legacy client.
     pub async fn notify(&self, method: &str, params: Value) {
-        let body = json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string();
+        self.tell(json!({"jsonrpc": "2.0", "method": method, "params": params})).await;
+    }
+
+    /// Sends what a legacy client wants no answer to.
+    pub async fn tell(&self, message: Value) {
+        let body = message.to_string();
         let request = self
             .plane
             .post(&self.path)
