@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -135,7 +136,9 @@ impl Server {
 /// # Errors
 /// When it cannot be made.
 pub(crate) fn data_folder(args: &ServerArgs) -> anyhow::Result<tempfile::TempDir> {
-    let folder = tempfile::Builder::new();
+    // A plane refuses a folder that others can read.
+    let mut folder = tempfile::Builder::new();
+    folder.permissions(fs::Permissions::from_mode(0o700));
     let folder = match &args.within {
         Some(within) => folder.tempdir_in(within),
         None => folder.tempdir(),

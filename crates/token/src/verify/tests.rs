@@ -52,7 +52,8 @@ fn a_token_says_what_was_signed() {
 
 #[test]
 fn every_claim_that_does_not_fit_has_its_own_refusal() {
-    let table: &[(&str, fn(&mut TaskClaims), TokenError)] = &[
+    type Row = (&'static str, fn(&mut TaskClaims), TokenError);
+    let table: &[Row] = &[
         ("expired", |c| c.exp = NOW.as_seconds(), TokenError::Expired),
         ("not yet", |c| c.iat = NOW.as_seconds() + 6, TokenError::NotYet),
         ("foreign audience", |c| c.aud = "http://elsewhere/mcp".into(), TokenError::Audience),
