@@ -81,6 +81,7 @@ async fn a_child_has_path_home_what_is_declared_and_its_credential_and_nothing_e
     let mut names: Vec<&str> = environment.keys().map(String::as_str).collect();
     // What Python and the scripts that may stand before it add by themselves.
     names.retain(|name| !["LC_", "PYENV", "_", "PWD", "SHLVL"].iter().any(|own| name.starts_with(own)));
+    names.sort_unstable();
     assert_eq!(names, ["BANK_REGION", "BANK_TOKEN", "HOME", "PATH"]);
     assert_eq!(environment["BANK_TOKEN"], "key:***");
     pool.shutdown().await;
