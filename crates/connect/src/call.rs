@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use provost_mcp::message::{Message, Outcome};
-use provost_mcp::{Raw, RequestId};
+use provost_mcp::{Raw, Request, RequestId};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -25,17 +25,24 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn read(shared: &Shared, bytes: Bytes) -> Result<Self, UpstreamError> {
-        let misuse =
-            |why: String| shared.misuse(format!("what was handed in to send is not a request: {why}"));
-        let request = match Message::parse(&bytes, &shared.bounds.message) {
-            Ok(Message::Request(request)) => request,
-            Ok(_) => return Err(misuse("it is a notification or a response".into())),
-            Err(error) => return Err(misuse(error.to_string())),
-        };
+        Ok(Self::of(&request(shared, &bytes)?, bytes.clone()))
+    }
+
+    /// The call that these bytes make, which read as this request.
+    pub(crate) fn of(request: &Request<'_>, bytes: Bytes) -> Self {
         let progress = request.meta().and_then(|meta| meta.get("progressToken")).map(token_key);
         let listening = request.method == "subscriptions/listen";
-        let id = request.id.clone();
-        Ok(Self { id, progress, listening, bytes })
+        Self { id: request.id.clone(), progress, listening, bytes }
+    }
+}
+
+/// What was handed in to be sent, read.
+pub(crate) fn request<'a>(shared: &Shared, bytes: &'a [u8]) -> Result<Request<'a>, UpstreamError> {
+    let misuse = |why: String| shared.misuse(format!("what was handed in to send is not a request: {why}"));
+    match Message::parse(bytes, &shared.bounds.message) {
+        Ok(Message::Request(request)) => Ok(request),
+        Ok(_) => Err(misuse("it is a notification or a response".into())),
+        Err(error) => Err(misuse(error.to_string())),
     }
 }
 

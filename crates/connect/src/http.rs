@@ -14,11 +14,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use provost_mcp::headers::{METHOD, NAME, PARAM_PREFIX, standard};
 use provost_mcp::message::Message;
-use provost_mcp::{Era, Revision};
+use provost_mcp::{Era, Object, Request, Revision};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::call::Call;
 use crate::error::{NotSent, UpstreamError};
 use crate::shared::Shared;
 use crate::upstreams::ClientProfile;
@@ -56,7 +55,7 @@ impl HttpLink {
     /// request, so that they cannot disagree with it.
     pub(crate) fn call_headers(
         &self,
-        call: &Call,
+        request: &Request<'_>,
         given: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<HeaderMap, UpstreamError> {
         let mut headers = HeaderMap::new();
@@ -73,14 +72,14 @@ impl HttpLink {
                 headers.append(name, value);
             }
         }
-        self.put_standard(&mut headers, &call.bytes)?;
+        self.put_standard(&mut headers, &request.method, request.params.as_ref())?;
         Ok(headers)
     }
 
     /// Sends a notification or a response and waits until it is accepted.
     pub(crate) async fn post_one_way(&self, message: Bytes) -> Result<(), UpstreamError> {
         let mut headers = HeaderMap::new();
-        self.put_standard(&mut headers, &message)?;
+        self.put_standard_of(&mut headers, &message)?;
         self.put_session(&mut headers, &self.session());
         let sending = async {
             let response = self.endpoint.post(message, headers).await?;
@@ -117,10 +116,9 @@ impl HttpLink {
         self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Version; and, in the modern era, method and name as the message has them.
-    fn put_standard(&self, headers: &mut HeaderMap, message: &[u8]) -> Result<(), UpstreamError> {
-        self.put_version(headers);
+    fn put_standard_of(&self, headers: &mut HeaderMap, message: &[u8]) -> Result<(), UpstreamError> {
         if self.revision.era() == Era::Legacy {
+            self.put_version(headers);
             return Ok(());
         }
         let message = Message::parse(message, &self.shared().bounds.message)
@@ -130,7 +128,21 @@ impl HttpLink {
                 .shared()
                 .misuse("servers of 2026-07-28 take no responses; answer in `inputResponses`"));
         };
-        for (name, value) in standard(self.revision, method, message.params()) {
+        self.put_standard(headers, method, message.params())
+    }
+
+    /// Version; and, in the modern era, method and name as the message has them.
+    fn put_standard(
+        &self,
+        headers: &mut HeaderMap,
+        method: &str,
+        params: Option<&Object<'_>>,
+    ) -> Result<(), UpstreamError> {
+        self.put_version(headers);
+        if self.revision.era() == Era::Legacy {
+            return Ok(());
+        }
+        for (name, value) in standard(self.revision, method, params) {
             headers.insert(self.header_name(name)?, self.header_value(&value)?);
         }
         Ok(())

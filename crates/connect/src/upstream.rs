@@ -72,11 +72,12 @@ impl Upstream {
         if self.shared.closed.is_cancelled() {
             return Err(self.shared.not_sent(NotSent::Closed));
         }
-        let call = Call::read(&self.shared, request)?;
+        let read = call::request(&self.shared, &request)?;
+        let call = Call::of(&read, request.clone());
         let (replies, pen, ready) = call::channel(&self.shared);
         match &self.link {
             Link::Http(link) => {
-                let headers = link.call_headers(&call, headers)?;
+                let headers = link.call_headers(&read, headers)?;
                 tokio::spawn(crate::http::run(Arc::clone(link), call, headers, pen));
             }
             Link::Stdio(link) => {

@@ -2,7 +2,13 @@
 //! released; what was sent and has no known answer is `unknown`, never `success`. A stop order is watched for the
 //! whole life of the call, streams included.
 
-use crate::{decide::Attempt, identify::Caller, outcome, pipeline::Pipeline, refusal::Refusal};
+use crate::{
+    decide::Attempt,
+    identify::Caller,
+    outcome::{self, Seen},
+    pipeline::Pipeline,
+    refusal::Refusal,
+};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use http::{HeaderName, HeaderValue};
@@ -12,6 +18,7 @@ use provost_domain::{
     Completion, DecisionId, Digest, DurationMs, Label, Level, Name, Outcome, Seq, TaskId, Timestamp,
     agent::AgentStatus, directory::Directory, limits::Limits,
 };
+use provost_mcp::Response;
 use provost_store::Permit;
 use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -224,9 +231,12 @@ impl Running {
     ///
     /// # Errors
     /// When the labels could not be made durable: the result must not be released.
-    pub async fn finish(mut self, response: &[u8]) -> Result<(), Refusal> {
+    pub async fn finish(mut self, response: &Response<'_>) -> Result<(), Refusal> {
         let known = self.pipeline.task_state(self.attempt.caller.task.id).await?.labels;
-        let Some(completion) = self.completion(response) else { return Ok(()) };
+        let Some(completion) = self.completion(&outcome::of(response), response.raw.as_str().as_bytes())
+        else {
+            return Ok(());
+        };
         if completion.labels.is_subset(&known) {
             // Nothing the next decision depends on: the outcome may become durable while the answer travels. Should
             // this node die first, the outcome is `unknown` at the next start.
@@ -243,7 +253,7 @@ impl Running {
     /// # Errors
     /// As [`Running::finish`].
     pub async fn finish_durably(mut self, response: &[u8]) -> Result<(), Refusal> {
-        let Some(completion) = self.completion(response) else { return Ok(()) };
+        let Some(completion) = self.completion(&outcome::read(response), response) else { return Ok(()) };
         self.make_durable(completion).await
     }
 
@@ -268,11 +278,10 @@ impl Running {
     }
 
     /// The record of what came of it; `None` if there is one already.
-    fn completion(&mut self, response: &[u8]) -> Option<Completion> {
-        let seen = outcome::read(response);
-        let labels = self.attempt.tool.as_ref().map(|tool| outcome::labels(tool, &seen)).unwrap_or_default();
-        let completion =
-            self.account.close(seen.outcome, labels, Some(Digest::of(response)), self.pipeline.now())?;
+    fn completion(&mut self, seen: &Seen, response: &[u8]) -> Option<Completion> {
+        let labels = self.attempt.tool.as_ref().map(|tool| outcome::labels(tool, seen)).unwrap_or_default();
+        let (outcome, result) = (seen.outcome.clone(), Some(Digest::of(response)));
+        let completion = self.account.close(outcome, labels, result, self.pipeline.now())?;
         self.pipeline.metrics.completed(&completion);
         Some(completion)
     }
@@ -333,7 +342,7 @@ impl Pipeline {
     /// and is `unknown` from the next start on.
     pub(crate) async fn settle(&self, completion: Completion, task: Option<TaskId>) {
         let decision = completion.decision;
-        if let Err(error) = self.journal.complete(completion, task).await {
+        if let Err(error) = self.journal.complete_in_company(completion, task).await {
             tracing::error!(%error, %decision, "the outcome of a call could not be recorded; it stays unknown");
         }
     }

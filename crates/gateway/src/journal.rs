@@ -34,7 +34,7 @@ impl Journal {
     /// # Errors
     /// When it could not be made durable, or must be made again; then nothing was taken and nothing may happen.
     pub async fn record(&self, intent: Intent) -> Result<Recorded, RecordError> {
-        let decision = intent.decision.clone();
+        let decision = Arc::clone(&intent.decision);
         let receipt = self.store.record(intent).await?;
         Recorded::new(decision, receipt).ok_or_else(|| {
             RecordError::Store(StoreError::Corrupt {
@@ -48,7 +48,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it could not be made durable.
-    pub async fn record_only(&self, decision: Decision) -> Result<(), RecordError> {
+    pub async fn record_only(&self, decision: Arc<Decision>) -> Result<(), RecordError> {
         self.store.record(Intent { decision, expects: None, charges: Vec::new() }).await.map(drop)
     }
 
@@ -56,7 +56,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the bounded queue is full.
-    pub async fn record_buffered(&self, decision: Decision) -> Result<(), RecordError> {
+    pub async fn record_buffered(&self, decision: Arc<Decision>) -> Result<(), RecordError> {
         self.store.record_buffered(Intent { decision, expects: None, charges: Vec::new() }).await
     }
 
@@ -70,6 +70,18 @@ impl Journal {
         task: Option<TaskId>,
     ) -> Result<TaskState, StoreError> {
         self.store.complete(completion, task).await
+    }
+
+    /// As [`Journal::complete`], for an outcome that nobody waits for: it becomes durable in company.
+    ///
+    /// # Errors
+    /// When it could not; it is `unknown` from the next start on.
+    pub async fn complete_in_company(
+        &self,
+        completion: Completion,
+        task: Option<TaskId>,
+    ) -> Result<TaskState, StoreError> {
+        self.store.complete_in_company(completion, task).await
     }
 
     /// Leaves a trace of a call refused before there was a decision: the first of its code at once, the others

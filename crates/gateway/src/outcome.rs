@@ -1,7 +1,7 @@
 //! Reading what a system answered: did it do it, and what does the answer bring into the task.
 
 use provost_domain::{Label, Outcome, Tool};
-use provost_mcp::{Limits, Message, message};
+use provost_mcp::{Limits, Message, Response, message};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -17,17 +17,21 @@ pub struct Seen {
 #[must_use]
 pub fn read(response: &[u8]) -> Seen {
     let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
-    let result = match Message::parse(response, &limits) {
-        Ok(Message::Response(response)) => match response.outcome {
-            message::Outcome::Result(result) => result,
-            message::Outcome::Error(error) => {
-                return Seen {
-                    outcome: failure(&format!("{}: {}", error.code, error.message)),
-                    structured: None,
-                };
-            }
-        },
-        Ok(_) | Err(_) => return Seen { outcome: failure("the answer is not a response"), structured: None },
+    match Message::parse(response, &limits) {
+        Ok(Message::Response(response)) => of(&response),
+        Ok(_) | Err(_) => Seen { outcome: failure("the answer is not a response"), structured: None },
+    }
+}
+
+/// What a response says.
+#[must_use]
+pub fn of(response: &Response<'_>) -> Seen {
+    let result = match &response.outcome {
+        message::Outcome::Result(result) => result,
+        message::Outcome::Error(error) => {
+            let outcome = failure(&format!("{}: {}", error.code, error.message));
+            return Seen { outcome, structured: None };
+        }
     };
     let failed = result.get("isError").and_then(|raw| raw.as_bool()).unwrap_or(false);
     let structured = result.get("structuredContent").and_then(|raw| raw.to_value().ok());

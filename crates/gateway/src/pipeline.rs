@@ -84,7 +84,7 @@ impl Pipeline {
             let intent = Intent {
                 expects: Some(TaskExpectation { task, version: moment.state.version }),
                 charges: draws.iter().map(charge).collect(),
-                decision,
+                decision: decision.into(),
             };
             match self.journal.record(intent).await {
                 Ok(recorded) => {

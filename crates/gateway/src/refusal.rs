@@ -5,6 +5,7 @@ use provost_mcp::RpcError;
 use provost_replica::Stale;
 use provost_store::{RecordError, StoreError};
 use provost_token::TokenError;
+use std::sync::Arc;
 
 /// Why a call does not happen. Whatever is not a permit ends here.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +48,7 @@ pub enum Refusal {
     // --- policy: a refusal is an answer ---
     /// The recorded verdict is not an allow.
     #[error("{}", summary(.0))]
-    Verdict(Box<Decision>),
+    Verdict(Arc<Decision>),
     /// Stopped while under way: suspended, contained, or the task ended.
     #[error("the call was cut: {0}")]
     Cut(String),

@@ -61,7 +61,11 @@ pub struct App {
     types: Types,
     policies: PolicySet,
     authorizer: Authorizer,
+    /// The `@reason` of each policy: Cedar reads the key of an annotation anew each time it is asked.
+    reasons: HashMap<PolicyId, String>,
     stored: HashMap<EntityUid, Stored>,
+    /// Every stored entity as it is without a request, and every action with its groups.
+    at_rest: Entities,
     /// Properties by (type, name) that come with the request or not at all.
     accepted: BTreeSet<(String, String)>,
     /// Ids of the stored entities by type, in order; what searches walk.
@@ -84,11 +88,13 @@ impl fmt::Debug for App {
 struct Stored {
     properties: Map<String, Value>,
     parents: Vec<EntityUid>,
-    /// As it is without a request: properties that come with requests are absent.
-    entity: Entity,
-    /// Whether nothing of it ever comes with a request.
-    settled: bool,
     mentions: Vec<EntityUid>,
+}
+
+impl AuthzenEntity {
+    fn names(&self, other: &Self) -> bool {
+        (&self.kind, &self.id) == (&other.kind, &other.id)
+    }
 }
 
 impl App {
@@ -142,44 +148,51 @@ impl App {
             mentioned.members(&declared.context, &context).map_err(|p| format!("the context's {p}"))?;
         let context = Context::from_pairs(context).map_err(|error| error.to_string())?;
         let action_uid = bucket::uid(crate::est::ACTION, &action.name)?;
-        let groups: Result<HashSet<EntityUid>, String> = self
-            .groups(&action.name)
-            .into_iter()
-            .map(|group| bucket::uid(crate::est::ACTION, &group))
-            .collect();
-        let mut entities = vec![Entity::new_no_attrs(action_uid.clone(), groups?)];
-        let subject_uid = self.entity(subject, "subject", &mut mentioned, &mut entities)?;
-        let resource_uid = if (&subject.kind, &subject.id) == (&resource.kind, &resource.id) {
-            if subject.properties != resource.properties {
-                return Err("subject and resource are the same entity with different properties".to_owned());
-            }
-            subject_uid.clone()
+        if subject.names(resource) && subject.properties != resource.properties {
+            return Err("subject and resource are the same entity with different properties".to_owned());
+        }
+        let subject_uid = bucket::uid(&subject.kind, &subject.id)?;
+        let resource_uid = bucket::uid(&resource.kind, &resource.id)?;
+        let made;
+        let entities = if self.is_at_rest(&subject_uid, subject) && self.is_at_rest(&resource_uid, resource) {
+            &self.at_rest
         } else {
-            self.entity(resource, "resource", &mut mentioned, &mut entities)?
+            let mut entities: Vec<Entity> = self.at_rest.get(&action_uid).cloned().into_iter().collect();
+            entities.push(self.entity(subject, &subject_uid, "subject", &mut mentioned)?);
+            if !subject.names(resource) {
+                entities.push(self.entity(resource, &resource_uid, "resource", &mut mentioned)?);
+            }
+            self.neighbours(&[&subject_uid, &resource_uid], mentioned, &mut entities);
+            made = Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
+            &made
         };
-        self.neighbours(&[&subject_uid, &resource_uid], mentioned, &mut entities);
-        let entities = Entities::from_entities(entities, None).map_err(|error| error.to_string())?;
         let request = Request::new(subject_uid, action_uid, resource_uid, context, None)
             .map_err(|error| error.to_string())?;
         let mut look = Look::default();
-        look.add(&self.authorizer.is_authorized(&request, &self.policies, &entities));
+        look.add(&self.authorizer.is_authorized(&request, &self.policies, entities));
         Ok(look)
+    }
+
+    /// Whether an entity is stored, and the request brings nothing of it that policies would see.
+    fn is_at_rest(&self, uid: &EntityUid, given: &AuthzenEntity) -> bool {
+        self.stored.contains_key(uid)
+            && !given.properties.keys().any(|property| self.accepts(&given.kind, property))
     }
 
     /// The entity as policies see it: each property either the asker's or the stored one, never merged.
     fn entity(
         &self,
         given: &AuthzenEntity,
+        uid: &EntityUid,
         role: &str,
         mentioned: &mut Mentioned,
-        entities: &mut Vec<Entity>,
-    ) -> Result<EntityUid, String> {
-        let uid = bucket::uid(&given.kind, &given.id)?;
-        let stored = self.stored.get(&uid);
-        if let Some(Stored { entity: ready, settled: true, mentions, .. }) = stored {
+    ) -> Result<Entity, String> {
+        let stored = self.stored.get(uid);
+        if let Some(Stored { mentions, .. }) = stored.filter(|_| self.is_at_rest(uid, given))
+            && let Some(ready) = self.at_rest.get(uid)
+        {
             mentioned.0.extend(mentions.iter().cloned());
-            entities.push(ready.clone());
-            return Ok(uid);
+            return Ok(ready.clone());
         }
         let Some(kind) = self.types.entities.get(&given.kind) else {
             return Err(format!("type {:?} is not known", given.kind));
@@ -197,10 +210,8 @@ impl App {
             .members(&kind.properties, &properties.collect())
             .map_err(|problem| format!("the {role}'s {problem}"))?;
         let parents = stored.map(|stored| stored.parents.iter().cloned().collect()).unwrap_or_default();
-        let entity = Entity::new(uid.clone(), attributes.into_iter().collect(), parents)
-            .map_err(|error| format!("the {role}'s properties cannot be used: {error}"))?;
-        entities.push(entity);
-        Ok(uid)
+        Entity::new(uid.clone(), attributes.into_iter().collect(), parents)
+            .map_err(|error| format!("the {role}'s properties cannot be used: {error}"))
     }
 
     /// Everything policies can reach from there: groups all the way up, mentioned entities as far as policies go.
@@ -211,26 +222,14 @@ impl App {
         waiting.extend(mentioned.0.into_iter().map(|uid| (uid, 1)));
         while let Some((uid, steps)) = waiting.pop() {
             let Some(stored) = self.stored.get(&uid) else { continue };
-            if steps > self.steps_max || !seen.insert(uid) {
+            if steps > self.steps_max || seen.contains(&uid) {
                 continue;
             }
-            entities.push(stored.entity.clone());
+            entities.extend(self.at_rest.get(&uid).cloned());
+            seen.insert(uid);
             waiting.extend(stored.parents.iter().map(|parent| (parent.clone(), steps)));
             waiting.extend(stored.mentions.iter().map(|other| (other.clone(), steps + 1)));
         }
-    }
-
-    fn groups(&self, action: &str) -> BTreeSet<String> {
-        let mut groups = BTreeSet::new();
-        let mut waiting = vec![action];
-        while let Some(name) = waiting.pop() {
-            for group in self.types.actions.get(name).into_iter().flat_map(|action| &action.groups) {
-                if groups.insert(group.clone()) {
-                    waiting.push(group);
-                }
-            }
-        }
-        groups
     }
 
     fn verdict(&self, look: &Look) -> (Verdict, Vec<String>) {
@@ -258,7 +257,7 @@ impl App {
     fn reasons(&self, ids: &[PolicyId]) -> Vec<Reason> {
         let reason = |id: &PolicyId| Reason {
             policy: id.to_string(),
-            reason: self.policies.annotation(id, "reason").unwrap_or("no reason given").to_owned(),
+            reason: self.reasons.get(id).map_or("no reason given", String::as_str).to_owned(),
         };
         let mut reasons: Vec<Reason> = ids.iter().map(reason).collect();
         reasons.sort_unstable();

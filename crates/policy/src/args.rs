@@ -95,7 +95,7 @@ fn one(
             faults.push(path.here(format!("must be a whole number in 64 bits, and is {number}")));
         }
         (ArgShape::Decimal, Value::Number(number)) => match Decimal::from_json(number) {
-            Ok(decimal) => return Some(RestrictedExpression::new_decimal(decimal.to_string())),
+            Ok(decimal) => return Some(crate::bucket::decimal(decimal)),
             Err(error) => faults.push(path.here(format!("is refused: {error}"))),
         },
         (ArgShape::Set { of }, Value::Array(elements)) => {

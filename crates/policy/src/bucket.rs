@@ -4,14 +4,17 @@
 use crate::{
     charter::{self, Part},
     civil, est,
-    fold::Facts,
+    fold::{Facts, UsualMoment},
     rulebook::{self, Rule, Rulebook},
     schema,
 };
-use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, RestrictedExpression};
+use cedar_policy::{
+    Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet, RestrictedExpression,
+};
+use cedar_policy_core::ast;
 use jiff::tz::TimeZone;
 use moka::sync::Cache;
-use provost_domain::{Agent, Charter, Digest, Environment, System, Tool};
+use provost_domain::{Agent, Charter, Decimal, Digest, Environment, System, Tool};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -22,18 +25,41 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Rules {
     kept: Vec<Rule>,
-    pub(crate) all: PolicySet,
-    without_args: OnceLock<PolicySet>,
+    all: Picked,
+    without_args: OnceLock<Picked>,
+}
+
+/// Policies to be evaluated together, and what they may look at in the context.
+#[derive(Debug)]
+pub(crate) struct Picked {
+    pub(crate) set: PolicySet,
+    pub(crate) reads: est::Reads,
+}
+
+impl<'a> FromIterator<&'a Rule> for Picked {
+    fn from_iter<I: IntoIterator<Item = &'a Rule>>(rules: I) -> Self {
+        let rules: Vec<&Rule> = rules.into_iter().collect();
+        Self {
+            reads: rules.iter().map(|rule| rule.reads).collect(),
+            set: rulebook::set_of(rules.into_iter()),
+        }
+    }
 }
 
 impl Rules {
     fn new(kept: Vec<Rule>) -> Self {
-        Self { all: rulebook::set_of(kept.iter()), without_args: OnceLock::new(), kept }
+        Self { all: kept.iter().collect(), without_args: OnceLock::new(), kept }
     }
 
-    /// The part that does not look at arguments.
-    pub(crate) fn without_args(&self) -> &PolicySet {
-        self.without_args.get_or_init(|| rulebook::set_of(self.kept.iter().filter(|rule| !rule.reads_args)))
+    /// Every one, or only those that do not look at arguments.
+    pub(crate) fn pick(&self, with_args: bool) -> &Picked {
+        let without = || self.kept.iter().filter(|rule| !rule.reads.has("args")).collect();
+        if with_args { &self.all } else { self.without_args.get_or_init(without) }
+    }
+
+    /// One of them.
+    pub(crate) fn rule(&self, id: &PolicyId) -> Option<&Rule> {
+        self.kept.iter().find(|rule| rule.policy.id() == id)
     }
 }
 
@@ -126,6 +152,8 @@ pub(crate) struct AgentBucket {
     charter: Arc<CharterRules>,
     /// Everything that can matter, less what cannot match in the agent's present state.
     pub(crate) rules: Arc<Rules>,
+    /// The part of them that can match at each usual moment, made when it is first asked for.
+    usual: [OnceLock<Arc<Rules>>; UsualMoment::COUNT],
     pub(crate) zone: TimeZone,
     pub(crate) principal: EntityUid,
     pub(crate) entities: Entities,
@@ -139,7 +167,6 @@ impl AgentBucket {
     /// taken if neither the charter nor anything else they come from has changed.
     pub(crate) fn new(
         (rulebook, shared): (&Rulebook, &Shared),
-        system: &System,
         tool: Arc<ToolBucket>,
         agent: Arc<Agent>,
         before: Option<&Self>,
@@ -157,11 +184,12 @@ impl AgentBucket {
         let principal = uid(est::AGENT, agent.name.as_str())?;
         let entities =
             [agent_entity(&principal, &agent)?, tool.action_entity.clone(), tool.system_entity.clone()];
-        let facts = Facts::new(&agent, system, &tool.tool);
+        let facts = Facts::new(&agent, tool.environment, &tool.tool);
         let can_match = tool.rules.iter().filter(|rule| !facts.never_match(&rule.json));
         let digests = [&tool.digest[0], &tool.digest[1], &charter.digest].map(|digest| *digest.as_bytes());
         Ok(Self {
             rules: shared.set(can_match.chain(&charter.rules).cloned().collect()),
+            usual: Default::default(),
             entities: Entities::from_entities(entities, None).map_err(|error| error.to_string())?,
             principal,
             zone: zone_of(&agent.charter)?,
@@ -175,6 +203,18 @@ impl AgentBucket {
 
     pub(crate) fn holds_for(&self, tool: &Arc<ToolBucket>, agent: &Agent) -> bool {
         Arc::ptr_eq(&self.tool, tool) && same(&self.agent, agent)
+    }
+
+    /// Those that can match at this moment, if it is a usual one.
+    pub(crate) fn rules_at(&self, moment: Option<UsualMoment>, shared: &Shared) -> &Arc<Rules> {
+        let Some((moment, ready)) = moment.and_then(|m| Some((m, self.usual.get(m.index())?))) else {
+            return &self.rules;
+        };
+        ready.get_or_init(|| {
+            let facts = Facts::new(&self.agent, self.tool.environment, &self.tool.tool).at(moment);
+            let can_match = |rule: &&Rule| !rule.silent && !facts.never_match(&rule.json);
+            shared.set(self.rules.kept.iter().filter(can_match).cloned().collect())
+        })
     }
 
     pub(crate) fn candidates(&self) -> usize {
@@ -270,18 +310,35 @@ fn tool_facts(tool: &Tool, pinned: bool) -> Result<RestrictedExpression, String>
 }
 
 pub(crate) fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
-    let kind = match OWN_TYPES.iter().find(|(name, _)| *name == kind) {
-        Some((_, kind)) => kind.clone(),
-        None => kind.parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())?,
+    let name = match TYPE_NAMES.get(kind) {
+        Some(known) => known,
+        None => {
+            let read: EntityTypeName =
+                kind.parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())?;
+            TYPE_NAMES.insert(kind.to_owned(), read.clone());
+            read
+        }
     };
-    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
+    Ok(EntityUid::from_type_name_and_id(name, EntityId::new(id)))
 }
 
-/// Reading a type's name costs more than everything else about an entity's id.
-static OWN_TYPES: LazyLock<Vec<(&str, EntityTypeName)>> = LazyLock::new(|| {
-    let own = [est::AGENT, est::SYSTEM, est::PERSON, est::ACTION];
-    own.into_iter().filter_map(|name| Some((name, name.parse().ok()?))).collect()
-});
+/// Names of types, read. Cedar's parser takes longer over a name than a whole decision takes over an id.
+static TYPE_NAMES: LazyLock<Cache<String, EntityTypeName>> = LazyLock::new(|| Cache::new(TYPE_NAMES_MAX));
+
+/// A decimal. Cedar's own constructor reads the name of its function anew each time, at a fifth of the cost of a decision;
+/// what is called here is what it calls then.
+pub(crate) fn decimal(decimal: Decimal) -> RestrictedExpression {
+    match DECIMAL.as_ref() {
+        Some(name) => {
+            let text = ast::RestrictedExpr::val(decimal.to_string());
+            ast::RestrictedExpr::call_extension_fn(name.clone(), [text]).into()
+        }
+        None => RestrictedExpression::new_decimal(decimal.to_string()),
+    }
+}
+
+static DECIMAL: LazyLock<Option<ast::Name>> =
+    LazyLock::new(|| ast::Name::parse_unqualified_name("decimal").ok());
 
 pub(crate) fn text(text: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(text.to_owned())
@@ -294,3 +351,4 @@ pub(crate) fn texts<'a>(all: impl Iterator<Item = &'a str>) -> RestrictedExpress
 /// In place of `charter/<agent>/<rev>/`, so that charters that say the same share their policies.
 const SOME_CHARTER: &str = "charter//";
 const RULES_PER_SET: u64 = 8;
+const TYPE_NAMES_MAX: u64 = 1_024;

@@ -148,24 +148,51 @@ pub(crate) fn bare(mut policy: Value) -> Value {
     policy
 }
 
-/// Whether an expression or policy may look at the arguments: directly, or by taking the context whole.
-pub(crate) fn reads_args(value: &Value) -> bool {
-    match value {
-        Value::Object(members) => {
-            if let Some(path) = members.get(".").or_else(|| members.get("has"))
-                && path.get("left").is_some_and(is_context)
-            {
-                // `has` on the context may carry a whole path; only its head is below the context.
-                let head = match path.get("attr") {
-                    Some(Value::Array(path)) => path.first().and_then(Value::as_str),
-                    other => other.and_then(Value::as_str),
-                };
-                return head.is_none_or(|name| name == "args");
+/// Members of the context, as a set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reads(u16);
+
+impl Reads {
+    /// The members there are.
+    pub(crate) const MEMBERS: [&str; 8] =
+        ["now", "weekday", "minute", "task", "tool", "approvals", "exhausted", "args"];
+    /// Every member: for whoever takes the context whole.
+    pub(crate) const ALL: Self = Self(u16::MAX);
+
+    /// What an expression or policy may look at in the context: directly, or by taking it whole.
+    pub(crate) fn of(value: &Value) -> Self {
+        match value {
+            Value::Object(members) => {
+                if let Some(path) = members.get(".").or_else(|| members.get("has"))
+                    && path.get("left").is_some_and(is_context)
+                {
+                    // `has` on the context may carry a whole path; only its head is below the context.
+                    let head = match path.get("attr") {
+                        Some(Value::Array(path)) => path.first().and_then(Value::as_str),
+                        other => other.and_then(Value::as_str),
+                    };
+                    return head.map_or(Self::ALL, Self::member);
+                }
+                if is_context(value) { Self::ALL } else { members.values().map(Self::of).collect() }
             }
-            is_context(value) || members.values().any(reads_args)
+            Value::Array(members) => members.iter().map(Self::of).collect(),
+            _ => Self::default(),
         }
-        Value::Array(members) => members.iter().any(reads_args),
-        _ => false,
+    }
+
+    /// Whether it has this member.
+    pub(crate) fn has(self, member: &str) -> bool {
+        self.0 & Self::member(member).0 != 0
+    }
+
+    fn member(name: &str) -> Self {
+        Self::MEMBERS.iter().position(|member| *member == name).map_or(Self(0), |at| Self(1 << at))
+    }
+}
+
+impl FromIterator<Self> for Reads {
+    fn from_iter<I: IntoIterator<Item = Self>>(all: I) -> Self {
+        Self(all.into_iter().fold(0, |sum, reads| sum | reads.0))
     }
 }
 
@@ -194,7 +221,7 @@ mod tests {
     fn a_policy_that_may_look_at_arguments_is_known() {
         let of = |text: &str| {
             let policy = cedar_policy::Policy::parse(None, text).unwrap();
-            reads_args(&policy.to_json().unwrap())
+            Reads::of(&policy.to_json().unwrap()).has("args")
         };
         for (condition, expected) in [
             ("context.args.amount > 3", true),

@@ -1,42 +1,98 @@
-//! What is known before the call: an agent's own attributes, the system's, and the tool's facts. A policy whose
-//! conditions are false by these alone, and cannot err before they are, is left out of what each call evaluates.
-//! Everything else stays. The property test in `plain.rs` holds this against plain Cedar.
+//! What is known before a policy is asked: an agent's own attributes, the system's, the tool's facts, and, of a call,
+//! the usual moment. A policy whose conditions are false by these alone, and cannot err before they are, is left out of
+//! what the call evaluates. Everything else stays. The property test in `plain.rs` holds this against plain Cedar.
 
-use provost_domain::{Agent, Label, System, Tool};
-use serde_json::{Map, Value, json};
+use crate::Question;
+use provost_domain::{Agent, Environment, Label, Tool};
+use serde_json::{Value, json};
 
 /// Facts by the place policies read them from.
 pub(crate) struct Facts {
-    principal: Map<String, Value>,
-    resource: Map<String, Value>,
-    tool: Map<String, Value>,
+    principal: Value,
+    resource: Value,
+    context: Value,
+}
+
+/// The moment nearly every call is made at: a live task, a tool in its scope and as it was reviewed, every budget with
+/// room, no approval yet. What differs even then is what the task has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UsualMoment {
+    untrusted: bool,
+    confidential: bool,
+}
+
+impl UsualMoment {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 4;
+
+    /// The usual moment this call is made at, if it is one.
+    pub(crate) fn of(question: &Question<'_>, approved: bool) -> Option<Self> {
+        let Question { task, state, system, tool, pinned, exhausted, now, .. } = question;
+        let usual = *pinned
+            && !approved
+            && exhausted.is_empty()
+            && task.is_live(*now)
+            && task.includes(&system.name, &tool.name);
+        usual.then(|| Self {
+            untrusted: state.labels.iter().any(Label::is_integrity),
+            confidential: state.labels.iter().any(|label| !label.is_integrity()),
+        })
+    }
+
+    /// From 0 up to [`Self::COUNT`].
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.untrusted) * 2 + usize::from(self.confidential)
+    }
+
+    fn task(self) -> Value {
+        json!({"live": true, "in_scope": true, "untrusted": self.untrusted, "confidential": self.confidential})
+    }
 }
 
 impl Facts {
-    pub(crate) fn new(agent: &Agent, system: &System, tool: &Tool) -> Self {
+    pub(crate) fn new(agent: &Agent, environment: Environment, tool: &Tool) -> Self {
         let labels = |labels: &mut dyn Iterator<Item = &Label>| -> Value {
             labels.map(|label| Value::String(label.as_str().to_owned())).collect()
         };
         let charter = &agent.charter;
         let returns = tool.labels();
-        let map = |value: Value| if let Value::Object(map) = value { map } else { Map::new() };
         Self {
-            principal: map(json!({
+            principal: json!({
                 "environment": charter.environment.as_str(),
                 "autonomy": charter.autonomy.as_str(),
                 "status": agent.status.as_str(),
                 "level": agent.level.as_str(),
                 "revision": agent.revision,
                 "data": labels(&mut charter.data.iter()),
-            })),
-            resource: map(json!({ "environment": system.environment.as_str() })),
-            tool: map(json!({
+            }),
+            resource: json!({ "environment": environment.as_str() }),
+            context: json!({ "tool": {
                 "classified": !tool.effects.is_empty(),
                 "only_reads": tool.only_reads(),
                 "sends_out": tool.sends_out,
                 "returns": labels(&mut returns.into_iter().filter(|label| !label.is_integrity())),
-            })),
+            }}),
         }
+    }
+
+    /// Nothing is known but that the moment is a usual one.
+    pub(crate) fn of_usual_moments() -> Self {
+        let task = json!({"live": true, "in_scope": true});
+        let context = json!({"task": task, "tool": {"pinned": true}, "exhausted": [], "approvals": []});
+        Self { principal: Value::Null, resource: Value::Null, context }
+    }
+
+    /// The same facts, and the moment.
+    pub(crate) fn at(mut self, moment: UsualMoment) -> Self {
+        if let Some(context) = self.context.as_object_mut() {
+            context.insert("task".to_owned(), moment.task());
+            context.insert("exhausted".to_owned(), json!([]));
+            context.insert("approvals".to_owned(), json!([]));
+            if let Some(tool) = context.get_mut("tool").and_then(Value::as_object_mut) {
+                tool.insert("pinned".to_owned(), Value::Bool(true));
+            }
+        }
+        self
     }
 
     /// Whether a policy (in Cedar's JSON form) matches no call at all.
@@ -61,7 +117,9 @@ impl Facts {
         match name.as_str() {
             "Value" => (!body.is_object()).then(|| body.clone()),
             "Set" => body.as_array()?.iter().map(|member| self.value(member)).collect(),
-            "." => self.attribute(body).cloned(),
+            // A record is known in part only.
+            "." => self.attribute(body).filter(|value| !value.is_object()).cloned(),
+            "isEmpty" => Some(Value::Bool(self.value(body.get("arg")?)?.as_array()?.is_empty())),
             "!" => Some(Value::Bool(!self.value(body.get("arg")?)?.as_bool()?)),
             "&&" | "||" => {
                 let (left, right) = sides()?;
@@ -93,16 +151,13 @@ impl Facts {
     fn attribute(&self, path: &Value) -> Option<&Value> {
         let name = path.get("attr")?.as_str()?;
         let left = path.get("left")?;
-        if let Some(of) = left.get("Var").and_then(Value::as_str) {
-            return match of {
-                "principal" => self.principal.get(name),
-                "resource" => self.resource.get(name),
-                _ => None,
-            };
-        }
-        let inner = left.get(".")?;
-        let is_tool =
-            inner.get("left")?.get("Var")?.as_str()? == "context" && inner.get("attr")?.as_str()? == "tool";
-        is_tool.then(|| self.tool.get(name))?
+        let of = match left.get("Var").and_then(Value::as_str) {
+            Some("principal") => &self.principal,
+            Some("resource") => &self.resource,
+            Some("context") => &self.context,
+            Some(_) => return None,
+            None => self.attribute(left.get(".")?)?,
+        };
+        of.get(name)
     }
 }

@@ -4,6 +4,8 @@ use crate::{
     Evaluation, Question,
     bucket::{self, AgentBucket, Shared, ToolBucket},
     civil, cure,
+    est::Reads,
+    fold::UsualMoment,
     rulebook::Rulebook,
 };
 use cedar_policy::{Authorizer, Context, Decision, EntityUid, PolicyId, Request, RestrictedExpression};
@@ -133,8 +135,12 @@ impl Pdp {
             return false;
         }
         let Ok(nothing) = RestrictedExpression::new_record([]) else { return false };
-        let sets = Sets { authorizer: &self.authorizer, bucket: &bucket, with_args: false };
+        let sets = self.sets(&bucket, false);
         !matches!(sets.outcome(&question, &nothing), Outcome::Forbidden { .. } | Outcome::Failed(_))
+    }
+
+    fn sets<'a>(&'a self, bucket: &'a AgentBucket, with_args: bool) -> Sets<'a> {
+        Sets { authorizer: &self.authorizer, shared: &self.shared, bucket, with_args }
     }
 
     fn say(&self, question: &Question<'_>, bucket: &AgentBucket) -> Said {
@@ -145,7 +151,7 @@ impl Pdp {
             Ok(args) => args,
             Err(faults) => return Said::plainly(cure::arguments(&faults)),
         };
-        let sets = Sets { authorizer: &self.authorizer, bucket, with_args: true };
+        let sets = self.sets(bucket, true);
         match sets.outcome(question, &args) {
             Outcome::Allowed { reasons } if bucket.granted => Said::plainly(Verdict::Allow { reasons }),
             Outcome::Held { approvers, reasons } if bucket.granted => {
@@ -211,8 +217,7 @@ impl Pdp {
             return Ok(Arc::clone(ready));
         }
         let row = shared(self.directory.agents.get(&agent.name), agent);
-        let fresh =
-            AgentBucket::new((&self.rulebook, &self.shared), system, by_tool, row, before.as_deref())?;
+        let fresh = AgentBucket::new((&self.rulebook, &self.shared), by_tool, row, before.as_deref())?;
         let fresh = Arc::new(fresh);
         self.agents.insert(key, Arc::clone(&fresh));
         Ok(fresh)
@@ -263,8 +268,16 @@ pub(crate) struct Look {
 
 /// Where policies come from: the index, or (in tests) all of them at once.
 pub(crate) trait Evaluate {
-    fn look(&self, question: &Question<'_>, context: Context) -> Result<Look, String>;
-    fn annotation(&self, id: &PolicyId, key: &str) -> Option<&str>;
+    fn look(
+        &self,
+        question: &Question<'_>,
+        args: &RestrictedExpression,
+        approvals: &BTreeSet<String>,
+    ) -> Result<Look, String>;
+    /// Its `@reason`.
+    fn reason(&self, id: &PolicyId) -> Option<&str>;
+    /// Its `@gate`.
+    fn gate(&self, id: &PolicyId) -> Option<&str>;
     /// The id as people know it.
     fn name(&self, id: &PolicyId) -> String {
         id.to_string()
@@ -282,7 +295,7 @@ pub(crate) trait Evaluate {
         let mut approvals: BTreeSet<String> = question.approvals.iter().cloned().collect();
         let mut gates: BTreeMap<PolicyId, String> = BTreeMap::new();
         for _round in 0..GATE_ROUNDS_MAX {
-            let look = match context(self, question, args, &approvals).and_then(|c| self.look(question, c)) {
+            let look = match self.look(question, args, &approvals) {
                 Ok(look) => look,
                 Err(error) => return Outcome::Failed(vec![failure("guardrail/context", error)]),
             };
@@ -294,13 +307,13 @@ pub(crate) trait Evaluate {
                 return self.unforbidden(look.permits, gates);
             }
             let (gated, plain): (Vec<_>, Vec<_>) =
-                look.forbids.into_iter().partition(|id| self.annotation(id, "gate").is_some());
+                look.forbids.into_iter().partition(|id| self.gate(id).is_some());
             if !plain.is_empty() {
                 return Outcome::Forbidden { reasons: self.reasons(plain.iter()) };
             }
             let before = approvals.len();
             for id in gated {
-                let approver = self.annotation(&id, "gate").unwrap_or_default().to_owned();
+                let approver = self.gate(&id).unwrap_or_default().to_owned();
                 approvals.insert(approver.clone());
                 gates.insert(id, approver);
             }
@@ -328,7 +341,7 @@ pub(crate) trait Evaluate {
         sorted(
             ids.map(|id| Reason {
                 policy: self.name(id),
-                reason: self.annotation(id, "reason").unwrap_or("no reason given").to_owned(),
+                reason: self.reason(id).unwrap_or("no reason given").to_owned(),
             })
             .collect(),
         )
@@ -337,23 +350,35 @@ pub(crate) trait Evaluate {
 
 struct Sets<'a> {
     authorizer: &'a Authorizer,
+    shared: &'a Shared,
     bucket: &'a AgentBucket,
     with_args: bool,
 }
 
 impl Evaluate for Sets<'_> {
-    fn look(&self, _question: &Question<'_>, context: Context) -> Result<Look, String> {
-        let (principal, tool, rules) = (self.bucket.principal.clone(), &self.bucket.tool, &self.bucket.rules);
+    fn look(
+        &self,
+        question: &Question<'_>,
+        args: &RestrictedExpression,
+        approvals: &BTreeSet<String>,
+    ) -> Result<Look, String> {
+        let moment = UsualMoment::of(question, !approvals.is_empty());
+        let picked = self.bucket.rules_at(moment, self.shared).pick(self.with_args);
+        let context = context(self, question, args, approvals, picked.reads)?;
+        let (principal, tool) = (self.bucket.principal.clone(), &self.bucket.tool);
         let request = Request::new(principal, tool.action.clone(), tool.resource.clone(), context, None)
             .map_err(|error| error.to_string())?;
-        let set = if self.with_args { &rules.all } else { rules.without_args() };
         let mut look = Look::default();
-        look.add(&self.authorizer.is_authorized(&request, set, &self.bucket.entities));
+        look.add(&self.authorizer.is_authorized(&request, &picked.set, &self.bucket.entities));
         Ok(look)
     }
 
-    fn annotation(&self, id: &PolicyId, key: &str) -> Option<&str> {
-        self.bucket.rules.all.annotation(id, key)
+    fn reason(&self, id: &PolicyId) -> Option<&str> {
+        self.bucket.rules.rule(id)?.reason.as_deref()
+    }
+
+    fn gate(&self, id: &PolicyId) -> Option<&str> {
+        self.bucket.rules.rule(id)?.gate.as_deref()
     }
 
     fn name(&self, id: &PolicyId) -> String {
@@ -381,17 +406,48 @@ impl Look {
     }
 }
 
-fn context<E: Evaluate + ?Sized>(
+/// The context, with the members that will be looked at.
+pub(crate) fn context<E: Evaluate + ?Sized>(
     from: &E,
     question: &Question<'_>,
     args: &RestrictedExpression,
     approvals: &BTreeSet<String>,
+    reads: Reads,
 ) -> Result<Context, String> {
-    let (weekday, minute) = civil::day_and_minute(question.now, from.zone())
-        .ok_or_else(|| format!("{} ms is no moment of the calendar", question.now.as_millis()))?;
-    let Question { task, state, system, tool, now, .. } = question;
+    let now = question.now;
+    let mut pairs = Vec::with_capacity(Reads::MEMBERS.len());
+    let mut put = |member: &str, value: RestrictedExpression| pairs.push((member.to_owned(), value));
+    if reads.has("now") {
+        put("now", RestrictedExpression::new_long(now.as_millis()));
+    }
+    if reads.has("weekday") || reads.has("minute") {
+        let (weekday, minute) = civil::day_and_minute(now, from.zone())
+            .ok_or_else(|| format!("{} ms is no moment of the calendar", now.as_millis()))?;
+        put("weekday", bucket::text(weekday));
+        put("minute", RestrictedExpression::new_long(minute));
+    }
+    if reads.has("task") {
+        put("task", task(from, question)?);
+    }
+    if reads.has("tool") {
+        put("tool", from.tool_facts(question.pinned));
+    }
+    if reads.has("approvals") {
+        put("approvals", bucket::texts(approvals.iter().map(String::as_str)));
+    }
+    if reads.has("exhausted") {
+        put("exhausted", bucket::texts(question.exhausted.iter().map(Name::as_str)));
+    }
+    if reads.has("args") {
+        put("args", args.clone());
+    }
+    Context::from_pairs(pairs).map_err(|error| error.to_string())
+}
+
+fn task<E: Evaluate + ?Sized>(from: &E, question: &Question<'_>) -> Result<RestrictedExpression, String> {
     let bool = RestrictedExpression::new_bool;
-    let task = RestrictedExpression::new_record([
+    let Question { task, state, system, tool, now, .. } = question;
+    RestrictedExpression::new_record([
         ("id".to_owned(), RestrictedExpression::new_string(task.id.to_string())),
         ("purpose".to_owned(), bucket::text(&task.purpose)),
         ("requester".to_owned(), RestrictedExpression::new_entity_uid(from.requester(question)?)),
@@ -400,17 +456,6 @@ fn context<E: Evaluate + ?Sized>(
         ("confidential".to_owned(), bool(state.labels.iter().any(|label| !label.is_integrity()))),
         ("in_scope".to_owned(), bool(task.includes(&system.name, &tool.name))),
         ("live".to_owned(), bool(task.is_live(*now))),
-    ])
-    .map_err(|error| error.to_string())?;
-    Context::from_pairs([
-        ("now".to_owned(), RestrictedExpression::new_long(now.as_millis())),
-        ("weekday".to_owned(), bucket::text(weekday)),
-        ("minute".to_owned(), RestrictedExpression::new_long(minute)),
-        ("task".to_owned(), task),
-        ("tool".to_owned(), from.tool_facts(question.pinned)),
-        ("approvals".to_owned(), bucket::texts(approvals.iter().map(String::as_str))),
-        ("exhausted".to_owned(), bucket::texts(question.exhausted.iter().map(Name::as_str))),
-        ("args".to_owned(), args.clone()),
     ])
     .map_err(|error| error.to_string())
 }

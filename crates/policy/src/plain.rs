@@ -5,10 +5,11 @@ use crate::{
     Evaluation, Pdp, Question,
     bucket::{AgentBucket, Shared, ToolBucket},
     charter::{self, Part},
-    pdp::{Evaluate, Look, Outcome},
+    est::Reads,
+    pdp::{self, Evaluate, Look, Outcome},
     rulebook::Rulebook,
 };
-use cedar_policy::{Authorizer, Context, Policy, PolicyId, PolicySet, Request, RestrictedExpression};
+use cedar_policy::{Authorizer, Policy, PolicyId, PolicySet, Request, RestrictedExpression};
 use proptest::prelude::*;
 use provost_domain::{
     Agent, AgentStatus, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment, Level, Name,
@@ -45,15 +46,19 @@ impl Plain {
         }
         let tool = ToolBucket::new(&rulebook, question.system, Arc::new(question.tool.clone())).unwrap();
         let agent = Arc::new(question.agent.clone());
-        let bucket =
-            AgentBucket::new((&rulebook, &Shared::new(64)), question.system, Arc::new(tool), agent, None)
-                .unwrap();
+        let bucket = AgentBucket::new((&rulebook, &Shared::new(64)), Arc::new(tool), agent, None).unwrap();
         Self { all, bucket }
     }
 }
 
 impl Evaluate for Plain {
-    fn look(&self, _question: &Question<'_>, context: Context) -> Result<Look, String> {
+    fn look(
+        &self,
+        question: &Question<'_>,
+        args: &RestrictedExpression,
+        approvals: &BTreeSet<String>,
+    ) -> Result<Look, String> {
+        let context = pdp::context(self, question, args, approvals, Reads::ALL)?;
         let (principal, tool) = (self.bucket.principal.clone(), &self.bucket.tool);
         let request =
             Request::new(principal, tool.action.clone(), tool.resource.clone(), context, None).unwrap();
@@ -62,8 +67,12 @@ impl Evaluate for Plain {
         Ok(look)
     }
 
-    fn annotation(&self, id: &PolicyId, key: &str) -> Option<&str> {
-        self.all.annotation(id, key)
+    fn reason(&self, id: &PolicyId) -> Option<&str> {
+        self.all.annotation(id, "reason")
+    }
+
+    fn gate(&self, id: &PolicyId) -> Option<&str> {
+        self.all.annotation(id, "gate")
     }
 
     fn zone(&self) -> &jiff::tz::TimeZone {

@@ -1,6 +1,6 @@
 //! The guardrails and the organisation's policies, read once, and sorted by what they can match.
 
-use crate::est;
+use crate::{est, fold::Facts};
 use cedar_policy::{
     ActionConstraint, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, ResourceConstraint,
 };
@@ -34,7 +34,14 @@ pub(crate) struct Rule {
     pub(crate) policy: Policy,
     /// Id, text and reason, hashed.
     pub(crate) digest: Digest,
-    pub(crate) reads_args: bool,
+    /// What it may look at in the context.
+    pub(crate) reads: est::Reads,
+    /// Its `@reason`. Kept beside the policy, since Cedar reads the key of an annotation anew each time it is asked.
+    pub(crate) reason: Option<Arc<str>>,
+    /// Its `@gate`.
+    pub(crate) gate: Option<Arc<str>>,
+    /// Whether it matches no call at a usual moment.
+    pub(crate) silent: bool,
     /// Cedar's JSON form; not kept for a charter's policy, which always depends on the call.
     pub(crate) json: Arc<Value>,
     /// It names one agent.
@@ -133,7 +140,10 @@ impl Rule {
     fn of(policy: Policy, json: Value) -> Result<Self, String> {
         Ok(Self {
             digest: digest_of_policy(policy.id().as_ref(), &json)?,
-            reads_args: est::reads_args(&json),
+            reads: est::Reads::of(&json),
+            reason: policy.annotation("reason").map(Arc::from),
+            gate: policy.annotation("gate").map(Arc::from),
+            silent: Facts::of_usual_moments().never_match(&json),
             agent: agent_of(&policy.principal_constraint()),
             actions: actions_of(&policy.action_constraint()),
             system: system_of(&policy.resource_constraint()),

@@ -194,7 +194,7 @@ async fn a_full_disk_is_said_so_and_a_bad_row_spoils_no_neighbour() {
             let mut intent = charged(vec![charge("calls", 10, 1)]);
             if n % 10 == 0 {
                 intent = plain(decision(allow()));
-                intent.decision.tool = "poison".to_owned();
+                Arc::make_mut(&mut intent.decision).tool = "poison".to_owned();
             }
             store.record(intent).await
         });

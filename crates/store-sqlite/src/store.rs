@@ -6,7 +6,7 @@ use crate::{
     ledger, migrate, objects,
     pool::Readers,
     secret, task,
-    writer::{Job, Message, Tx, Writer},
+    writer::{Company, Job, Message, Tx, Writer},
 };
 use async_trait::async_trait;
 use provost_domain::{
@@ -23,7 +23,7 @@ use std::{
     fs::File,
     path::Path,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -35,6 +35,7 @@ use tokio::sync::mpsc;
 pub struct SqliteStore {
     readers: Readers,
     writer: mpsc::Sender<Message>,
+    company: Arc<Company>,
     thread: Mutex<Option<JoinHandle<()>>>,
     closed: AtomicBool,
     /// Bytes of records on their way to the writer.
@@ -80,11 +81,13 @@ impl SqliteStore {
         migrate::migrate(&mut db)?;
         let readers = Readers::open(path)?;
         let (writer, inbox) = mpsc::channel(limits.journal_queue_max.max(1));
+        let company = Arc::new(Company::new());
         #[cfg(test)]
         let faults = crate::writer::fault::Faults::default();
         let work = Writer::new(
             db,
             inbox,
+            Arc::clone(&company),
             #[cfg(test)]
             faults.clone(),
         );
@@ -95,6 +98,7 @@ impl SqliteStore {
         Ok(Self {
             readers,
             writer,
+            company,
             thread: Mutex::new(Some(thread)),
             closed: AtomicBool::new(false),
             queued_bytes: Room::of(QUEUED_BYTES_MAX),
@@ -116,6 +120,17 @@ impl SqliteStore {
         self.open_only()?;
         self.writer.send(Message::Do(job)).await.map_err(|_gone| StoreError::Closed)?;
         // No answer at all: the writer died between taking the command and answering it.
+        answer.await.unwrap_or(Err(StoreError::Uncertain))
+    }
+
+    /// As [`Self::write`], in company: nobody waits for it.
+    async fn write_in_company<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (job, answer) = Job::command(work);
+        self.open_only()?;
+        self.company.join(job, &self.writer)?;
         answer.await.unwrap_or(Err(StoreError::Uncertain))
     }
 
@@ -202,12 +217,22 @@ impl Store for SqliteStore {
             let _held = &held;
             decision::record(tx, &draft).map(drop)
         });
-        self.try_send(Message::Do(job))
+        self.open_only()?;
+        self.company.join(job, &self.writer).map_err(RecordError::Store)
     }
 
     async fn complete(&self, completion: Completion, task: Option<TaskId>) -> Result<TaskState, StoreError> {
         let draft = Draft::completion(&completion)?;
         self.write(move |tx| task::complete(tx, &draft, &completion, task)).await?
+    }
+
+    async fn complete_in_company(
+        &self,
+        completion: Completion,
+        task: Option<TaskId>,
+    ) -> Result<TaskState, StoreError> {
+        let draft = Draft::completion(&completion)?;
+        self.write_in_company(move |tx| task::complete(tx, &draft, &completion, task)).await?
     }
 
     async fn unfinished(
@@ -221,7 +246,7 @@ impl Store for SqliteStore {
 
     async fn refused(&self, refused: Refused) -> Result<(), StoreError> {
         let draft = Draft::refused(&refused)?;
-        self.write(move |tx| ledger::journal(tx, &draft).map(drop)).await
+        self.write_in_company(move |tx| ledger::journal(tx, &draft).map(drop)).await
     }
 
     async fn task_state(&self, task: TaskId) -> Result<TaskState, StoreError> {
@@ -272,7 +297,7 @@ impl Store for SqliteStore {
     }
 
     async fn sequence(&self, sequenced: Sequenced) -> Result<bool, StoreError> {
-        self.write(move |tx| ledger::sequence(tx, &sequenced)).await?
+        self.write_in_company(move |tx| ledger::sequence(tx, &sequenced)).await?
     }
 
     async fn ledger_head(&self) -> Result<LedgerHead, StoreError> {

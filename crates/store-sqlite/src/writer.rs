@@ -1,14 +1,17 @@
 //! The one writer: a thread that takes everything that waits, does it in one transaction, commits, and answers all.
 
 mod balances;
+mod company;
 #[cfg(test)]
 pub(crate) mod fault;
 
 pub(crate) use balances::Balances;
+pub(crate) use company::Company;
 
 use crate::error::failed;
 use provost_store::{StoreError, driver::again};
 use rusqlite::Connection;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// What a command writes into: the open transaction, and what the writer remembers.
@@ -72,6 +75,8 @@ where
 pub(crate) enum Message {
     /// Do this.
     Do(Box<dyn Command>),
+    /// Do what waits for company.
+    Look,
     /// Do what was sent before, then stop.
     Stop,
 }
@@ -81,6 +86,7 @@ pub(crate) struct Writer {
     db: Connection,
     balances: Balances,
     inbox: mpsc::Receiver<Message>,
+    company: Arc<Company>,
     /// `PRAGMA data_version` at the last commit: another value means that somebody else wrote.
     seen: i64,
     #[cfg(test)]
@@ -91,12 +97,14 @@ impl Writer {
     pub(crate) fn new(
         db: Connection,
         inbox: mpsc::Receiver<Message>,
+        company: Arc<Company>,
         #[cfg(test)] faults: fault::Faults,
     ) -> Self {
         Self {
             db,
             balances: Balances::default(),
             inbox,
+            company,
             seen: 0,
             #[cfg(test)]
             faults,
@@ -107,15 +115,18 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let mut messages = Vec::with_capacity(GROUP_COMMANDS_MAX);
         while self.inbox.blocking_recv_many(&mut messages, GROUP_COMMANDS_MAX) > 0 {
-            let mut commands = Vec::with_capacity(messages.len());
+            let mut commands = self.company.take();
             for message in messages.drain(..) {
                 match message {
                     Message::Do(command) => commands.push(command),
+                    Message::Look => {}
                     Message::Stop => self.inbox.close(),
                 }
             }
             self.serve(commands);
         }
+        let last = self.company.end();
+        self.serve(last);
         if let Err(error) = self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "the write-ahead log could not be folded into the store's file; it will be on open");
         }

@@ -139,9 +139,10 @@ async fn one(store: &dyn Store, producer: usize) {
     let random = || *salt().unwrap().first_chunk::<10>().unwrap();
     let task = provost_domain::TaskId::new(NOON, random());
     let mut intent = charged(vec![charge(&format!("agent/{agent}/calls"), BUDGET, 1)]);
-    intent.decision.id = DecisionId::new(NOON, random());
-    intent.decision.subject.id = agent;
-    intent.decision.subject.task = Some(task);
+    let decision = std::sync::Arc::make_mut(&mut intent.decision);
+    decision.id = DecisionId::new(NOON, random());
+    decision.subject.id = agent;
+    decision.subject.task = Some(task);
     intent.expects = Some(TaskExpectation { task, version: 0 });
     let id = intent.decision.id;
     match store.record(intent).await {

@@ -2,12 +2,13 @@
 
 use provost_domain::{Decision, DecisionId, DurationMs, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A decision about to be recorded.
 #[derive(Debug, Clone)]
 pub struct Intent {
-    /// The record.
-    pub decision: Decision,
+    /// The record; shared with whoever tells the verdict.
+    pub decision: Arc<Decision>,
     /// The task state it was made on. Checked for an `Allow` only.
     pub expects: Option<TaskExpectation>,
     /// What it takes from budgets. Taken for an `Allow` only.

@@ -82,6 +82,16 @@ pub trait Store: Send + Sync + 'static {
     /// recorded, or was no `Allow`, is [`StoreError::Unsupported`].
     async fn complete(&self, completion: Completion, task: Option<TaskId>) -> Result<TaskState, StoreError>;
 
+    /// As [`Store::complete`], for an outcome that no answer waits for: it may be kept back for a moment, so that it shares
+    /// a transaction, and its sync, with records that are waited for.
+    async fn complete_in_company(
+        &self,
+        completion: Completion,
+        task: Option<TaskId>,
+    ) -> Result<TaskState, StoreError> {
+        self.complete(completion, task).await
+    }
+
     /// Allowed decisions of `node` (of every node, if `None`) older than `before` that nobody completed, oldest first.
     /// Those of the face `authzen` are left out: another enforcement point acts on them, and nobody ever tells.
     async fn unfinished(

@@ -53,7 +53,7 @@ pub fn door(router: Router, hosts: Hosts) -> Router {
 async fn pass(State(hosts): State<Hosts>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let span =
-        tracing::info_span!("request", id = %id.0, method = %request.method(), path = request.uri().path());
+        tracing::debug_span!("request", id = %id.0, method = %request.method(), path = request.uri().path());
     let answer = async {
         let started = started();
         let mut response = match check(&hosts, &request) {

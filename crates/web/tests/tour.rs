@@ -71,7 +71,7 @@ async fn call(served: &Served, task: &str, tool: &str, args: Value) -> DecisionI
         verdict: evaluation.verdict,
         errors: evaluation.errors,
     };
-    plane.store.record(Intent { decision, expects: None, charges }).await.unwrap();
+    plane.store.record(Intent { decision: decision.into(), expects: None, charges }).await.unwrap();
     id
 }
 

@@ -74,7 +74,11 @@ impl Authzen {
     }
 
     /// The recorded decision on one question.
-    pub(super) async fn decide(&self, asker: &Asker, question: &AuthzenRequest) -> Result<Decision, Refusal> {
+    pub(super) async fn decide(
+        &self,
+        asker: &Asker,
+        question: &AuthzenRequest,
+    ) -> Result<Arc<Decision>, Refusal> {
         let view = self.pipeline.replica.fresh(self.pipeline.limits.staleness_max)?;
         if question.subject.kind == AGENTS {
             return self.decide_agent(asker, question, view).await;
@@ -88,7 +92,7 @@ impl Authzen {
             }
         };
         let now = self.pipeline.now();
-        let decision = Decision {
+        let decision = Arc::new(Decision {
             v: 1,
             id: self.pipeline.new_id(now),
             at: now,
@@ -110,12 +114,12 @@ impl Authzen {
             input: evaluation.input,
             verdict: evaluation.verdict,
             errors: evaluation.errors,
-        };
+        });
         self.pipeline.metrics.decided(&decision);
         let recorded = if buffered {
-            self.pipeline.journal.record_buffered(decision.clone()).await
+            self.pipeline.journal.record_buffered(Arc::clone(&decision)).await
         } else {
-            self.pipeline.journal.record_only(decision.clone()).await
+            self.pipeline.journal.record_only(Arc::clone(&decision)).await
         };
         recorded.map_err(Refusal::NotRecorded)?;
         Ok(decision)
@@ -128,13 +132,13 @@ impl Authzen {
         asker: &Asker,
         question: &AuthzenRequest,
         view: Arc<View>,
-    ) -> Result<Decision, Refusal> {
+    ) -> Result<Arc<Decision>, Refusal> {
         if !asker.may_ask_about_agents() {
             return Err(Refusal::UnknownAgent(question.subject.id.clone()));
         }
         let attempt = attempt(question, view)?;
         let recorded = self.pipeline.record(&attempt).await?;
-        Ok(recorded.decision().clone())
+        Ok(Arc::clone(recorded.decision()))
     }
 }
 

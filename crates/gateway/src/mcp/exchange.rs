@@ -104,7 +104,7 @@ impl Exchange {
         match Message::parse(bytes, &limits) {
             Ok(Message::Notification(notification)) => self.notification(&notification).map(Step::Along),
             Ok(Message::Request(question)) => self.question(&question).await,
-            Ok(Message::Response(response)) => match self.response(bytes, &response, &limits).await {
+            Ok(Message::Response(response)) => match self.response(&response, &limits).await {
                 Ok(step) => step,
                 Err(refusal) => Some(self.refused(&refusal)),
             },
@@ -161,12 +161,7 @@ impl Exchange {
         }
     }
 
-    async fn response(
-        &mut self,
-        bytes: &Bytes,
-        response: &Response<'_>,
-        limits: &Limits,
-    ) -> Result<Option<Step>, Refusal> {
+    async fn response(&mut self, response: &Response<'_>, limits: &Limits) -> Result<Option<Step>, Refusal> {
         let translated = match (self.upstream.handshake().era(), self.revision().era()) {
             (Era::Legacy, Era::Modern) => self.modernise(response, limits)?,
             (Era::Modern, Era::Legacy) => self.legacise(response, limits)?,
@@ -177,7 +172,7 @@ impl Exchange {
         match translated {
             Translated::Done((status, body)) => {
                 if let Source::Call(running) = std::mem::replace(&mut self.source, Source::Ended) {
-                    running.finish(bytes).await?; // on record before the client sees it
+                    running.finish(response).await?; // on record before the client sees it
                 }
                 Ok(Some(Step::Last(status, body)))
             }

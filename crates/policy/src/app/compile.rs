@@ -6,13 +6,13 @@ use super::{
 };
 use crate::{Place, PolicyFault, Spot, bucket, charter::did_you_mean, render};
 use cedar_policy::{
-    Authorizer, Entity, EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
+    Authorizer, Entities, Entity, EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
 };
 use provost_domain::{
     Digest,
     application::{Application, StoredEntity},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 impl App {
     /// Compiles an application's types, policies and stored entities.
@@ -25,7 +25,9 @@ impl App {
         let policies = compiler.policies();
         let steps_max = compiler.steps(schema, &policies);
         let accepted = compiler.accepted(&types);
-        let stored = compiler.stored(&types, &accepted);
+        let (stored, mut entities) = compiler.stored(&types, &accepted);
+        compiler.actions(&types, &mut entities);
+        let at_rest = compiler.at_rest(entities);
         if !compiler.faults.is_empty() {
             return Err(compiler.faults);
         }
@@ -37,9 +39,11 @@ impl App {
         Ok(Self {
             name: row.name.clone(),
             types,
+            reasons: reasons(&policies.renamed),
             policies: policies.renamed,
             authorizer: Authorizer::new(),
             stored,
+            at_rest,
             accepted,
             by_type,
             steps_max,
@@ -180,13 +184,19 @@ impl Compiler<'_> {
         accepted
     }
 
-    fn stored(&mut self, types: &Types, accepted: &BTreeSet<(String, String)>) -> HashMap<EntityUid, Stored> {
+    fn stored(
+        &mut self,
+        types: &Types,
+        accepted: &BTreeSet<(String, String)>,
+    ) -> (HashMap<EntityUid, Stored>, Vec<Entity>) {
         let mut stored = HashMap::with_capacity(self.row.entities.len());
+        let mut entities = Vec::with_capacity(self.row.entities.len());
         for (index, entity) in self.row.entities.iter().enumerate() {
             let part = format!("entities[{index}]");
             let one = one(entity, types, accepted);
             match one.and_then(|one| Ok((bucket::uid(&entity.kind, &entity.id)?, one))) {
-                Ok((uid, one)) => {
+                Ok((uid, (one, ready))) => {
+                    entities.push(ready);
                     if stored.insert(uid, one).is_some() {
                         let message = format!("{:?} {:?} is there twice", entity.kind, entity.id);
                         self.fault(&part, None, message, "keep one of them");
@@ -206,7 +216,31 @@ impl Compiler<'_> {
                 "groups cannot hold themselves",
             );
         }
-        stored
+        (stored, entities)
+    }
+
+    /// Every action with the groups it is in, all the way up.
+    fn actions(&mut self, types: &Types, entities: &mut Vec<Entity>) {
+        for name in types.actions.keys() {
+            let groups: Result<HashSet<EntityUid>, String> =
+                groups(types, name).iter().map(|group| bucket::uid(crate::est::ACTION, group)).collect();
+            let one = groups
+                .and_then(|groups| Ok(Entity::new_no_attrs(bucket::uid(crate::est::ACTION, name)?, groups)));
+            match one {
+                Ok(action) => entities.push(action),
+                Err(problem) => self.fault("schema", None, problem, "give the action another name"),
+            }
+        }
+    }
+
+    fn at_rest(&mut self, entities: Vec<Entity>) -> Entities {
+        if !self.faults.is_empty() {
+            return Entities::empty();
+        }
+        Entities::from_entities(entities, None).unwrap_or_else(|error| {
+            self.fault("entities", None, error.to_string(), "make them fit the schema");
+            Entities::empty()
+        })
     }
 
     fn rendered(&mut self, part: &str, found: render::Rendered) {
@@ -225,7 +259,7 @@ fn one(
     entity: &StoredEntity,
     types: &Types,
     accepted: &BTreeSet<(String, String)>,
-) -> Result<Stored, String> {
+) -> Result<(Stored, Entity), String> {
     let kind = types.entities.get(&entity.kind).ok_or("the schema has no such type")?;
     if kind.ids.as_ref().is_some_and(|ids| !ids.contains(&entity.id)) {
         return Err("the schema lists the ids of this type, and this is not among them".to_owned());
@@ -243,10 +277,27 @@ fn one(
     at_rest.retain(|name, _| !accepted.contains(&(entity.kind.clone(), name.clone())));
     let attributes = mentioned.members(&kind.properties, &at_rest)?;
     let uid = bucket::uid(&entity.kind, &entity.id)?;
-    let settled = !accepted.iter().any(|(kind, _)| *kind == entity.kind);
     let ready = Entity::new(uid, attributes.into_iter().collect(), parents.iter().cloned().collect())
         .map_err(|error| error.to_string())?;
-    Ok(Stored { properties: at_rest, parents, entity: ready, settled, mentions: mentioned.0 })
+    Ok((Stored { properties: at_rest, parents, mentions: mentioned.0 }, ready))
+}
+
+fn groups<'a>(types: &'a Types, action: &'a str) -> BTreeSet<&'a str> {
+    let mut groups = BTreeSet::new();
+    let mut waiting = vec![action];
+    while let Some(name) = waiting.pop() {
+        for group in types.actions.get(name).into_iter().flat_map(|action| &action.groups) {
+            if groups.insert(group.as_str()) {
+                waiting.push(group);
+            }
+        }
+    }
+    groups
+}
+
+fn reasons(policies: &PolicySet) -> HashMap<PolicyId, String> {
+    let reason = |policy: &Policy| Some((policy.id().clone(), policy.annotation("reason")?.to_owned()));
+    policies.policies().filter_map(reason).collect()
 }
 
 /// Some entity above itself, if there is one.

@@ -241,8 +241,7 @@ impl Mentioned {
 fn decimal(
     read: Result<Decimal, provost_domain::decimal::DecimalError>,
 ) -> Result<RestrictedExpression, String> {
-    read.map(|decimal| RestrictedExpression::new_decimal(decimal.to_string()))
-        .map_err(|error| format!(" is refused: {error}"))
+    read.map(crate::bucket::decimal).map_err(|error| format!(" is refused: {error}"))
 }
 
 /// `` `a.b` must be … `` out of `a` and `` .`b` must be … ``.

@@ -96,7 +96,7 @@ pub async fn a_window_refills_as_time_passes(ground: impl Ground) {
     let grain = window.grain();
     let at = |ms: u64| {
         let mut intent = charged(vec![Charge { window: window.clone(), amount: 1 }]);
-        intent.decision.at = NOON.plus(DurationMs(ms));
+        Arc::make_mut(&mut intent.decision).at = NOON.plus(DurationMs(ms));
         intent
     };
     store.record(at(0)).await.unwrap();
@@ -116,7 +116,7 @@ pub async fn a_denial_takes_nothing(ground: impl Ground) {
     let store = ground.open(&Limits::default()).await;
     for verdict in [deny(), hold()] {
         let mut intent = charged(vec![charge("a", 1, 5)]);
-        intent.decision.verdict = verdict;
+        Arc::make_mut(&mut intent.decision).verdict = verdict;
         store.record(intent).await.unwrap();
     }
     assert_eq!(used(store.as_ref(), "a").await, 0);
@@ -137,7 +137,7 @@ pub async fn a_sweep_forgets_only_what_has_passed(ground: impl Ground) {
     let store = ground.open(&Limits::default()).await;
     for (key, seconds) in [("a", 0), ("a", 100), ("b", 0), ("c", 200)] {
         let mut intent = charged(vec![charge(key, 10, 1)]);
-        intent.decision.at = NOON.plus(DurationMs::from_secs(seconds));
+        Arc::make_mut(&mut intent.decision).at = NOON.plus(DurationMs::from_secs(seconds));
         store.record(intent).await.unwrap();
     }
     let now = NOON.plus(DurationMs::from_secs(120));

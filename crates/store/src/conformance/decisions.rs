@@ -42,7 +42,7 @@ pub async fn recording_the_same_decision_again_takes_nothing_twice(ground: impl 
 
     for conditional in [true, false] {
         let mut other = intent.clone();
-        other.decision.tool = "balance".to_owned();
+        Arc::make_mut(&mut other.decision).tool = "balance".to_owned();
         if !conditional {
             (other.expects, other.charges) = (None, Vec::new());
         }
@@ -73,7 +73,7 @@ pub async fn a_moved_task_state_is_reported_and_nothing_is_taken(ground: impl Gr
     assert!(store.decision(late.decision.id).await.unwrap().is_none());
     assert_eq!(store.balances(&[window("agent/clerk/calls", 10)], NOON).await.unwrap()[0].used, 0);
 
-    late.decision.verdict = deny();
+    Arc::make_mut(&mut late.decision).verdict = deny();
     store.record(late).await.expect("a denial stands on any state");
     store.record(on_task(task, 1)).await.unwrap();
     let ahead = store.record(on_task(task, 2)).await.unwrap_err();
@@ -285,6 +285,20 @@ pub async fn a_refusal_before_any_decision_is_journalled(ground: impl Ground) {
         assert_eq!((row.kind, row.at), (JournalKind::Refused, NOON));
         assert_eq!(row.record, canonical::to_string(&refused).unwrap());
     }
+}
+
+/// It may be kept back for company, but what it says when it answers holds.
+pub async fn an_outcome_in_company_is_durable_when_it_answers(ground: impl Ground) {
+    let store = ground.open(&Limits::default()).await;
+    let task = task_id();
+    let decision = decision(allow());
+    store.record(plain(decision.clone())).await.unwrap();
+    let done = completion(decision.id, &["untrusted"]);
+    let state = store.complete_in_company(done.clone(), Some(task)).await.unwrap();
+    assert_eq!(state.version, 1);
+    assert_eq!(store.decision(decision.id).await.unwrap().unwrap().completion, Some(done.clone()));
+    store.close().await;
+    assert!(matches!(store.complete_in_company(done, Some(task)).await, Err(StoreError::Closed)));
 }
 
 /// Only a crash loses it.

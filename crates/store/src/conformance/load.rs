@@ -28,7 +28,7 @@ pub async fn rate(store: Arc<dyn Store>, producers: usize, duration: Duration, c
             decision.subject.task = Some(task);
             let charges = if conditional { vec![charge(producer)] } else { Vec::new() };
             let expects = conditional.then_some(TaskExpectation { task, version: 0 });
-            store.record(Intent { decision, expects, charges }).await.unwrap();
+            store.record(Intent { decision: decision.into(), expects, charges }).await.unwrap();
         }
     })
     .await

@@ -116,6 +116,7 @@ macro_rules! suite {
                 unfinished_finds_exactly_the_open_ones,
                 decisions_page_through_every_row_once,
                 a_refusal_before_any_decision_is_journalled,
+                an_outcome_in_company_is_durable_when_it_answers,
                 a_buffered_decision_is_written_when_the_store_closes,
                 only_a_plain_decision_can_be_buffered,
                 a_record_larger_than_the_limit_is_refused,

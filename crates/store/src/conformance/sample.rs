@@ -218,13 +218,13 @@ pub fn decision(verdict: Verdict) -> Decision {
 /// An intent without conditions.
 #[must_use]
 pub fn plain(decision: Decision) -> Intent {
-    Intent { decision, expects: None, charges: Vec::new() }
+    Intent { decision: decision.into(), expects: None, charges: Vec::new() }
 }
 
 /// An allowed intent that takes these charges.
 #[must_use]
 pub fn charged(charges: Vec<Charge>) -> Intent {
-    Intent { decision: decision(allow()), expects: None, charges }
+    Intent { decision: decision(allow()).into(), expects: None, charges }
 }
 
 /// An allowed intent on a state of a task.
@@ -232,7 +232,11 @@ pub fn charged(charges: Vec<Charge>) -> Intent {
 pub fn on_task(task: TaskId, version: u64) -> Intent {
     let mut decision = decision(allow());
     decision.subject.task = Some(task);
-    Intent { decision, expects: Some(TaskExpectation { task, version }), charges: Vec::new() }
+    Intent {
+        decision: decision.into(),
+        expects: Some(TaskExpectation { task, version }),
+        charges: Vec::new(),
+    }
 }
 
 /// A charge on a window of a minute.

@@ -102,7 +102,8 @@ impl DecisionDraft {
     /// When the record is larger than `bytes_max`, a charge is negative, or the record cannot be encoded.
     pub fn new(intent: Intent, bytes_max: RecordBytesMax) -> Result<Self, StoreError> {
         let Intent { decision, expects, charges } = intent;
-        let draft = Draft::new(JournalKind::Decision, decision.id.to_string(), decision.at, &decision)?;
+        let draft =
+            Draft::new(JournalKind::Decision, decision.id.to_string(), decision.at, decision.as_ref())?;
         if draft.record.len() > bytes_max.0 {
             return Err(StoreError::Unsupported(
                 "the record of this decision is larger than twice the limit `body_bytes_max` and 64 KiB: \
@@ -112,14 +113,14 @@ impl DecisionDraft {
         if charges.iter().any(|charge| charge.amount < 0) {
             return Err(StoreError::Unsupported("a charge is negative: a budget cannot be filled by a call"));
         }
-        let Decision { id, node, face, subject, system, verdict, .. } = decision;
+        let Decision { id, node, face, subject, system, verdict, .. } = decision.as_ref();
         let allow = verdict.is_allow();
         Ok(Self {
             draft,
-            id,
-            node,
-            face: hides_nul(face),
-            subject: hides_nul(subject.id),
+            id: *id,
+            node: *node,
+            face: hides_nul(face.clone()),
+            subject: hides_nul(subject.id.clone()),
             task: subject.task,
             system: system.as_str().to_owned(),
             verdict: verdict.as_str(),
