@@ -1,67 +1,106 @@
-//! Accepting a token, or saying exactly why not.
+//! Accepting an access token of ours, or saying exactly why not.
 
-use crate::{TOKEN_BYTES_MAX, TOKEN_TYPE, TaskClaims, TokenError, VerifyingKey};
-use jsonwebtoken::{Algorithm, Validation, errors::ErrorKind};
+use crate::jws::{Jws, JwsRules};
+use crate::{
+    AccessClaims, Algorithm, KeyRing, TOKEN_BYTES_MAX, TOKEN_TYPE, TaskClaims, TokenError, VerifyingKey,
+};
 use provost_domain::Timestamp;
 
 /// Knows the keys and name of one plane.
 pub struct Verifier {
     issuer: String,
-    keys: Vec<VerifyingKey>,
-    validation: Validation,
+    keys: Vec<(VerifyingKey, Option<Timestamp>)>,
+    algorithms: Vec<Algorithm>,
 }
 
 impl Verifier {
     /// A verifier for tokens of this issuer, signed by any of these keys.
     #[must_use]
     pub fn new(issuer: impl Into<String>, keys: Vec<VerifyingKey>) -> Self {
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        // The library would read the system's clock and accept a token without `aud`; both are checked here instead.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        Self { issuer: issuer.into(), keys, validation }
+        Self::of(issuer.into(), keys.into_iter().map(|key| (key, None)).collect())
     }
 
-    /// The claims of a token that is good for `audience` at `now`.
+    /// A verifier for tokens of this issuer, signed by any key of the ring; a previous one only until its end. After a
+    /// rotation, make a new one.
+    #[must_use]
+    pub fn with_ring(issuer: impl Into<String>, ring: &KeyRing) -> Self {
+        Self::of(issuer.into(), ring.all().map(|(key, until)| (key.clone(), until)).collect())
+    }
+
+    fn of(issuer: String, keys: Vec<(VerifyingKey, Option<Timestamp>)>) -> Self {
+        let known = |alg: &Algorithm| keys.iter().any(|(key, _until)| key.algorithm() == *alg);
+        let algorithms = Algorithm::ALL.iter().copied().filter(known).collect();
+        Self { issuer, keys, algorithms }
+    }
+
+    /// The claims of a plain token that is good for `audience` at `now`. Delegated, bound and narrowed tokens are refused
+    /// here: see [`Verifier::access`].
     ///
     /// # Errors
     /// The first thing wrong with it, in the order in which an attacker learns least.
     pub fn verify(&self, token: &str, audience: &str, now: Timestamp) -> Result<TaskClaims, TokenError> {
-        if token.len() > TOKEN_BYTES_MAX {
-            return Err(TokenError::Malformed);
-        }
-        let header = jsonwebtoken::decode_header(token).map_err(|error| match error.kind() {
-            // `none` and inventions are not in the library's list of algorithms.
-            ErrorKind::InvalidAlgorithmName | ErrorKind::Json(_) => TokenError::Algorithm,
-            _ => TokenError::Malformed,
-        })?;
-        if header.alg != Algorithm::EdDSA {
-            return Err(TokenError::Algorithm);
-        }
-        if !header.typ.as_deref().is_some_and(is_access_token) {
-            return Err(TokenError::Type);
-        }
-        let key = self
-            .keys
-            .iter()
-            .find(|key| header.kid.as_deref() == Some(key.kid()))
-            .ok_or(TokenError::UnknownKey)?;
-        let claims = jsonwebtoken::decode::<TaskClaims>(token, &key.decoding, &self.validation)
-            .map_err(|error| match error.kind() {
-                ErrorKind::Json(_) | ErrorKind::Base64(_) | ErrorKind::Utf8(_) => TokenError::Claims,
-                _ => TokenError::Signature,
-            })?
-            .claims;
-        self.judge(claims, audience, now)
+        self.access(token, &[audience], now)?.try_into()
     }
 
-    fn judge(&self, claims: TaskClaims, audience: &str, now: Timestamp) -> Result<TaskClaims, TokenError> {
+    /// The claims of a token that is good for one of these audiences at `now`. Whether it came in the way it is bound is a
+    /// question of its own: [`AccessClaims::check_binding`].
+    ///
+    /// # Errors
+    /// The first thing wrong with it, in the order in which an attacker learns least.
+    pub fn access(
+        &self,
+        token: &str,
+        audiences: &[&str],
+        now: Timestamp,
+    ) -> Result<AccessClaims, TokenError> {
+        self.judged(token, Some(audiences), now)
+    }
+
+    /// The claims of a token of ours for whatever audience: for introspection, revocation, and as the subject of an
+    /// exchange. Never for access.
+    ///
+    /// # Errors
+    /// As [`Verifier::access`].
+    pub fn issued(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
+        self.judged(token, None, now)
+    }
+
+    fn judged(
+        &self,
+        token: &str,
+        audiences: Option<&[&str]>,
+        now: Timestamp,
+    ) -> Result<AccessClaims, TokenError> {
+        let rules = JwsRules {
+            bytes_max: TOKEN_BYTES_MAX,
+            algorithms: &self.algorithms,
+            types: &[TOKEN_TYPE],
+            type_may_be_absent: false,
+            embedded_key: false,
+        };
+        let jws = Jws::read(token, &rules)?;
+        let known = |(key, until): &&(VerifyingKey, Option<Timestamp>)| {
+            jws.kid.as_deref() == Some(key.kid())
+                && key.algorithm() == jws.algorithm
+                && until.is_none_or(|until| now < until)
+        };
+        let (key, _until) = self.keys.iter().find(known).ok_or(TokenError::UnknownKey)?;
+        let claims = jws.verify(key.public())?.into_value();
+        let claims: AccessClaims = serde_json::from_value(claims).map_err(|_wrong| TokenError::Claims)?;
+        claims.check()?;
+        self.judge(claims, audiences, now)
+    }
+
+    fn judge(
+        &self,
+        claims: AccessClaims,
+        audiences: Option<&[&str]>,
+        now: Timestamp,
+    ) -> Result<AccessClaims, TokenError> {
         if claims.iss != self.issuer {
             return Err(TokenError::Issuer);
         }
-        if claims.aud != audience {
+        if audiences.is_some_and(|accepted| !accepted.contains(&claims.aud.as_str())) {
             return Err(TokenError::Audience);
         }
         if now.as_seconds() >= claims.exp {
@@ -73,11 +112,6 @@ impl Verifier {
         }
         Ok(claims)
     }
-}
-
-fn is_access_token(typ: &str) -> bool {
-    // RFC 9068 section 4 allows the `application/` prefix; media types compare without case.
-    typ.eq_ignore_ascii_case(TOKEN_TYPE) || typ.eq_ignore_ascii_case("application/at+jwt")
 }
 
 const SKEW_SECONDS_MAX: i64 = 5;
