@@ -85,6 +85,9 @@ pub struct AgentView {
     pub bound: RevocationBound,
     /// Its running tasks, newest first, at most 100.
     pub tasks: Vec<TaskSummary>,
+    /// How it proves that it is itself.
+    #[serde(default)]
+    pub proofs: Vec<crate::proof::ProofView>,
     /// What changed it, newest first, at most 100.
     pub history: Vec<ChangeView>,
     /// Who brought it in.

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod plane;
 pub mod policy;
 pub mod problem;
+pub mod proof;
 pub mod system;
 pub mod task;
 pub mod when;

@@ -16,7 +16,7 @@ pub struct SystemSummary {
     /// `sandbox`, `staging` or `production`.
     #[schema(value_type = String)]
     pub environment: Environment,
-    /// How it is reached: `mcp-http <url>`, `mcp-stdio <command>`, `mcp-local`.
+    /// How it is reached: `mcp-http <url>`, `mcp-stdio <command>`, `mcp-local`, `http <url>`.
     pub connection: String,
     /// How long, at worst, it honours a credential after it was revoked.
     pub revocation_max: Span,
@@ -72,6 +72,9 @@ pub struct ToolView {
     pub returns: Vec<String>,
     /// Whether a call hands data to somebody outside.
     pub sends_out: bool,
+    /// The request it is, for an operation of an HTTP API: `GET /orders/{id}?status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// Which tools.
@@ -99,7 +102,7 @@ pub struct ToolQuery {
     pub limit: Option<usize>,
 }
 
-/// An MCP server to look at. Nothing is written: what comes back is a file to review and apply.
+/// An MCP server to look at, or an HTTP API to read about. Nothing is written: what comes back is a file to review and apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SystemImport {
@@ -134,6 +137,14 @@ pub enum ConnectionWrite {
         #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
         env: std::collections::BTreeMap<String, String>,
     },
+    /// An HTTP API that a document describes. Nobody is asked.
+    Http {
+        /// What every path is appended to; the document's first server, if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
+        /// The OpenAPI document (3.0 to 3.2), as JSON text.
+        openapi: String,
+    },
 }
 
 impl From<ConnectionWrite> for Connection {
@@ -141,6 +152,7 @@ impl From<ConnectionWrite> for Connection {
         match connection {
             ConnectionWrite::McpHttp { url } => Self::McpHttp { url },
             ConnectionWrite::McpStdio { command, env } => Self::McpStdio { command, env },
+            ConnectionWrite::Http { url, .. } => Self::HttpApi { url: url.unwrap_or_default() },
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Tasks and their tokens.
 
 use crate::{Moment, Span};
-use provost_domain::{Name, TaskId, task::TaskScope};
+use provost_domain::{Name, TaskId, charter::ArgRule, task::TaskScope};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
 /// A task to start.
@@ -41,17 +42,21 @@ pub struct ScopePart {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub tools: Vec<provost_domain::ToolName>,
+    /// Limits on arguments, by dotted path, as a charter states them; they hold beside the charter's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = std::collections::HashMap<String, Object>)]
+    pub args: BTreeMap<String, ArgRule>,
 }
 
 impl From<ScopePart> for TaskScope {
     fn from(part: ScopePart) -> Self {
-        Self { system: part.system, tools: part.tools }
+        Self { system: part.system, tools: part.tools, args: part.args }
     }
 }
 
 impl From<&TaskScope> for ScopePart {
     fn from(part: &TaskScope) -> Self {
-        Self { system: part.system.clone(), tools: part.tools.clone() }
+        Self { system: part.system.clone(), tools: part.tools.clone(), args: part.args.clone() }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     Client, Exit, Failure, Out, Style,
     client::part,
+    key,
     out::{clean, facts, table, wrapped},
     when,
 };
@@ -43,6 +44,11 @@ pub enum AgentCommand {
     Decommission(MoveArgs),
     /// Confirm the charter of an agent that waits for it
     Reapprove(MoveArgs),
+    /// Keys with which an agent proves itself
+    #[command(subcommand)]
+    Key(key::AgentKeyCommand),
+    /// Get a token as an agent does: with its key, for a new task
+    Token(key::AgentTokenArgs),
     /// Leave an agent less than its charter: approvals-only, read-only, off; or normal again
     Restrict {
         /// What it is left: normal, approvals-only, read-only, off
@@ -100,6 +106,8 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
         AgentCommand::Resume(args) => step(args, "resume", client, out).await?,
         AgentCommand::Decommission(args) => step(args, "decommission", client, out).await?,
         AgentCommand::Reapprove(args) => step(args, "reapprove", client, out).await?,
+        AgentCommand::Key(command) => return key::run(command, client, out).await,
+        AgentCommand::Token(args) => return key::token(&args, client, out).await,
         AgentCommand::Restrict { level, agent: MoveArgs { name, reason } } => {
             let level = word(&level, "level")?;
             let agent: AgentView = client.post(&path(&name, "/level"), &Restrict { level, reason }).await?;
@@ -199,6 +207,7 @@ fn render(agent: &AgentView, style: Style) -> String {
                     clean(&agent.source)
                 ),
             ),
+            ("proves itself by", proofs(agent)),
             ("next", agent.moves.join(", ")),
         ],
         style,
@@ -232,6 +241,12 @@ fn render(agent: &AgentView, style: Style) -> String {
     }
     text.push_str(&history(&agent.history, style));
     text
+}
+
+fn proofs(agent: &AgentView) -> String {
+    let said = agent.proofs.iter().map(|proof| format!("{} {}", proof.kind, clean(&proof.id)));
+    let said: Vec<String> = said.collect();
+    if said.is_empty() { "nothing yet: provost agent key new".to_owned() } else { said.join(", ") }
 }
 
 /// What changed a row, newest first.

@@ -1,7 +1,7 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    agent, care, credential, decision, identity, ledger, node, plan, policy, shell, system, task, wrap,
+    agent, care, credential, decision, identity, key, ledger, node, plan, policy, shell, system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -66,6 +66,9 @@ pub enum Command {
     /// Sealed credentials of systems; agents never see them
     #[command(subcommand, visible_alias = "credentials")]
     Credential(credential::CredentialCommand),
+    /// The keys that sign task tokens
+    #[command(subcommand)]
+    Keys(key::KeysCommand),
     /// What was decided
     #[command(subcommand, visible_alias = "decisions")]
     Decision(decision::DecisionCommand),

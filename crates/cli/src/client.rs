@@ -141,6 +141,44 @@ impl Client {
         self.ask(Method::POST, path, Some(body)).await
     }
 
+    /// Sends a form to an endpoint of OAuth's, which knows clients by their signature: no token goes along.
+    ///
+    /// # Errors
+    /// What the endpoint said, or that the plane does not answer.
+    pub async fn post_form<T: DeserializeOwned>(
+        &self,
+        endpoint: &str,
+        form: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        #[derive(serde::Deserialize)]
+        struct Refused {
+            error: String,
+            #[serde(default)]
+            error_description: String,
+        }
+        let mut body =
+            Url::parse("form:").map_err(|error| Failure::new("no form can be made").because(error))?;
+        body.query_pairs_mut().extend_pairs(form);
+        let request = self
+            .http
+            .post(endpoint)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body.query().unwrap_or_default().to_owned());
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let bytes = read(response).await?;
+        if status.is_success() {
+            return serde_json::from_slice(&bytes)
+                .map_err(|error| Failure::new("the plane's answer cannot be read").because(error));
+        }
+        Err(match serde_json::from_slice::<Refused>(&bytes) {
+            Ok(refused) => {
+                Failure::new(format!("no token: {}", refused.error)).because(refused.error_description)
+            }
+            Err(_other) => Failure::new(format!("the plane answered {status}")),
+        })
+    }
+
     /// Puts something in its place.
     ///
     /// # Errors

@@ -16,8 +16,10 @@ mod exit;
 pub mod failure;
 pub mod folder;
 pub mod identity;
+pub mod key;
 pub mod ledger;
 pub mod node;
+mod openapi;
 pub mod out;
 pub mod plan;
 pub mod policy;
@@ -84,6 +86,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Person(command) => identity::run_person(command, &client, out).await,
             Command::Workload(command) => identity::run_workload(command, &client, out).await,
             Command::Credential(command) => credential::run(command, &client, out).await,
+            Command::Keys(command) => key::run_keys(command, &client, out).await,
             Command::Decision(command) => decision::run(command, &client, out).await,
             Command::Why(args) => decision::why(&args, &client, out).await,
             Command::Policy(command) => policy::run(command, &client, out).await,

@@ -31,7 +31,8 @@ pub enum SystemCommand {
         /// Its name
         name: Name,
     },
-    /// Look at an MCP server and write the file of a system, to review and apply; changes nothing in the plane
+    /// Look at an MCP server, or read an OpenAPI document, and write the file of a system, to review and apply; changes
+    /// nothing in the plane
     Import(ImportArgs),
     /// Look at a system's server again and write its file with new pins, to review and apply
     Repin {
@@ -63,6 +64,12 @@ pub struct ImportArgs {
     /// An MCP server to start, with its arguments; run by the plane, without a shell
     #[arg(long, value_name = "COMMAND", group = "server")]
     pub stdio: Option<String>,
+    /// An HTTP API by its OpenAPI document (3.0 to 3.2, JSON or YAML)
+    #[arg(long, value_name = "FILE", group = "server")]
+    pub openapi: Option<PathBuf>,
+    /// Where that API is, if its document does not say it in full
+    #[arg(long, value_name = "URL", requires = "openapi")]
+    pub api_url: Option<String>,
     /// A variable for that server's environment; may be given several times
     #[arg(long, value_name = "NAME=VALUE", requires = "stdio")]
     pub env: Vec<String>,
@@ -173,12 +180,15 @@ async fn import(args: ImportArgs, client: &Client, out: Out) -> Result<(), Failu
 }
 
 fn request(args: ImportArgs) -> Result<SystemImport, Failure> {
-    let connection = match (args.mcp, args.stdio) {
-        (Some(url), None) => ConnectionWrite::McpHttp { url },
-        (None, Some(command)) => {
+    let connection = match (args.mcp, args.stdio, args.openapi) {
+        (Some(url), None, None) => ConnectionWrite::McpHttp { url },
+        (None, Some(command), None) => {
             ConnectionWrite::McpStdio { command: words(&command)?, env: env(&args.env)? }
         }
-        _ => return Err(Failure::usage("name one server, with --mcp or --stdio")),
+        (None, None, Some(file)) => {
+            ConnectionWrite::Http { url: args.api_url, openapi: crate::openapi::json_of(&file)? }
+        }
+        _ => return Err(Failure::usage("name one server, with --mcp, --stdio or --openapi")),
     };
     let environment = args.environment.as_deref().map(|text| word(text, "environment")).transpose()?;
     let credential = args.credential.map(|name| CredentialUseWrite {
@@ -353,6 +363,7 @@ fn render_tool(tool: &ToolView, style: Style) -> String {
             ("arguments", tool.args.iter().map(|arg| clean(arg)).collect::<Vec<_>>().join("\n")),
             ("returns", tool.returns.join(", ")),
             ("sends out", if tool.sends_out { "yes" } else { "no" }.to_owned()),
+            ("request", tool.request.as_deref().map_or_else(|| "none of its own".to_owned(), clean)),
             ("pin", tool.pin.to_string()),
         ],
         style,

@@ -229,7 +229,7 @@ fn scope(text: &str) -> Result<ScopePart, String> {
     };
     let system = system.parse().map_err(|error| format!("{error}"))?;
     let tool = tool.map(|tool| tool.parse().map_err(|error| format!("{error}"))).transpose()?;
-    Ok(ScopePart { system, tools: tool.into_iter().collect() })
+    Ok(ScopePart { system, tools: tool.into_iter().collect(), args: Default::default() })
 }
 
 /// One part for each system; a system without tools means all of its tools.

@@ -37,6 +37,12 @@ pub fn local(moment: Moment) -> String {
     }
 }
 
+/// Seconds since 1970-01-01 UTC.
+#[must_use]
+pub(crate) fn now_seconds() -> i64 {
+    now_ms().div_euclid(1_000)
+}
+
 fn relative(moment: Moment, now_ms: i64) -> String {
     let ms = now_ms.saturating_sub(moment.0.as_millis());
     let length = span(ms.unsigned_abs());

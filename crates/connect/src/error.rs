@@ -100,6 +100,9 @@ pub enum NotSent {
     /// The system lives beside the agent.
     #[error("it is local to the agent (`provost wrap`); the plane has no connection to it")]
     Local,
+    /// The system is an HTTP API and speaks no MCP.
+    #[error("it is an http api, not an mcp server; agents reach it at /proxy/<system>/")]
+    Api,
     /// The opening conversation failed; the request itself was never tried.
     #[error("the connection could not be opened: {}", while_opening(.0))]
     Opening(Box<UpstreamError>),

@@ -5,9 +5,10 @@ mod endpoint;
 mod listen;
 mod open;
 mod read;
+mod resolve;
 
 pub(crate) use call::run;
-pub(crate) use endpoint::{Endpoint, client};
+pub(crate) use endpoint::{Endpoint, chain, client};
 pub(crate) use open::open;
 
 use bytes::Bytes;

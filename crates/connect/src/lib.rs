@@ -12,18 +12,22 @@
 //! | [`upstream`], [`replies`] | one connection; the answers to one request |
 //! | `http`, `stdio` | the two transports |
 //! | [`import`] | which tools a system has |
+//! | [`api`] | requests to HTTP APIs |
+//! | `address` | which addresses systems may be at |
 //! | [`error`] | what went wrong, and whether the request could have reached the system |
 //!
 //! **Invariants.** Nothing of the agent's own authorization can be handed in: the only headers taken from outside are
 //! `Mcp-Param-*`. Sessions and children are never shared between callers. A credential appears in no log and no error.
 //! An error says truthfully whether the system may have acted: [`UpstreamError::may_have_acted`].
 
+mod address;
 mod call;
 mod credential;
 mod http;
 mod shared;
 mod stdio;
 
+pub mod api;
 pub mod error;
 pub mod import;
 pub mod replies;
@@ -31,6 +35,7 @@ pub mod seal;
 pub mod upstream;
 pub mod upstreams;
 
+pub use api::{ApiAnswer, ApiBody, ApiRequest, Location};
 pub use error::{Lie, NotSent, UpstreamError};
 pub use import::{ImportError, list_tools};
 pub use replies::Replies;

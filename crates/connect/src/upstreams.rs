@@ -48,12 +48,23 @@ pub struct Config {
 }
 
 /// Which addresses systems may have.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HostPolicy {
     /// The only hosts (names or addresses, without port) that may be reached; all, if `None`.
     pub only: Option<BTreeSet<String>>,
     /// Whether a credential may travel over plain `http` to a host other than this machine.
     pub clear_text_credentials: bool,
+    /// The hosts (names or addresses, in small letters, without port) that may be inside a network: at private,
+    /// link-local, loopback or other special addresses. All others may not, whatever a name server says.
+    pub private: BTreeSet<String>,
+    /// Whether `localhost` and literal loopback addresses may be reached, as development needs.
+    pub loopback: bool,
+}
+
+impl Default for HostPolicy {
+    fn default() -> Self {
+        Self { only: None, clear_text_credentials: false, private: BTreeSet::new(), loopback: true }
+    }
 }
 
 /// Whose connection it is. Sessions and children are never shared between callers.
@@ -137,6 +148,11 @@ impl Upstreams {
             () = slot.ended.cancelled() => Err(not_sent(&system.name, NotSent::Closed)),
             got = self.0.find_or_open(&slot, system, profile, credential) => got,
         }
+    }
+
+    /// What requests to HTTP APIs are made with.
+    pub(crate) fn http(&self) -> (&Config, &reqwest::Client) {
+        (&self.0.config, &self.0.client)
     }
 
     /// Ends all connections of a task: its requests in flight end with an error at once, its children within the grace.
@@ -272,6 +288,7 @@ impl Pool {
                     Ok((Link::Stdio(link), handshake))
                 }
                 Connection::McpLocal => Err(not_sent(&system.name, NotSent::Local)),
+                Connection::HttpApi { .. } => Err(not_sent(&system.name, NotSent::Api)),
             }
         };
         // Closes what was half opened, however this ends, unless it is opened whole.

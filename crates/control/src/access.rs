@@ -13,6 +13,8 @@ pub enum Operator {
     Plane,
     /// A workload with a token: asks decisions, administers nothing.
     Workload(Name),
+    /// An agent that proved itself: starts and ends its own tasks.
+    Agent(Name),
 }
 
 /// What can be asked of the plane.
@@ -21,6 +23,7 @@ pub enum Operator {
 pub enum Action {
     AgentCreate,
     AgentMove,
+    AgentProof,
     AgentRead,
     AgentRestrict,
     AgentUpdate,
@@ -32,6 +35,7 @@ pub enum Action {
     DecisionRead,
     Evaluate,
     Fsck,
+    KeysRotate,
     LedgerAdopt,
     LedgerRead,
     PersonRead,
@@ -82,6 +86,8 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
         Operator::LocalAdministrator => true,
         Operator::Plane => matches!(action, Action::TaskEnd),
         Operator::Workload(_) => matches!(action, Action::Evaluate),
+        // Of its own tasks; each operation sees to that.
+        Operator::Agent(_) => matches!(action, Action::TaskStart | Action::TaskEnd | Action::TaskToken),
     }
 }
 
@@ -89,7 +95,8 @@ impl Operator {
     /// Whether there is anything at all for this operator in the administration interface.
     #[must_use]
     pub fn may_administer(&self) -> bool {
-        Action::ALL.into_iter().any(|action| action != Action::Evaluate && allows(self, action))
+        !matches!(self, Self::Agent(_))
+            && Action::ALL.into_iter().any(|action| action != Action::Evaluate && allows(self, action))
     }
 }
 
@@ -99,6 +106,7 @@ impl fmt::Display for Operator {
             Self::LocalAdministrator => f.write_str("local administrator"),
             Self::Plane => f.write_str("plane"),
             Self::Workload(name) => write!(f, "workload {name}"),
+            Self::Agent(name) => write!(f, "agent {name}"),
         }
     }
 }
@@ -122,6 +130,7 @@ macro_rules! actions {
 actions! {
     AgentCreate = "agent create",
     AgentMove = "agent move",
+    AgentProof = "agent proof",
     AgentRead = "agent read",
     AgentRestrict = "agent restrict",
     AgentUpdate = "agent update",
@@ -133,6 +142,7 @@ actions! {
     DecisionRead = "decision read",
     Evaluate = "evaluate",
     Fsck = "fsck",
+    KeysRotate = "keys rotate",
     LedgerAdopt = "ledger adopt",
     LedgerRead = "ledger read",
     PersonRead = "person read",
@@ -160,12 +170,15 @@ mod tests {
     #[test]
     fn the_table_is_the_committed_one() {
         let workload = Operator::Workload("checkout".parse().unwrap());
-        let mut table = format!("{:<18}{:<22}{:<10}workload\n", "action", "local administrator", "plane");
+        let agent = Operator::Agent("clerk".parse().unwrap());
+        let mut table =
+            format!("{:<18}{:<22}{:<10}{:<10}agent\n", "action", "local administrator", "plane", "workload");
         for action in Action::ALL {
             let word = |subject: &Operator| if allows(subject, action) { "yes" } else { "-" };
             let administrator = word(&Operator::LocalAdministrator);
-            let (plane, workload) = (word(&Operator::Plane), word(&workload));
-            writeln!(table, "{:<18}{administrator:<22}{plane:<10}{workload}", action.as_str()).unwrap();
+            let (plane, workload, agent) = (word(&Operator::Plane), word(&workload), word(&agent));
+            let row = format!("{administrator:<22}{plane:<10}{workload:<10}{agent}");
+            writeln!(table, "{:<18}{row}", action.as_str()).unwrap();
         }
         assert_eq!(table, include_str!("access.golden"), "{table}");
     }

@@ -167,6 +167,7 @@ async fn view(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
         moves: by_hand(agent.status),
         bound: bound(Links::of(plane), &agent.charter, &view.directory),
         tasks: tasks(&view.directory, name, plane.now()),
+        proofs: agent.proofs.iter().map(crate::proof::view).collect(),
         history: diff::history(history),
         created_by: agent.provenance.created_by.clone(),
         created_at: agent.provenance.created_at.into(),

@@ -11,24 +11,11 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// The key that signs task tokens.
-///
-/// # Errors
-/// When the store fails, or the stored seed does not open under this sealing key.
-pub async fn token_key(
-    store: &dyn Store,
-    sealing: &SealingKey,
-    random: &dyn Random,
-) -> Result<provost_token::SigningKey, KeysError> {
-    let seed = seed(store, sealing, random, TOKEN_SEED).await?;
-    provost_token::SigningKey::from_seed(&seed).map_err(|_refused| KeysError::NotASeed { name: TOKEN_SEED })
-}
-
 /// The key that signs checkpoints. Its name, the ledger's origin, is `origin` the first time and stays that for ever:
 /// a renamed log would be another log.
 ///
 /// # Errors
-/// As [`token_key`], and when `origin` is no name a signed note can carry.
+/// When the store fails, the stored seed does not open under this sealing key, and when `origin` is no name a signed note can carry.
 pub async fn ledger_key(
     store: &dyn Store,
     sealing: &SealingKey,
@@ -65,11 +52,12 @@ pub fn node(path: &Path, now: Timestamp, random: &dyn Random) -> Result<NodeId, 
     }
 }
 
-async fn seed(
+/// The seed under this name; drawn and sealed, if there is none yet.
+pub(crate) async fn seed(
     store: &dyn Store,
     sealing: &SealingKey,
     random: &dyn Random,
-    name: &'static str,
+    name: &str,
 ) -> Result<Zeroizing<[u8; 32]>, KeysError> {
     let sealed = match store.meta(name).await? {
         Some(sealed) => sealed,
@@ -81,7 +69,7 @@ async fn seed(
     };
     let secret = sealing.open(name, &sealed)?;
     let seed: [u8; 32] =
-        secret.dangerous_expose().try_into().map_err(|_wrong_length| KeysError::NotASeed { name })?;
+        secret.dangerous_expose().try_into().map_err(|_wrong_length| KeysError::NotASeed { name: "seed" })?;
     Ok(Zeroizing::new(seed))
 }
 
@@ -114,6 +102,7 @@ pub enum KeysError {
     Store(#[from] StoreError),
 }
 
-const TOKEN_SEED: &str = "seed/token";
+/// The first seed of token keys.
+pub(crate) const TOKEN_SEED: &str = "seed/token";
 const LEDGER_SEED: &str = "seed/ledger";
 const LEDGER_ORIGIN: &str = "ledger-origin";

@@ -1,12 +1,12 @@
 //! The plane as operations see it, and the operation itself.
 
-use crate::{access::Operator, metrics::Metrics};
+use crate::{access::Operator, metrics::Metrics, token_keys::TokenKeys};
 use provost_connect::{SealingKey, Upstreams};
-use provost_domain::{Clock, DurationMs, Name, NodeId, TaskId, Timestamp, limits::Limits};
+use provost_domain::{Clock, DurationMs, Environment, Name, NodeId, TaskId, Timestamp, limits::Limits};
 use provost_replica::Replica;
 use provost_store::Store;
 use rand::RngCore as _;
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 /// Everything an operation works with. Made once at start.
 pub struct Plane {
@@ -28,7 +28,9 @@ pub struct Plane {
     /// The longest a task token is good for.
     pub token_lifetime_max: DurationMs,
     /// Signs task tokens.
-    pub token_key: provost_token::SigningKey,
+    pub token_keys: Arc<TokenKeys>,
+    /// Environments whose agents get tokens that are bound to a key only (RFC 9449).
+    pub bound_tokens: BTreeSet<Environment>,
     /// Signs checkpoints.
     pub ledger_key: provost_ledger::SigningKey,
     /// Seals credentials.

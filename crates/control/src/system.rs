@@ -1,6 +1,7 @@
 //! Systems and their tools: to look at, to import, to look at again, to remove.
 
 mod look;
+mod openapi;
 
 use crate::{
     Action, ControlError, Op,
@@ -11,11 +12,14 @@ use crate::{
 };
 use provost_api::{
     Changed, Page, PageQuery,
-    system::{RepinPlan, SystemDraft, SystemImport, SystemSummary, SystemView, ToolQuery, ToolView},
+    system::{
+        ConnectionWrite, RepinPlan, SystemDraft, SystemImport, SystemSummary, SystemView, ToolQuery, ToolView,
+    },
 };
 use provost_declare::SourceFile;
 use provost_domain::{
-    AgentStatus, Directory, DurationMs, Environment, Kind, Name, ObjectKey, System, Tool,
+    AgentStatus, Directory, DurationMs, Environment, Kind, Name, ObjectKey, RequestRule, System, Tool,
+    request::BodyForm,
     system::{Connection, CredentialUse},
     tool::{ArgShape, ArgType, Returns},
 };
@@ -82,6 +86,10 @@ pub async fn tools(op: &Op, query: ToolQuery) -> Result<Page<ToolView>, ControlE
 /// When the operator may not, a credential is missing, or the server does not answer as it should.
 pub async fn import(op: &Op, wanted: SystemImport) -> Result<SystemDraft, ControlError> {
     op.authorize(Action::SystemImport)?;
+    let document = match &wanted.connection {
+        ConnectionWrite::Http { openapi, .. } => Some(openapi.clone()),
+        _ => None,
+    };
     let credential = wanted.credential.map(|used| CredentialUse {
         name: used.name,
         target: used.target,
@@ -97,9 +105,45 @@ pub async fn import(op: &Op, wanted: SystemImport) -> Result<SystemDraft, Contro
         credential,
         resource_labels: Default::default(),
     };
+    if let Some(document) = document {
+        return described(op, system, document).await;
+    }
     check_connection(&system)?;
     let found = look::at(op, &system).await?;
     Ok(look::draft(&system, found, &Directory::default()))
+}
+
+/// The file of an HTTP API, from the document that describes it. Nobody is asked: what a person had decided about an
+/// operation stays.
+async fn described(op: &Op, mut system: System, document: String) -> Result<SystemDraft, ControlError> {
+    let (reviewed, most) =
+        (op.plane.replica.latest().directory.clone(), op.plane.limits.tools_per_system_max);
+    let name = system.name.clone();
+    let reading = tokio::task::spawn_blocking(move || openapi::read(&document, &name, &reviewed, most));
+    let api =
+        reading.await.map_err(|stopped| ControlError::us("reading stopped in the middle", stopped))??;
+    if let (Connection::HttpApi { url }, Some(said)) = (&mut system.connection, &api.url)
+        && url.is_empty()
+    {
+        url.clone_from(said);
+    }
+    let address = match &system.connection {
+        Connection::HttpApi { url } => url.as_str(),
+        _ => "",
+    };
+    if !address.starts_with("https://") && !address.starts_with("http://") {
+        return Err(ControlError::caller("the document does not say in full where the API is")
+            .cure("say it: provost system import NAME --openapi FILE --api-url https://host/v1"));
+    }
+    let mut notes = vec![
+        "the document's words are claims of whoever wrote it; effects without a class count as every effect"
+            .to_owned(),
+    ];
+    if let Some(title) = &api.title {
+        notes.push(format!("the document calls itself: {title}"));
+    }
+    notes.extend(api.notes);
+    Ok(look::written(&system, api.tools, api.unusable, notes))
 }
 
 /// Looks at a system's server again, and shows as a plan what its definitions of today would change. Writes nothing.
@@ -185,7 +229,7 @@ fn users(directory: &Directory, name: &Name) -> Vec<Name> {
 
 fn check_connection(system: &System) -> Result<(), ControlError> {
     let empty = match &system.connection {
-        Connection::McpHttp { url } => url.trim().is_empty(),
+        Connection::McpHttp { url } | Connection::HttpApi { url } => url.trim().is_empty(),
         Connection::McpStdio { command, .. } => command.first().is_none_or(|program| program.is_empty()),
         Connection::McpLocal => false,
     };
@@ -217,6 +261,7 @@ fn summary(system: &System, directory: &Directory) -> SystemSummary {
             // The environment may hold what it should not; it is not shown.
             Connection::McpStdio { command, .. } => format!("mcp-stdio {}", command.join(" ")),
             Connection::McpLocal => "mcp-local".to_owned(),
+            Connection::HttpApi { url } => format!("http {url}"),
         },
         revocation_max: system.revocation_max.into(),
         credential: system.credential.as_ref().map(|used| used.name.clone()),
@@ -235,6 +280,7 @@ fn tool(row: &Tool) -> ToolView {
         args: row.args.iter().map(|(name, arg)| format!("{name}: {}", arg_words(arg))).collect(),
         returns: row.returns.iter().map(returns_words).collect(),
         sends_out: row.sends_out,
+        request: row.request.as_ref().map(request_words),
     }
 }
 
@@ -256,6 +302,13 @@ fn shape_words(shape: &ArgShape) -> String {
                 members.iter().map(|(name, arg)| format!("{name}: {}", arg_words(arg))).collect();
             format!("{{ {} }}", members.join(", "))
         }
+    }
+}
+
+fn request_words(rule: &RequestRule) -> String {
+    match rule.body {
+        BodyForm::Members => rule.line.to_string(),
+        form => format!("{} (body: {})", rule.line, form.as_str()),
     }
 }
 

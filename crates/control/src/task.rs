@@ -14,11 +14,11 @@ use provost_api::{
 use provost_domain::{
     Agent, Decimal, Kind, Name, Object, ObjectKey, Task, TaskId, Timestamp,
     charter::{Budget, BudgetScope},
-    task::TaskStatus,
+    task::{TaskScope, TaskStatus},
 };
 use provost_lifecycle::task::{Start, StartError};
 use provost_store::{Balance, DecisionFilter, WindowKey};
-use provost_token::TaskClaims;
+use provost_token::AccessClaims;
 
 /// Starts a task and issues its first token.
 ///
@@ -26,7 +26,17 @@ use provost_token::TaskClaims;
 /// When the operator may not, the agent is unknown or may not act, the requester is nobody, or the task would reach
 /// past the charter.
 pub async fn start(op: &Op, wanted: TaskStart) -> Result<TaskStarted, ControlError> {
+    let task = begin(op, &wanted, None).await?;
+    issue(&op.plane, &task, wanted.system.as_ref())
+}
+
+/// Starts a task, perhaps on behalf of another, and issues nothing for it.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) async fn begin(op: &Op, wanted: &TaskStart, parent: Option<&Task>) -> Result<Task, ControlError> {
     let authorised = op.authorize(Action::TaskStart)?;
+    check_own(op, &wanted.agent)?;
     let id = op.plane.new_task_id();
     let key = ObjectKey::task(id);
     let why = wanted.purpose.chars().filter(|c| !c.is_control()).take(WHY_CHARS_MAX).collect::<String>();
@@ -38,14 +48,24 @@ pub async fn start(op: &Op, wanted: TaskStart) -> Result<TaskStarted, ControlErr
             let requester = wanted.requester.clone().unwrap_or_else(|| agent.charter.owner.clone());
             check_requester(seen.directory, &requester)?;
             check_audience(agent, wanted.system.as_ref())?;
+            let scope: Option<Vec<TaskScope>> =
+                wanted.scope.clone().map(|scope| scope.into_iter().map(Into::into).collect());
+            check_limits(seen.directory, scope.as_deref().unwrap_or_default())?;
             let start = Start {
                 id,
                 purpose: wanted.purpose.clone(),
                 requester,
                 duration: wanted.duration.map(|span| span.0),
-                scope: wanted.scope.clone().map(|scope| scope.into_iter().map(Into::into).collect()),
+                scope,
+                parent: parent.map(|parent| parent.id),
             };
-            let task = provost_lifecycle::task::start(agent, start, op.plane.now())?;
+            let mut task = provost_lifecycle::task::start(agent, start, op.plane.now())?;
+            if let Some(parent) = parent {
+                // Ended meanwhile: what it would have handed on is gone with it.
+                let above =
+                    seen.directory.tasks.get(&parent.id).filter(|above| above.is_live(op.plane.now()));
+                task.expires = task.expires.min(above.ok_or_else(|| over(parent.id))?.expires);
+            }
             Ok(Change {
                 drafts: vec![Draft::Put(Object::Task(task.clone()))],
                 what: format!("task of {} started", task.agent),
@@ -53,7 +73,7 @@ pub async fn start(op: &Op, wanted: TaskStart) -> Result<TaskStarted, ControlErr
             })
         })
         .await?;
-    issue(&op.plane, &task, wanted.system.as_ref())
+    Ok(task)
 }
 
 /// Another token for a task that runs.
@@ -78,26 +98,31 @@ pub async fn renew(op: &Op, id: TaskId, wanted: &TokenRequest) -> Result<TaskSta
     issue(&op.plane, task, wanted.system.as_ref())
 }
 
-/// Ends a task. When this answers, its tokens are refused here, and everywhere else within the lease.
+/// Ends a task and every task below it. When this answers, their tokens are refused here, and everywhere else within the
+/// lease.
 ///
 /// # Errors
 /// When the operator may not, or nobody knows the task. Ending an ended task is `Ok`.
 pub async fn end(op: &Op, id: TaskId, why: &str) -> Result<TaskSummary, ControlError> {
     let authorised = op.authorize(Action::TaskEnd)?;
-    let key = ObjectKey::task(id);
     let known = find(op, id).await?;
+    check_own(op, &known.agent)?;
+    let mut keys = vec![ObjectKey::task(id)];
+    keys.extend(below(&op.plane.replica.latest().directory, id).into_iter().map(ObjectKey::task));
     let (_seq, task) = authorised
-        .change(&[key], why, |seen| {
+        .change(&keys, why, |seen| {
             let Some(task) = seen.directory.tasks.get(&id) else {
                 let ended = provost_lifecycle::task::end(&known);
                 return Ok(Change { drafts: Vec::new(), what: String::new(), answer: ended });
             };
             let ended = provost_lifecycle::task::end(task);
-            Ok(Change {
-                drafts: vec![Draft::Put(Object::Task(ended.clone()))],
-                what: format!("task of {} ended", task.agent),
-                answer: ended,
-            })
+            let mut drafts = vec![Draft::Put(Object::Task(ended.clone()))];
+            // A child that started since the versions were read finds its parent gone, and may do nothing.
+            let known = |id: &TaskId| seen.versions.contains_key(&ObjectKey::task(*id));
+            let children = below(seen.directory, id).into_iter().filter(known);
+            let rows = children.filter_map(|id| seen.directory.tasks.get(&id));
+            drafts.extend(rows.map(|task| Draft::Put(Object::Task(provost_lifecycle::task::end(task)))));
+            Ok(Change { drafts, what: format!("task of {} ended", task.agent), answer: ended })
         })
         .await?;
     Ok(summary(&task, op.plane.now()))
@@ -205,23 +230,88 @@ async fn find(op: &Op, id: TaskId) -> Result<Task, ControlError> {
 }
 
 fn issue(plane: &Plane, task: &Task, system: Option<&Name>) -> Result<TaskStarted, ControlError> {
+    let claims = claims(plane, task, system);
+    let token = plane
+        .token_keys
+        .with_signing(|key| claims.issue(key))?
+        .map_err(|error| ControlError::us("the token could not be signed", error))?;
+    let token_expires = Timestamp::from_millis(claims.exp.saturating_mul(1_000)).into();
+    Ok(TaskStarted { task: summary(task, plane.now()), token, token_expires, resource: claims.aud })
+}
+
+/// What the plainest token of a task says: its agent, for itself.
+pub(crate) fn claims(plane: &Plane, task: &Task, system: Option<&Name>) -> AccessClaims {
     let now = plane.now();
     let expires = now.plus(plane.token_lifetime_max).min(task.expires);
-    let resource = plane.resource(system);
-    let claims = TaskClaims {
+    AccessClaims {
         iss: plane.issuer.clone(),
-        aud: resource.clone(),
+        aud: plane.resource(system),
         sub: task.agent.clone(),
         client_id: task.agent.clone(),
         task: task.id,
         iat: now.as_seconds(),
         exp: expires.as_seconds(),
         jti: hex::encode(plane.random::<16>()),
-    };
-    let token = provost_token::issue(&claims, &plane.token_key)
-        .map_err(|error| ControlError::us("the token could not be signed", error))?;
-    let token_expires = Timestamp::from_millis(expires.as_seconds().saturating_mul(1_000)).into();
-    Ok(TaskStarted { task: summary(task, now), token, token_expires, resource })
+        scope: None,
+        act: None,
+        may_act: None,
+        cnf: None,
+        authorization_details: None,
+        auth_time: None,
+        acr: None,
+    }
+}
+
+/// Takes one token of a task back; the task goes on. A task whose tokens are taken back again and again is ended.
+///
+/// # Errors
+/// When the operator may not, or the store fails.
+pub(crate) async fn revoke(op: &Op, id: TaskId, jti: &str) -> Result<(), ControlError> {
+    let authorised = op.authorize(Action::TaskToken)?;
+    authorised
+        .change(&[ObjectKey::task(id)], "the client asked for it", |seen| {
+            let task = seen.directory.tasks.get(&id).filter(|task| !task.revoked.contains(jti));
+            let drafts = task.map(|task| {
+                let mut task = task.as_ref().clone();
+                task.revoked.insert(jti.to_owned());
+                let task =
+                    if task.revoked.len() > REVOKED_MAX { provost_lifecycle::task::end(&task) } else { task };
+                Draft::Put(Object::Task(task))
+            });
+            Ok(Change { drafts: drafts.into_iter().collect(), what: "token revoked".to_owned(), answer: () })
+        })
+        .await
+        .map(drop)
+}
+
+/// Every task below one, however deep.
+pub(crate) fn below(directory: &provost_domain::Directory, id: TaskId) -> Vec<TaskId> {
+    let mut found = vec![id];
+    let mut looked = 0;
+    while let Some(parent) = found.get(looked).copied() {
+        let children = directory.tasks.values().filter(|task| task.parent == Some(parent));
+        found.extend(children.map(|task| task.id));
+        looked += 1;
+    }
+    found.remove(0);
+    found
+}
+
+/// An agent that operates does so on its own tasks.
+fn check_own(op: &Op, agent: &Name) -> Result<(), ControlError> {
+    match &op.subject {
+        crate::Operator::Agent(own) if own != agent => {
+            Err(ControlError::refused(format!("agent {own} has no say in tasks of {agent}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_limits(directory: &provost_domain::Directory, scope: &[TaskScope]) -> Result<(), ControlError> {
+    let faults = provost_policy::check_scope(directory, scope);
+    let Some(first) = faults.first() else { return Ok(()) };
+    let cure = first.help.clone().unwrap_or_else(|| "change or leave out the limit".to_owned());
+    Err(ControlError::caller(format!("{}: {}", first.path, first.message)).cure(cure))
 }
 
 fn check_requester(directory: &provost_domain::Directory, requester: &Name) -> Result<(), ControlError> {
@@ -263,5 +353,6 @@ impl From<StartError> for ControlError {
 }
 
 const DECISIONS_MAX: usize = 20;
+const REVOKED_MAX: usize = 64;
 const HISTORY_MAX: usize = 100;
 const WHY_CHARS_MAX: usize = 240;

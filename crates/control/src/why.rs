@@ -29,6 +29,13 @@ async fn directory_at(op: &Op, decision: &Decision) -> Result<Directory, Control
         keys.push(ObjectKey::new(Kind::Agent, decision.subject.id.clone()));
     }
     keys.extend(decision.subject.task.map(ObjectKey::task));
+    // Everybody who handed the work on spoke too.
+    let chain = decision.input.get("chain").and_then(serde_json::Value::as_array);
+    for link in chain.into_iter().flatten() {
+        let text = |member: &str| link.get(member).and_then(serde_json::Value::as_str).map(str::to_owned);
+        keys.extend(text("agent").map(|agent| ObjectKey::new(Kind::Agent, agent)));
+        keys.extend(text("task").map(|task| ObjectKey::new(Kind::Task, task)));
+    }
     let mut directory = Directory::default();
     for object in store.load_shared_at(decision.view).await? {
         directory.put(object);
@@ -69,6 +76,11 @@ fn who(decision: &Decision) -> String {
     }
     if let Some(requester) = &subject.requester {
         text.push_str(&format!(" for {requester}"));
+    }
+    let chain = decision.input.get("chain").and_then(serde_json::Value::as_array);
+    for link in chain.into_iter().flatten() {
+        let agent = link.get("agent").and_then(serde_json::Value::as_str).unwrap_or_default();
+        text.push_str(&format!(", on behalf of {agent}"));
     }
     text.push_str(&format!(" wanted {} through {}", decision.tool, decision.face));
     text

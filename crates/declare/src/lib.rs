@@ -19,6 +19,7 @@ pub mod limits;
 mod organisation;
 pub mod plan;
 mod read;
+mod request;
 mod source;
 mod system;
 mod table;

@@ -212,6 +212,7 @@ impl Planner<'_> {
                 level: Level::default(),
                 revision: 1,
                 charter: agent.charter.clone(),
+                proofs: Vec::new(),
                 provenance: Provenance {
                     created_by: self.planning.actor.to_owned(),
                     created_at: self.planning.now,

@@ -18,8 +18,11 @@ use toml::de::DeValue;
 
 /// `systems/NAME.toml`.
 pub(crate) fn own_file(name: Name, root: &mut Table<'_>, desk: &mut Desk<'_>, declared: &mut Declared) {
-    let item =
-        root.need(desk, "system", "write [system], and under it description, environment and url or command");
+    let item = root.need(
+        desk,
+        "system",
+        "write [system], and under it description, environment and url, api or command",
+    );
     if let Some(item) = item
         && let Some(mut table) = item.table(desk, "[system]")
     {
@@ -48,7 +51,8 @@ fn system((name, at): Named, table: &mut Table<'_>, desk: &mut Desk<'_>, declare
     let credential = credential_item.as_ref().and_then(|item| credential(item, connection.as_ref(), desk));
     let revocation_max = revocation(table, credential_item.is_some(), desk);
     let resource_labels = table.get("resource_labels").map_or_else(BTreeSet::new, |item| labels(&item, desk));
-    if let (Some(item), Some(Connection::McpHttp { url })) = (&credential_item, &connection)
+    if let (Some(item), Some(Connection::McpHttp { url } | Connection::HttpApi { url })) =
+        (&credential_item, &connection)
         && in_the_clear(url)
     {
         let message = format!("the credential travels to {} in the clear", clip(url));
@@ -89,7 +93,8 @@ pub(crate) fn labels(item: &Item<'_>, desk: &mut Desk<'_>) -> BTreeSet<Label> {
 }
 
 fn connection(table: &mut Table<'_>, desk: &mut Desk<'_>) -> Option<Connection> {
-    let (url, command, local) = (table.get("url"), table.get("command"), table.get("local"));
+    let (url, api) = (table.get("url"), table.get("api"));
+    let (command, local) = (table.get("command"), table.get("local"));
     let env_item = table.get("env");
     let env = env_item.as_ref().and_then(|item| env(item, desk));
     if let (Some(item), None) = (&env_item, &command) {
@@ -99,7 +104,7 @@ fn connection(table: &mut Table<'_>, desk: &mut Desk<'_>) -> Option<Connection> 
             "take it out: only a started program has one",
         );
     }
-    let ways = [url.as_ref(), command.as_ref(), local.as_ref()].into_iter().flatten().collect::<Vec<_>>();
+    let ways = [&url, &api, &command, &local].into_iter().flatten().collect::<Vec<_>>();
     match (ways.as_slice(), url.as_ref(), command.as_ref()) {
         ([], _, _) => {
             let message = format!("{} does not say how it is reached", table.what);
@@ -107,6 +112,7 @@ fn connection(table: &mut Table<'_>, desk: &mut Desk<'_>) -> Option<Connection> 
             None
         }
         ([_], Some(url), _) => http(url, desk).map(|url| Connection::McpHttp { url }),
+        ([item], None, None) if api.is_some() => self::api(item, desk).map(|url| Connection::HttpApi { url }),
         ([_], _, Some(command)) => {
             let words: Vec<_> = command.list(desk)?;
             let command_words: Vec<String> = words
@@ -129,7 +135,7 @@ fn connection(table: &mut Table<'_>, desk: &mut Desk<'_>) -> Option<Connection> 
         },
         ([_, second, ..], _, _) => {
             let message = format!("{} says more than one way it is reached", table.what);
-            desk.error(&second.at, message, "keep one of url, command and local");
+            desk.error(&second.at, message, "keep one of url, api, command and local");
             None
         }
     }
@@ -146,7 +152,7 @@ fn http(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<String> {
         Some(authority) if authority.contains('@') => {
             desk.quiet_error(
                 &item.at,
-                "`url` carries a user name or password",
+                &format!("`{}` carries a user name or password", item.what),
                 "take it out, seal it with `provost credential set`, and name it in `credential`",
             );
             return None;
@@ -156,10 +162,26 @@ fn http(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<String> {
         Some(_) => None,
     };
     if let Some(why) = fault {
-        desk.error(&item.at, format!("`url` {why}"), "write url = \"https://host/mcp\"");
+        let cure = match item.what.as_str() {
+            "api" => "write api = \"https://host/v1\"",
+            _ => "write url = \"https://host/mcp\"",
+        };
+        desk.error(&item.at, format!("`{}` {why}", item.what), cure);
         return None;
     }
     Some(text.to_owned())
+}
+
+/// What the paths of an HTTP API are appended to: an endpoint without a query.
+fn api(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<String> {
+    let url = http(item, desk)?;
+    let dotted = url.split('/').skip(3).any(|part| part == "." || part == "..");
+    if url.contains(['?', '\\', ';']) || dotted {
+        let message = "`api` has a query, a backslash, `;` or a part that is only dots";
+        desk.error(&item.at, message, "write api = \"https://host/v1\": what every path is appended to");
+        return None;
+    }
+    Some(url)
 }
 
 fn env(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<BTreeMap<String, String>> {
@@ -284,8 +306,7 @@ fn is_header(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-const WAYS: &str =
-    "write url = \"https://host/mcp\", or command = [\"program\", \"argument\"], or local = true";
+const WAYS: &str = "write url = \"https://host/mcp\", or api = \"https://host/v1\", or command = [\"program\", \"argument\"], or local = true";
 const LABEL_CURE: &str = "write it like confidential, untrusted or payroll";
 /// Bytes of the name of a header or variable.
 const VARIABLE_BYTES_MAX: usize = 128;

@@ -4,11 +4,13 @@ use crate::{
     Declared,
     desk::Desk,
     limits::{RECORD_DEPTH_MAX, TOOL_DESCRIPTION_CHARS_MAX},
+    request::{self, Requests},
     table::{Item, clip},
 };
 use provost_domain::{
     Effect, Kind, Label, Name, ObjectKey, Tool, ToolName,
     limits::Limits,
+    system::Connection,
     tool::{ArgShape, ArgType, Returns},
 };
 use std::{
@@ -26,6 +28,8 @@ pub(crate) fn all(
     declared: &mut Declared,
 ) {
     let Some(table) = group.and_then(|group| group.table(desk, format!("[{header}]"))) else { return };
+    let connection = declared.systems.get(system).map(|system| system.connection.clone());
+    let mut group = Group { system, header, connection, requests: Requests::default() };
     for (count, (key, at, item)) in table.entries().enumerate() {
         if count >= Limits::default().tools_per_system_max {
             let message = format!("system {system} has more than {count} tools (tools_per_system_max)");
@@ -33,7 +37,7 @@ pub(crate) fn all(
             break;
         }
         match key.parse::<ToolName>() {
-            Ok(name) => tool((system, name, at), &item, header, desk, declared),
+            Ok(name) => tool(&mut group, (name, at), &item, desk, declared),
             Err(error) => {
                 desk.error(&at, error.to_string(), "write the tool's name exactly as its system gives it")
             }
@@ -41,13 +45,23 @@ pub(crate) fn all(
     }
 }
 
+/// What the tools of one system share.
+struct Group<'a> {
+    system: &'a Name,
+    header: &'a str,
+    /// Absent when the system has faults of its own.
+    connection: Option<Connection>,
+    requests: Requests,
+}
+
 fn tool(
-    (system, name, at): (&Name, ToolName, Range<usize>),
+    group: &mut Group<'_>,
+    (name, at): (ToolName, Range<usize>),
     item: &Item<'_>,
-    header: &str,
     desk: &mut Desk<'_>,
     declared: &mut Declared,
 ) {
+    let (system, header) = (group.system, group.header);
     if !matches!(item.value, DeValue::Table(_)) {
         let message = format!("`{}` in [{header}] is not a table of its own", clip(name.as_str()));
         desk.error(
@@ -65,9 +79,14 @@ fn tool(
         .get("description")
         .map(|item| item.raw_text(desk, TOOL_DESCRIPTION_CHARS_MAX))
         .unwrap_or(Some(""));
-    let pin = table
-        .need(desk, "pin", "run `provost system import`: it looks at the tool and writes its pin")
-        .and_then(|item| item.digest(desk));
+    let asked = request::read(&mut table, group.connection.as_ref(), &at, desk);
+    let pin = match (table.get("pin"), &asked.rule) {
+        (None, Some(_)) => None,
+        (None, None) if asked.broken => None,
+        _ => table
+            .need(desk, "pin", "run `provost system import`: it looks at the tool and writes its pin")
+            .and_then(|item| item.digest(desk)),
+    };
     let effects = table.get("effects").map_or_else(BTreeSet::new, |item| {
         let read = |item: &Item<'_>, desk: &mut Desk<'_>| {
             let words: Vec<_> = Effect::ALL.map(|effect| (effect.as_str(), effect)).to_vec();
@@ -76,11 +95,12 @@ fn tool(
         desk.mark("effects", &item.at);
         item.distinct(desk, read).into_iter().map(|(effect, _)| effect).collect()
     });
-    let args = table.get("args").map_or_else(
+    let args_item = table.get("args");
+    let args = args_item.as_ref().map_or_else(
         || Some(BTreeMap::new()),
         |item| {
             desk.mark("args", &item.at);
-            members(&item, desk, 0).map(|(members, _)| members)
+            members(item, desk, 0).map(|(members, _)| members)
         },
     );
     let returns = table.get("returns").map_or_else(Vec::new, |item| {
@@ -88,8 +108,14 @@ fn tool(
         returns(&item, desk)
     });
     let sends_out = table.boolean(desk, "sends_out").unwrap_or(false);
+    let has_pin = table.get("pin").is_some();
     table.finish(desk);
-    if let (Some(description), Some(pin), Some(args), true) = (description, pin, args, fresh) {
+    let Some(mut args) = args else { return };
+    let settled = asked.settle(&mut args, args_item.as_ref(), desk);
+    let whole = fresh && settled && asked.alone(&mut group.requests, &name, desk);
+    // A rule without a pin is its own definition; a pin that does not read is a fault and not made anew.
+    let pin = if has_pin { pin } else { pin.or_else(|| asked.pin(system, &args)) };
+    if let (Some(description), Some(pin), true) = (description, pin, whole) {
         let description = description.to_owned();
         let tool = Tool {
             system: system.clone(),
@@ -100,6 +126,7 @@ fn tool(
             args,
             returns,
             sends_out,
+            request: asked.rule,
         };
         declared.tools.insert((system.clone(), name), tool);
     }

@@ -56,6 +56,7 @@ fn tool(name: &str, description: &str, args: &[(&str, ArgShape)]) -> Tool {
         args: args.iter().map(arg).collect(),
         returns: Vec::new(),
         sends_out: false,
+        request: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Agents: identities that choose their own actions.
 
-use crate::{Charter, Name, Timestamp, ids::AgentId};
+use crate::{Charter, Name, Proof, Timestamp, ids::AgentId};
 use serde::{Deserialize, Serialize};
 
 /// One agent: an identity, its charter in force, and where it stands in its life.
@@ -21,6 +21,9 @@ pub struct Agent {
     pub charter: Charter,
     /// Where it came from.
     pub provenance: Provenance,
+    /// How it proves that it is itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
 }
 
 /// The published states of an agent's life (REQUIREMENTS.md B1).

@@ -126,6 +126,7 @@ mod tests {
             args: Default::default(),
             returns: Vec::new(),
             sends_out: false,
+            request: None,
         })
     }
 

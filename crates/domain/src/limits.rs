@@ -15,6 +15,10 @@ pub struct Limits {
     pub json_nodes_max: usize,
     /// Bytes of one message from a system.
     pub upstream_message_bytes_max: usize,
+    /// Bytes of one opaque body that is sent on to an HTTP API.
+    pub proxy_upload_bytes_max: usize,
+    /// Bytes of one answer of an HTTP API.
+    pub proxy_response_bytes_max: usize,
     /// Tools of one system.
     pub tools_per_system_max: usize,
     /// Pages of one listing.
@@ -53,6 +57,8 @@ impl Default for Limits {
             json_depth_max: 64,
             json_nodes_max: 100_000,
             upstream_message_bytes_max: 16 << 20,
+            proxy_upload_bytes_max: 16 << 20,
+            proxy_response_bytes_max: 256 << 20,
             tools_per_system_max: 1_000,
             list_pages_max: 100,
             calls_per_task_max: 64,

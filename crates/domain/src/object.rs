@@ -65,12 +65,16 @@ impl Object {
         }
     }
 
-    /// Words that no two rows may claim (REQUIREMENTS.md A3): the name of an identity, across the three classes.
+    /// Words that no two rows may ever claim (REQUIREMENTS.md A3): the name of an identity, across the three classes, and
+    /// the ways in which agents prove themselves.
     #[must_use]
     pub fn claims(&self) -> Vec<String> {
         match self {
             Self::Person(Person { name, .. }) | Self::Workload(Workload { name, .. }) => vec![identity(name)],
-            Self::Agent(agent) => vec![identity(&agent.name)],
+            Self::Agent(agent) => {
+                let proofs = agent.proofs.iter().map(crate::Proof::claim);
+                std::iter::once(identity(&agent.name)).chain(proofs).collect()
+            }
             _ => Vec::new(),
         }
     }

@@ -42,6 +42,12 @@ pub enum Connection {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         env: BTreeMap<String, String>,
     },
+    /// An HTTP API whose operations are declared ([`crate::RequestRule`]); agents reach it at `/proxy/{system}/…`.
+    #[serde(rename = "http")]
+    HttpApi {
+        /// What every path is appended to: `https://host/v1`.
+        url: String,
+    },
     /// An MCP server beside the agent, behind `provost wrap`; the plane decides, the wrapper enforces.
     McpLocal,
 }

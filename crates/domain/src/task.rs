@@ -1,8 +1,9 @@
 //! Tasks: bounded runs of an agent. Tokens belong to tasks, and a task ends.
 
+use crate::charter::ArgRule;
 use crate::{DurationMs, Label, Name, TaskId, Timestamp, ToolName};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A bounded run of one agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,12 @@ pub struct Task {
     pub expires: Timestamp,
     /// Where it stands.
     pub status: TaskStatus,
+    /// The task on whose behalf it runs; it dies with it, and may do nothing that one may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<TaskId>,
+    /// `jti` of its tokens that were taken back before the task ended.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub revoked: BTreeSet<String>,
 }
 
 /// Tools of one system that a task may use; a subset of the charter's.
@@ -34,6 +41,9 @@ pub struct TaskScope {
     /// Its tools; all the charter grants there, if empty.
     #[serde(default)]
     pub tools: Vec<ToolName>,
+    /// Limits on arguments, beside the charter's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, ArgRule>,
 }
 
 /// Where a task stands.

@@ -1,6 +1,6 @@
 //! Tools: the operations of a system, pinned and classified.
 
-use crate::{Digest, Effect, Label, Name, ToolName};
+use crate::{Digest, Effect, Label, Name, RequestRule, ToolName};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +28,9 @@ pub struct Tool {
     /// Whether a call hands data to somebody outside.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sends_out: bool,
+    /// The request it is, for an operation of an HTTP API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestRule>,
 }
 
 /// A label that results carry.
@@ -154,6 +157,7 @@ impl BuiltIn {
                 .map(|l| Returns { label: l.clone(), field: None })
                 .collect(),
             sends_out: false,
+            request: None,
         })
     }
 }

@@ -2,6 +2,10 @@
 //! released; what was sent and has no known answer is `unknown`, never `success`. A stop order is watched for the
 //! whole life of the call, streams included.
 
+mod api;
+
+pub use api::{ApiWork, ask_api};
+
 use crate::{
     decide::Attempt,
     identify::Caller,
@@ -232,19 +236,8 @@ impl Running {
     /// # Errors
     /// When the labels could not be made durable: the result must not be released.
     pub async fn finish(mut self, response: &Response<'_>) -> Result<(), Refusal> {
-        let known = self.pipeline.task_state(self.attempt.caller.task.id).await?.labels;
-        let Some(completion) = self.completion(&outcome::of(response), response.raw.as_str().as_bytes())
-        else {
-            return Ok(());
-        };
-        if completion.labels.is_subset(&known) {
-            // Nothing the next decision depends on: the outcome may become durable while the answer travels. Should
-            // this node die first, the outcome is `unknown` at the next start.
-            let (pipeline, task) = (Arc::clone(&self.pipeline), self.attempt.caller.task.id);
-            tokio::spawn(async move { pipeline.settle(completion, Some(task)).await });
-            return Ok(());
-        }
-        self.make_durable(completion).await
+        let result = Digest::of(response.raw.as_str().as_bytes());
+        self.put_on_record(&outcome::of(response), Some(result)).await
     }
 
     /// As [`Running::finish`], and the outcome is durable on return whatever the labels: for a result that another
@@ -253,7 +246,8 @@ impl Running {
     /// # Errors
     /// As [`Running::finish`].
     pub async fn finish_durably(mut self, response: &[u8]) -> Result<(), Refusal> {
-        let Some(completion) = self.completion(&outcome::read(response), response) else { return Ok(()) };
+        let result = Some(Digest::of(response));
+        let Some(completion) = self.completion(&outcome::read(response), result) else { return Ok(()) };
         self.make_durable(completion).await
     }
 
@@ -278,12 +272,26 @@ impl Running {
     }
 
     /// The record of what came of it; `None` if there is one already.
-    fn completion(&mut self, seen: &Seen, response: &[u8]) -> Option<Completion> {
+    fn completion(&mut self, seen: &Seen, result: Option<Digest>) -> Option<Completion> {
         let labels = self.attempt.tool.as_ref().map(|tool| outcome::labels(tool, seen)).unwrap_or_default();
-        let (outcome, result) = (seen.outcome.clone(), Some(Digest::of(response)));
-        let completion = self.account.close(outcome, labels, result, self.pipeline.now())?;
+        let completion = self.account.close(seen.outcome.clone(), labels, result, self.pipeline.now())?;
         self.pipeline.metrics.completed(&completion);
         Some(completion)
+    }
+
+    /// Puts the outcome on record: durable on return if the next decision depends on it.
+    async fn put_on_record(&mut self, seen: &Seen, result: Option<Digest>) -> Result<(), Refusal> {
+        let task = self.attempt.caller.task.id;
+        let known = self.pipeline.task_state(task).await?.labels;
+        let Some(completion) = self.completion(seen, result) else { return Ok(()) };
+        if completion.labels.is_subset(&known) {
+            // Nothing the next decision depends on: the outcome may become durable while the answer travels. Should
+            // this node die first, the outcome is `unknown` at the next start.
+            let pipeline = Arc::clone(&self.pipeline);
+            tokio::spawn(async move { pipeline.settle(completion, Some(task)).await });
+            return Ok(());
+        }
+        self.make_durable(completion).await
     }
 
     async fn make_durable(&self, completion: Completion) -> Result<(), Refusal> {
@@ -413,7 +421,16 @@ pub(crate) fn stopped(
     directory: &Directory,
     now: Timestamp,
 ) -> Option<String> {
-    let (agent, task) = (&caller.agent.name, caller.task.id);
+    let above = caller.chain.iter().map(|link| (&link.agent.name, link.task.id));
+    let acting = std::iter::once((&caller.agent.name, caller.task.id)).chain(above);
+    if !directory.systems.contains_key(system) {
+        return Some(format!("the system {system} is gone"));
+    }
+    acting.into_iter().find_map(|(agent, task)| ended(agent, task, directory, now))
+}
+
+/// Why an agent may no longer act in a task of its own, if so.
+fn ended(agent: &Name, task: TaskId, directory: &Directory, now: Timestamp) -> Option<String> {
     match directory.agents.get(agent) {
         None => return Some(format!("the agent {agent} is gone")),
         Some(agent) if agent.status != AgentStatus::Active => {
@@ -423,9 +440,6 @@ pub(crate) fn stopped(
             return Some(format!("the agent {} is contained", agent.name));
         }
         Some(_active) => {}
-    }
-    if !directory.systems.contains_key(system) {
-        return Some(format!("the system {system} is gone"));
     }
     match directory.tasks.get(&task) {
         Some(task) if task.is_live(now) => None,

@@ -46,6 +46,7 @@ pub struct Moment {
 #[must_use]
 pub fn verdict(attempt: &Attempt, moment: &Moment, now: Timestamp) -> Evaluation {
     let Some(tool) = &attempt.tool else { return unreviewed(attempt, now) };
+    let chain = attempt.caller.links();
     attempt.view.pdp.decide(&Question {
         agent: &attempt.caller.agent,
         task: &attempt.caller.task,
@@ -56,6 +57,7 @@ pub fn verdict(attempt: &Attempt, moment: &Moment, now: Timestamp) -> Evaluation
         args: &attempt.args,
         approvals: &[],
         exhausted: &moment.exhausted,
+        chain: &chain,
         now,
     })
 }
@@ -66,7 +68,13 @@ pub fn verdict(attempt: &Attempt, moment: &Moment, now: Timestamp) -> Evaluation
 /// When an argument that a budget sums cannot be reckoned; the verdict on such a call is a denial already.
 pub fn draws(attempt: &Attempt) -> Result<Vec<Draw>, DrawError> {
     let Some(tool) = &attempt.tool else { return Ok(Vec::new()) };
-    Pdp::budgets(&attempt.caller.agent, tool, &attempt.args, &attempt.caller.task)
+    let Caller { agent, task, chain } = &attempt.caller;
+    let mut draws = Pdp::budgets(agent, tool, &attempt.args, task)?;
+    // Who hands work on pays for it too: otherwise a budget would be as many budgets as there are children.
+    for link in chain.iter() {
+        draws.extend(Pdp::budgets(&link.agent, tool, &attempt.args, &link.task)?);
+    }
+    Ok(draws)
 }
 
 /// The record of a verdict.
@@ -80,7 +88,7 @@ pub fn decision(
     node: NodeId,
     now: Timestamp,
 ) -> Result<Decision, CanonicalError> {
-    let Caller { agent, task } = &attempt.caller;
+    let Caller { agent, task, .. } = &attempt.caller;
     let action = Action {
         agent: agent.name.clone(),
         task: task.id,

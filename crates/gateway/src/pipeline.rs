@@ -4,12 +4,11 @@
 use crate::{
     act::{self, Running, Work},
     decide::{self, Attempt, Moment},
-    identify::{Caller, Identifier},
+    identify::{Asked, Caller, Identifier},
     journal::Journal,
     observe::Metrics,
     refusal::Refusal,
 };
-use http::HeaderMap;
 use moka::sync::Cache;
 use provost_connect::Upstreams;
 use provost_domain::{Clock, DecisionId, NodeId, TaskId, TaskState, Timestamp, limits::Limits};
@@ -49,9 +48,9 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the node's knowledge is too old, or the caller is not who may call.
-    pub fn admit(&self, headers: &HeaderMap, system: Option<&str>) -> Result<(Arc<View>, Caller), Refusal> {
+    pub fn admit(&self, asked: &Asked<'_>) -> Result<(Arc<View>, Caller), Refusal> {
         let view = self.replica.fresh(self.limits.staleness_max)?;
-        let caller = self.identifier.resolve(headers, system, &view, self.now())?;
+        let caller = self.identifier.resolve(asked, &view, self.now())?;
         Ok((view, caller))
     }
 

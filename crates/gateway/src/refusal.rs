@@ -19,6 +19,12 @@ pub enum Refusal {
     /// The credential is not accepted.
     #[error("{0}")]
     Token(#[from] TokenError),
+    /// The token was taken back before its task ended.
+    #[error("the token was revoked: ask for a new one, or start a new task")]
+    Revoked,
+    /// The proof that the token's key is held is missing or not good (RFC 9449).
+    #[error("{0}")]
+    Proof(String),
     /// The task is over.
     #[error("the task {0} has ended or expired: start a new one")]
     TaskEnded(String),
@@ -57,6 +63,9 @@ pub enum Refusal {
     /// The system could not be reached, or misbehaved.
     #[error("{0}")]
     Upstream(String),
+    /// The system took longer than it may.
+    #[error("{0}")]
+    Late(String),
 
     // --- us ---
     /// What the node knows is too old to decide on.
@@ -98,6 +107,8 @@ impl Refusal {
         match self {
             Self::NoToken
             | Self::Token(_)
+            | Self::Revoked
+            | Self::Proof(_)
             | Self::TaskEnded(_)
             | Self::UnknownAgent(_)
             | Self::UnknownSystem(_)
@@ -105,7 +116,7 @@ impl Refusal {
             | Self::Limit { .. }
             | Self::Origin(_) => Blame::Caller,
             Self::Verdict(_) | Self::Cut(_) => Blame::Policy,
-            Self::Upstream(_) => Blame::Upstream,
+            Self::Upstream(_) | Self::Late(_) => Blame::Upstream,
             Self::Stale(_) | Self::NotRecorded(_) | Self::Store(_) | Self::Internal(_) => Blame::Us,
         }
     }
@@ -116,6 +127,8 @@ impl Refusal {
         match self {
             Self::NoToken => "token-missing",
             Self::Token(error) => error.code(),
+            Self::Revoked => "token-revoked",
+            Self::Proof(_) => "token-proof",
             Self::TaskEnded(_) => "task-ended",
             Self::UnknownAgent(_) => "agent-unknown",
             Self::UnknownSystem(_) => "system-unknown",
@@ -125,6 +138,7 @@ impl Refusal {
             Self::Verdict(decision) => decision.verdict.as_str(),
             Self::Cut(_) => "cut",
             Self::Upstream(_) => "upstream",
+            Self::Late(_) => "upstream-late",
             Self::Stale(_) => "stale",
             Self::NotRecorded(_) => "not-recorded",
             Self::Store(_) => "store",
@@ -136,13 +150,19 @@ impl Refusal {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match self {
-            Self::NoToken | Self::Token(_) | Self::TaskEnded(_) | Self::UnknownAgent(_) => 401,
+            Self::NoToken
+            | Self::Token(_)
+            | Self::Revoked
+            | Self::Proof(_)
+            | Self::TaskEnded(_)
+            | Self::UnknownAgent(_) => 401,
             Self::Origin(_) | Self::Verdict(_) | Self::Cut(_) => 403,
             Self::UnknownSystem(_) => 404,
             Self::Protocol(error) => error.http_status,
-            Self::Limit { limit: "body_bytes_max", .. } => 413,
+            Self::Limit { limit: "body_bytes_max" | "proxy_upload_bytes_max", .. } => 413,
             Self::Limit { .. } => 429,
             Self::Upstream(_) => 502,
+            Self::Late(_) => 504,
             Self::Stale(_) | Self::NotRecorded(_) | Self::Store(_) => 503,
             Self::Internal(_) => 500,
         }

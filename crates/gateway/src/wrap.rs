@@ -155,9 +155,11 @@ impl Wrap {
     }
 
     /// Who asks, for which local system.
-    fn enter(&self, system: &str, headers: &HeaderMap) -> Result<Entered, Refusal> {
+    fn enter(&self, system: &str, method: &str, what: &str, headers: &HeaderMap) -> Result<Entered, Refusal> {
         self.hosts.check(headers)?;
-        let (view, caller) = self.pipeline.admit(headers, Some(system))?;
+        let path = format!("/enforce/v1/{system}/{what}");
+        let asked = crate::identify::Asked { headers, method, path: &path, system: Some(system) };
+        let (view, caller) = self.pipeline.admit(&asked)?;
         let system = reachable(&view, &caller, system)?;
         if system.connection != Connection::McpLocal {
             let text = format!(
@@ -176,7 +178,7 @@ impl Wrap {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Answer, Refusal> {
-        let entered = self.enter(system, headers)?;
+        let entered = self.enter(system, "POST", "decide", headers)?;
         let asked: Asked = read(body)?;
         let revision = revision(&asked.revision)?;
         let message = Message::parse(asked.request.get().as_bytes(), &self.of_clients);
@@ -263,7 +265,7 @@ impl Wrap {
     }
 
     async fn complete(&self, system: &str, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
-        let entered = self.enter(system, headers)?;
+        let entered = self.enter(system, "POST", "complete", headers)?;
         let done: Done = read(body)?;
         let told = match (done.response, done.lost, done.unsent) {
             (Some(response), None, None) => Told::Answered(response.get().to_owned().into()),
@@ -287,7 +289,7 @@ impl Wrap {
     }
 
     async fn list(&self, system: &str, headers: &HeaderMap, body: &[u8]) -> Result<Box<RawValue>, Refusal> {
-        let entered = self.enter(system, headers)?;
+        let entered = self.enter(system, "POST", "list", headers)?;
         let listed: Listed = read(body)?;
         let revision = revision(&listed.revision)?;
         let unknown = || RpcError::invalid_request("`method` must be a list of the protocol");
@@ -313,7 +315,7 @@ impl Wrap {
         headers: &HeaderMap,
         patience: &Patience,
     ) -> Result<Watched, Refusal> {
-        let Entered { caller, system, .. } = self.enter(system, headers)?;
+        let Entered { caller, system, .. } = self.enter(system, "GET", "watch", headers)?;
         let mut moves = self.pipeline.replica.moves();
         let wait =
             Duration::from_millis(patience.wait_ms).min(self.pipeline.limits.staleness_max.to_std() / 4);

@@ -4,6 +4,7 @@ use provost_domain::{
     Agent, DurationMs, Name, Task, TaskId, Timestamp,
     task::{TaskScope, TaskStatus},
 };
+use std::collections::BTreeSet;
 
 /// What a new task is to be.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Start {
     pub duration: Option<DurationMs>,
     /// The part of the charter it may use.
     pub scope: Option<Vec<TaskScope>>,
+    /// The task on whose behalf it runs.
+    pub parent: Option<TaskId>,
 }
 
 /// The task that this start makes.
@@ -51,6 +54,8 @@ pub fn start(agent: &Agent, wanted: Start, now: Timestamp) -> Result<Task, Start
         started: now,
         expires: now.plus(duration).min(charter_end),
         status: TaskStatus::Running,
+        parent: wanted.parent,
+        revoked: BTreeSet::new(),
     })
 }
 

@@ -125,6 +125,7 @@ impl Fleet {
             args: &self.args,
             approvals: &[],
             exhausted: &[],
+            chain: &[],
             now: Timestamp::from_millis(support::NOON),
         })
         .verdict

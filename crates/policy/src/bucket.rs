@@ -86,7 +86,7 @@ impl Shared {
         Ok(rule)
     }
 
-    fn set(&self, rules: Vec<Rule>) -> Arc<Rules> {
+    pub(crate) fn set(&self, rules: Vec<Rule>) -> Arc<Rules> {
         let key = rulebook::digest_of(rules.iter().map(|rule| rule.digest));
         self.sets.get_with(key, || Arc::new(Rules::new(rules)))
     }

@@ -140,6 +140,8 @@ fn run(pdp: &Pdp, case: &Case) -> Result<Verdict, String> {
         started: now,
         expires: now.plus(agent.charter.task_duration_max),
         status: TaskStatus::Running,
+        parent: None,
+        revoked: Default::default(),
     };
     let state = TaskState { version: 0, labels: case.given.labels.clone() };
     let evaluation = pdp.decide(&Question {
@@ -152,6 +154,7 @@ fn run(pdp: &Pdp, case: &Case) -> Result<Verdict, String> {
         args: &when.args,
         approvals: &case.given.approvals,
         exhausted: &case.given.exhausted,
+        chain: &[],
         now,
     });
     Ok(evaluation.verdict)

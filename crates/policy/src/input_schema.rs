@@ -20,8 +20,17 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// When the schema is not an object schema, or is larger than the bounds.
 pub fn args_from_json_schema(schema: &Value) -> Result<BTreeMap<String, ArgType>, SchemaFault> {
+    args_in(schema, schema)
+}
+
+/// As [`args_from_json_schema`], for a schema that stands inside a larger document: references lead into that document,
+/// also to `#/components/schemas/…` (OpenAPI 3.1.1, Components Object).
+///
+/// # Errors
+/// As [`args_from_json_schema`].
+pub fn args_in(document: &Value, schema: &Value) -> Result<BTreeMap<String, ArgType>, SchemaFault> {
     let top = schema.as_object().ok_or_else(|| SchemaFault::new("is not an object"))?;
-    let reader = Reader { root: schema };
+    let reader = Reader { root: document };
     let (top, _) =
         reader.follow(top).ok_or_else(|| SchemaFault::new("points to a definition that is not in it"))?;
     match top.get("type") {
@@ -44,6 +53,12 @@ pub fn args_from_json_schema(schema: &Value) -> Result<BTreeMap<String, ArgType>
         )));
     }
     Ok(reader.members(properties, top.get("required"), 1))
+}
+
+/// The shape of one value whose schema stands inside a document; [`ArgShape::Json`] where there is no narrower one.
+#[must_use]
+pub fn shape_in(document: &Value, schema: &Value) -> ArgShape {
+    Reader { root: document }.shape(schema, 1)
 }
 
 /// A JSON Schema that cannot describe the arguments of a tool.
@@ -94,6 +109,10 @@ impl<'a> Reader<'a> {
         if COMBINERS.iter().any(|word| schema.contains_key(*word)) {
             return None;
         }
+        // How OpenAPI 3.0 says `null`.
+        if schema.get("nullable") == Some(&Value::Bool(true)) {
+            return None;
+        }
         let Some(kind) = schema.get("type") else { return listed(schema) };
         match kind.as_str()? {
             "string" => Some(ArgShape::String),
@@ -127,7 +146,7 @@ impl<'a> Reader<'a> {
         for followed in 0..REFERENCES_MAX {
             let Some(reference) = schema.get("$ref") else { return Some((schema, followed)) };
             let pointer = reference.as_str()?.strip_prefix('#')?;
-            if !pointer.starts_with("/$defs/") && !pointer.starts_with("/definitions/") {
+            if !DEFINITIONS.iter().any(|place| pointer.starts_with(place)) {
                 return None;
             }
             schema = self.root.pointer(pointer)?.as_object()?;
@@ -142,6 +161,7 @@ fn listed(schema: &Map<String, Value>) -> Option<ArgShape> {
     (!values.is_empty() && values.iter().all(Value::is_string)).then_some(ArgShape::String)
 }
 
+const DEFINITIONS: [&str; 3] = ["/$defs/", "/definitions/", "/components/schemas/"];
 const COMBINERS: [&str; 6] = ["allOf", "anyOf", "oneOf", "not", "if", "$dynamicRef"];
 const DEPTH_MAX: usize = 6;
 const MEMBERS_MAX: usize = 256;
@@ -181,6 +201,7 @@ mod tests {
             (json!({"$ref": "#/$defs/amount"}), ArgShape::Decimal),
             (json!({"$ref": "#/$defs/loop"}), ArgShape::Json),
             (json!({"$ref": "https://example.com/other.json"}), ArgShape::Json),
+            (json!({"type": "string", "nullable": true}), ArgShape::Json),
             (json!(true), ArgShape::Json),
         ] {
             assert_eq!(shape_of(schema.clone()), shape, "{schema}");

@@ -7,6 +7,7 @@
 //! Pdp::new(directory) -> Pdp                    pdp.with(directory) -> Pdp   (keeps what still holds)
 //! pdp.decide(&Question) -> Evaluation           sync
 //! pdp.could_allow(&agent, &task, &state, &system, &tool, pinned, now) -> bool
+//! check_scope(&directory, &[TaskScope]) -> Vec<CharterFault>
 //! Pdp::budgets(&agent, &tool, &args, &task) -> Result<Vec<Draw>, DrawError>
 //! replay(&directory, &decision) -> Replay { same, evaluation, differences }
 //! check(&directory) -> Vec<PolicyFault>         check_changed(&directory, &[ObjectKey]) -> Vec<PolicyFault>
@@ -27,10 +28,12 @@ mod charter;
 mod check;
 mod civil;
 mod cure;
+mod delegation;
 mod est;
 pub mod fault;
 mod fold;
 mod input_schema;
+mod narrow;
 mod pdp;
 #[cfg(test)]
 mod plain;
@@ -45,9 +48,10 @@ pub use app::{App, AuthzenAction, AuthzenEntity, AuthzenRequest, Found, Page};
 pub use cases::{Case, CaseResult, Given, Said, Then, When, run_cases};
 pub use check::{check, check_changed};
 pub use fault::{CharterFault, Place, PolicyFault, Spot};
-pub use input_schema::{SchemaFault, args_from_json_schema};
+pub use input_schema::{SchemaFault, args_from_json_schema, args_in, shape_in};
+pub use narrow::check_scope;
 pub use pdp::{Bounds, Pdp};
-pub use question::{Draw, DrawError, Evaluation, Question};
+pub use question::{Draw, DrawError, Evaluation, Link, Question};
 pub use replay::{Replay, replay};
 pub use rulebook::GUARDRAILS;
 pub use schema::schema_text;

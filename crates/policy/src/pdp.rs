@@ -6,6 +6,7 @@ use crate::{
     civil, cure,
     est::Reads,
     fold::UsualMoment,
+    narrow::Narrowing,
     rulebook::Rulebook,
 };
 use cedar_policy::{Authorizer, Context, Decision, EntityUid, PolicyId, Request, RestrictedExpression};
@@ -87,9 +88,8 @@ impl Pdp {
         &self.directory
     }
 
-    /// Decides one call. Never waits; the same question gets the same answer.
-    #[must_use]
-    pub fn decide(&self, question: &Question<'_>) -> Evaluation {
+    /// Decides one call by its own agent and task alone.
+    pub(crate) fn decide_alone(&self, question: &Question<'_>) -> Evaluation {
         let prepared = self.prepare(question.agent, question.system, question.tool);
         let (policies, candidates) = prepared
             .as_ref()
@@ -128,6 +128,7 @@ impl Pdp {
             args: &args,
             approvals: &[],
             exhausted: &[],
+            chain: &[],
             now,
         };
         let Ok(bucket) = self.prepare(agent, system, tool) else { return false };
@@ -151,6 +152,11 @@ impl Pdp {
             Ok(args) => args,
             Err(faults) => return Said::plainly(cure::arguments(&faults)),
         };
+        match self.narrowed(question, bucket, &args) {
+            Ok(None) => {}
+            Ok(Some(refused)) => return Said::plainly(refused),
+            Err(error) => return Said::failed(error),
+        }
         let sets = self.sets(bucket, true);
         match sets.outcome(question, &args) {
             Outcome::Allowed { reasons } if bucket.granted => Said::plainly(Verdict::Allow { reasons }),
@@ -172,6 +178,45 @@ impl Pdp {
         }
     }
 
+    /// The denial by the limits that the task sets itself, if they are not met.
+    fn narrowed(
+        &self,
+        question: &Question<'_>,
+        bucket: &AgentBucket,
+        args: &RestrictedExpression,
+    ) -> Result<Option<Verdict>, String> {
+        let Some(narrowing) = Narrowing::of(question.task, question.tool, &self.shared)? else {
+            return Ok(None);
+        };
+        let sets = self.sets(bucket, true);
+        let picked = narrowing.rules.pick(true);
+        let context = context(&sets, question, args, &BTreeSet::new(), picked.reads)?;
+        let (principal, tool) = (bucket.principal.clone(), &bucket.tool);
+        let request = Request::new(principal, tool.action.clone(), tool.resource.clone(), context, None)
+            .map_err(|error| error.to_string())?;
+        let mut look = Look::default();
+        look.add(&self.authorizer.is_authorized(&request, &picked.set, &bucket.entities));
+        if let Some((id, error)) = look.errors.first() {
+            return Err(format!("{id}: {error}"));
+        }
+        if look.forbids.is_empty() {
+            return Ok(None);
+        }
+        let reason = |id: &PolicyId| Reason {
+            policy: id.to_string(),
+            reason: narrowing
+                .rules
+                .rule(id)
+                .and_then(|rule| rule.reason.as_deref())
+                .unwrap_or("a limit of the task")
+                .to_owned(),
+        };
+        let reasons = sorted(look.forbids.iter().map(reason).collect());
+        let possible_if =
+            reasons.iter().filter_map(|reason| narrowing.cures.get(&reason.policy).cloned()).collect();
+        Ok(Some(Verdict::Deny { reasons, possible_if }))
+    }
+
     /// What is refused whatever the policies would say.
     fn refused_before(&self, question: &Question<'_>, bucket: &AgentBucket) -> Option<Said> {
         if !self.rulebook.broken.is_empty() {
@@ -190,6 +235,12 @@ impl Pdp {
             let reason =
                 format!("the task belongs to {}, not to {}", question.task.agent, question.agent.name);
             return Some(Said::plainly(Verdict::deny("guardrail/task-agent", reason, None)));
+        }
+        let requester = self.directory.people.get(&question.task.requester);
+        if requester.is_some_and(|person| !person.active) {
+            let reason = format!("{}, who asked for this task, has left", question.task.requester);
+            let cure = "have somebody who is here start a task".to_owned();
+            return Some(Said::plainly(Verdict::deny("guardrail/requester", reason, Some(cure))));
         }
         if question.tool.system != question.system.name {
             let reason = format!("{} is not a tool of {}", question.tool.path(), question.system.name);
@@ -241,6 +292,12 @@ struct Said {
 impl Said {
     fn plainly(verdict: Verdict) -> Self {
         Self { verdict, errors: Vec::new() }
+    }
+
+    /// A limit that cannot be evaluated allows nothing.
+    fn failed(error: String) -> Self {
+        let reason = "a limit of the task cannot be evaluated; this is an alarm";
+        Self { verdict: Verdict::deny("guardrail/task-limits", reason, None), errors: vec![error] }
     }
 
     /// Policies that cannot be read or prepared allow nothing.

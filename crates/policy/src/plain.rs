@@ -154,6 +154,7 @@ fn tools() -> impl Strategy<Value = Vec<Tool>> {
                 .into_iter()
                 .collect(),
             sends_out,
+            request: None,
         };
         facts.into_iter().enumerate().map(tool).collect()
     })
@@ -225,6 +226,7 @@ fn agents() -> impl Strategy<Value = Vec<Agent>> {
                 },
                 task_duration_max: DurationMs::from_mins(5),
             },
+            proofs: Vec::new(),
             provenance: Provenance {
                 created_by: String::new(),
                 created_at: Timestamp::from_millis(0),
@@ -368,13 +370,15 @@ proptest! {
             started: Timestamp::from_millis(0),
             expires: Timestamp::from_millis(23 * 3_600_000),
             status: TaskStatus::Running,
+            parent: None,
+            revoked: Default::default(),
         };
         let labels = world.labels.iter().map(|index| LABELS[*index].parse().unwrap()).collect();
         let state = TaskState { version: 0, labels };
         let exhausted = if world.exhausted { vec![name("b", 0)] } else { Vec::new() };
         let question = Question {
             agent, task: &task, state: &state, system, tool, pinned: world.pinned, args: &world.args,
-            approvals: &world.approvals, exhausted: &exhausted,
+            approvals: &world.approvals, exhausted: &exhausted, chain: &[],
             now: Timestamp::from_millis(world.hour * 3_600_000),
         };
         let pdp = Pdp::new(directory.clone());

@@ -24,8 +24,19 @@ pub struct Question<'a> {
     pub approvals: &'a [String],
     /// Budgets of the charter that this call would overdraw (see [`crate::Draw`]).
     pub exhausted: &'a [Name],
+    /// On whose behalf: the agents that handed the work on, nearest first, each with its own task.
+    pub chain: &'a [Link<'a>],
     /// The present moment.
     pub now: Timestamp,
+}
+
+/// One agent of a chain of delegations.
+#[derive(Debug, Clone, Copy)]
+pub struct Link<'a> {
+    /// Who handed the work on.
+    pub agent: &'a Agent,
+    /// In which of its tasks.
+    pub task: &'a Task,
 }
 
 /// What the decision point says, and everything needed to say it again.
@@ -36,7 +47,7 @@ pub struct Evaluation {
     /// Digest over the candidate policies (ids and text) and the schema of the tool.
     pub policies: Digest,
     /// What the question brought that is not in the directory: `args`, `now`, `labels`, `approvals`, `exhausted`,
-    /// `pinned`, `task`. For an application: `subject`, `action`, `resource`, `context`.
+    /// `pinned`, `task`, and `chain` where work was handed on. For an application: `subject`, `action`, `resource`, `context`.
     pub input: Value,
     /// Evaluation errors; any makes the verdict a denial, and is an alarm.
     pub errors: Vec<String>,

@@ -1,6 +1,6 @@
 //! A recorded decision, made again: the proof behind `provost why`.
 
-use crate::{App, AuthzenRequest, Evaluation, Pdp, Question, charter};
+use crate::{App, AuthzenRequest, Evaluation, Link, Pdp, Question, charter};
 use provost_domain::{Agent, Decision, Directory, Label, Name, System, Task, TaskState, Timestamp, Tool};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -58,12 +58,24 @@ struct Input {
     exhausted: Vec<Name>,
     pinned: bool,
     task: provost_domain::TaskId,
+    /// Who handed the work on, nearest first.
+    #[serde(default)]
+    chain: Vec<Above>,
+}
+
+/// One link of a chain, as the record names it.
+#[derive(Deserialize)]
+struct Above {
+    agent: Name,
+    task: provost_domain::TaskId,
 }
 
 fn agent(directory: &Directory, decision: &Decision) -> Result<Evaluation, String> {
     let input = Input::deserialize(&decision.input)
         .map_err(|error| format!("the recorded input cannot be read: {error}"))?;
     let Facts { agent, task, system, tool } = facts(directory, decision, &input)?;
+    let links = input.chain.iter().map(|above| link(directory, above)).collect::<Result<Vec<_>, _>>()?;
+    let links: Vec<Link<'_>> = links.iter().map(|(agent, task)| Link { agent, task }).collect();
     let state = TaskState { version: 0, labels: input.labels };
     Ok(Pdp::new(directory.clone()).decide(&Question {
         agent: &agent,
@@ -75,8 +87,16 @@ fn agent(directory: &Directory, decision: &Decision) -> Result<Evaluation, Strin
         args: &input.args,
         approvals: &input.approvals,
         exhausted: &input.exhausted,
+        chain: &links,
         now: input.now,
     }))
+}
+
+fn link(directory: &Directory, above: &Above) -> Result<(Arc<Agent>, Arc<Task>), String> {
+    let missing = |what: &str| format!("{what} is not in the organisation at position {}", directory.seq);
+    let agent = directory.agents.get(&above.agent).ok_or_else(|| missing(above.agent.as_str()))?;
+    let task = directory.tasks.get(&above.task).ok_or_else(|| missing(&above.task.to_string()))?;
+    Ok((Arc::clone(agent), Arc::clone(task)))
 }
 
 struct Facts {

@@ -80,7 +80,8 @@ fn a_task_that_ended_or_expired_does_nothing() {
 #[test]
 fn a_tool_outside_the_scope_of_the_task_is_refused() {
     let mut call = allowed_read();
-    call.task.scope = Some(vec![TaskScope { system: name("other"), tools: Vec::new() }]);
+    call.task.scope =
+        Some(vec![TaskScope { system: name("other"), tools: Vec::new(), args: Default::default() }]);
     is_said(&call, "deny", &["guardrail/task-scope"]);
 }
 

@@ -8,9 +8,11 @@ use crate::{
 };
 use provost_cli::{Failure, client::TOKEN_FILE, failure::chain};
 use provost_connect::{Config as UpstreamConfig, HostPolicy, Upstreams};
-use provost_control::{Op, Operator, OsRandom, Plane, anchor, keys, metrics::Metrics, session, unfinished};
+use provost_control::{
+    Op, Operator, OsRandom, Plane, anchor, keys, metrics::Metrics, session, token_keys::TokenKeys, unfinished,
+};
 use provost_domain::{Clock, NodeId};
-use provost_gateway::{Hosts, Identifier, Parts, Pipeline, authzen, mcp, metadata, wrap};
+use provost_gateway::{Hosts, Identifier, Parts, Pipeline, authzen, mcp, metadata, proxy, wrap};
 use provost_replica::Replica;
 use provost_store::{Store, SystemClock};
 use provost_store_postgres::PostgresStore;
@@ -76,7 +78,8 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
             .means("tokens and checkpoints could not be signed, or not be verified by anybody who knows this plane")
             .cure("use the sealing key this database was made with (nodes of one plane share one: copy the file, or set PROVOST_SEALING_KEY)")
     };
-    let token_key = keys::token_key(store.as_ref(), &sealing, &OsRandom).await.map_err(keys_failed)?;
+    let token_keys =
+        TokenKeys::load(store.as_ref(), &sealing, &OsRandom, &issuer).await.map_err(keys_failed)?;
     let origin = format!("{}/ledger/{node}", host_of(&issuer));
     let ledger_key =
         keys::ledger_key(store.as_ref(), &sealing, &OsRandom, &origin).await.map_err(keys_failed)?;
@@ -91,7 +94,8 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
         node,
         issuer,
         token_lifetime_max: config.token_lifetime_max,
-        token_key,
+        token_keys: Arc::new(token_keys),
+        bound_tokens: config.bound_tokens.clone(),
         ledger_key,
         sealing_key: sealing,
         upstreams: upstreams(config)?,
@@ -166,7 +170,12 @@ fn store_failed(error: &provost_store::StoreError) -> Failure {
 }
 
 fn upstreams(config: &Config) -> Result<Upstreams, Failure> {
-    let hosts = HostPolicy { only: config.system_hosts.clone(), ..HostPolicy::default() };
+    let hosts = HostPolicy {
+        only: config.system_hosts.clone(),
+        private: config.system_private_hosts.clone(),
+        loopback: config.system_loopback,
+        ..HostPolicy::default()
+    };
     let upstream = UpstreamConfig {
         hosts,
         proxy: config.system_proxy.clone(),
@@ -183,15 +192,15 @@ fn router(config: &Config, plane: &Arc<Plane>, listen: SocketAddr) -> Result<axu
     let names = || config.public_names.iter().cloned().chain(Some(host_of(&plane.issuer)));
     let hosts = Arc::new(Hosts::new(names()));
     let resource = format!("{}/mcp", plane.issuer);
-    let verifier =
-        provost_token::Verifier::new(plane.issuer.clone(), vec![plane.token_key.verifying().clone()]);
+    let keys = Arc::clone(&plane.token_keys);
+    let verifiers: provost_gateway::Verifiers = Arc::new(move || keys.verifier());
     let pipeline = Arc::new(Pipeline::from(Parts {
         store: Arc::clone(&plane.store),
         replica: Arc::clone(&plane.replica),
         clock: Arc::clone(&plane.clock),
         limits: config.limits.clone(),
         node: plane.node,
-        identifier: Identifier::new(verifier, resource.clone()),
+        identifier: Identifier::new(verifiers, resource.clone(), plane.now()),
         upstreams: plane.upstreams.clone(),
     }));
     let counted = Arc::clone(&pipeline);
@@ -203,13 +212,20 @@ fn router(config: &Config, plane: &Arc<Plane>, listen: SocketAddr) -> Result<axu
         public_url: plane.issuer.clone(),
     });
     let wrapped = wrap::router(Arc::clone(&pipeline), Arc::clone(&hosts));
-    let front = mcp::Front::new(mcp::FrontParts {
-        pipeline,
-        sealing: Arc::new(sealing_key(config)?),
+    let sealing = Arc::new(sealing_key(config)?);
+    let proxied = proxy::Proxy::new(proxy::ProxyParts {
+        pipeline: Arc::clone(&pipeline),
+        sealing: Arc::clone(&sealing),
         hosts: Arc::clone(&hosts),
     });
+    let front = mcp::Front::new(mcp::FrontParts { pipeline, sealing, hosts: Arc::clone(&hosts) });
     let metadata = metadata::Metadata { resource, issuer: plane.issuer.clone(), hosts };
-    let gateway = front.router().merge(authzen.router()).merge(wrapped).merge(metadata::router(metadata));
+    let gateway = front
+        .router()
+        .merge(proxied.router())
+        .merge(authzen.router())
+        .merge(wrapped)
+        .merge(metadata::router(metadata));
     let app = provost_web::App::new(Arc::clone(plane))
         .map_err(|error| Failure::new("the OpenAPI document cannot be written").because(error))?;
     Ok(provost_web::router(app, provost_web::Hosts::new(listen, names()), gateway))

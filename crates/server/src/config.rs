@@ -9,7 +9,7 @@ pub(crate) use show::{lines, show};
 use file::Found;
 use provost_api::problem::Fault;
 use provost_cli::{Exit, Failure, Global, node::ConfigArgs};
-use provost_domain::{DurationMs, limits::Limits};
+use provost_domain::{DurationMs, Environment, limits::Limits};
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub limits: Limits,
     /// The longest a task token is good for.
     pub token_lifetime_max: DurationMs,
+    /// Environments whose agents get tokens that are bound to a key only.
+    pub bound_tokens: BTreeSet<Environment>,
     /// How long calls under way may go on once it is told to stop.
     pub drain_max: DurationMs,
     /// How often journalled records become leaves of the ledger.
@@ -47,6 +49,10 @@ pub(crate) struct Config {
     pub system_hosts: Option<BTreeSet<String>>,
     /// The HTTP proxy to reach systems through.
     pub system_proxy: Option<String>,
+    /// The hosts of systems that may be inside a network.
+    pub system_private_hosts: BTreeSet<String>,
+    /// Whether systems may be on this machine.
+    pub system_loopback: bool,
 }
 
 /// Where the database is.
@@ -87,10 +93,13 @@ impl Config {
             follow_every: follow_every(&limits),
             limits,
             token_lifetime_max: TOKEN_LIFETIME_DEFAULT,
+            bound_tokens: BTreeSet::from([Environment::Production]),
             drain_max: DRAIN_DEFAULT,
             sequence_every: SEQUENCE_EVERY_DEFAULT,
             system_hosts: None,
             system_proxy: None,
+            system_private_hosts: BTreeSet::new(),
+            system_loopback: true,
         }
     }
 }
@@ -170,10 +179,13 @@ fn mean(
         follow_every: follow_every(&limits),
         limits,
         token_lifetime_max: found.token_lifetime_max.unwrap_or(TOKEN_LIFETIME_DEFAULT),
+        bound_tokens: found.bound_tokens.unwrap_or_else(|| BTreeSet::from([Environment::Production])),
         drain_max: found.drain_max.unwrap_or(DRAIN_DEFAULT),
         sequence_every: found.sequence_every.unwrap_or(SEQUENCE_EVERY_DEFAULT),
         system_hosts: found.system_hosts,
         system_proxy: found.system_proxy,
+        system_private_hosts: found.system_private_hosts,
+        system_loopback: found.system_loopback.unwrap_or(true),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::{
     drain, log,
 };
 use provost_cli::{Exit, Failure};
-use provost_control::{Plane, sequencer};
+use provost_control::{Plane, sequencer, token_keys};
 use provost_domain::DurationMs;
 use std::{future::IntoFuture as _, net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -67,6 +67,7 @@ pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running
     let workers = vec![
         tokio::spawn(Arc::clone(&plane.replica).follow(config.follow_every, stopped.clone())),
         tokio::spawn(sequencer::run(Arc::clone(&plane), config.sequence_every, stopped.clone())),
+        tokio::spawn(token_keys::follow(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(sweep(Arc::clone(&plane), stopped.clone())),
     ];
     let router = drain::ends_with(router, stopped.clone());

@@ -1,7 +1,7 @@
-//! Sealed credentials and small named values: kept as given, never looked into.
+//! Sealed credentials and small named values: kept as given, never looked into; and words that count once.
 
 use crate::{connection::Connections, error::failed};
-use provost_domain::Name;
+use provost_domain::{Digest, Name, Timestamp};
 use provost_store::StoreError;
 
 pub(crate) async fn put_sealed(
@@ -33,6 +33,18 @@ pub(crate) async fn meta(connections: &Connections, key: &str) -> Result<Option<
     read(connections, "SELECT value FROM meta WHERE key = $1", key).await
 }
 
+/// Remembers a word, unless it is remembered; forgets a few whose time has passed.
+pub(crate) async fn remember(
+    connections: &Connections,
+    word: Digest,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    connections.execute("forget words", FORGET, &[&now.as_millis()]).await?;
+    let word = word.as_bytes().as_slice();
+    Ok(connections.execute("remember a word", REMEMBER, &[&word, &until.as_millis()]).await? == 1)
+}
+
 async fn read(connections: &Connections, sql: &str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let doing = "read a named value";
     let row = connections.query_opt(doing, sql, &[&name]).await?;
@@ -40,6 +52,13 @@ async fn read(connections: &Connections, sql: &str, name: &str) -> Result<Option
 }
 
 const PUT: &str = "keep a named value";
+
+const REMEMBER: &str = "INSERT INTO remembered (word, upto)
+VALUES ($1, $2)
+ON CONFLICT (word) DO NOTHING";
+
+const FORGET: &str = "DELETE FROM remembered
+WHERE word IN (SELECT word FROM remembered WHERE upto <= $1 LIMIT 8 FOR UPDATE SKIP LOCKED)";
 
 const PUT_SEALED: &str = "INSERT INTO sealed (name, value)
 VALUES ($1, $2)

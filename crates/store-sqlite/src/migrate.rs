@@ -5,8 +5,10 @@ use provost_store::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Name and text of every step, in order; the PostgreSQL driver has the same names.
-pub(crate) const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_spine", include_str!("../migrations/0001_spine.sql"))];
+pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_spine", include_str!("../migrations/0001_spine.sql")),
+    ("0002_credentials", include_str!("../migrations/0002_credentials.sql")),
+];
 
 /// Makes the schema current.
 ///

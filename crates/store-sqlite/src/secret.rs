@@ -1,7 +1,7 @@
-//! Sealed credentials and small named values: kept as given, never looked into.
+//! Sealed credentials and small named values: kept as given, never looked into; and words that count once.
 
 use crate::{error::failed, writer::Tx};
-use provost_domain::Name;
+use provost_domain::{Digest, Name, Timestamp};
 use provost_store::StoreError;
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -26,6 +26,23 @@ pub(crate) fn meta(db: &Connection, key: &str) -> Result<Option<Vec<u8>>, StoreE
     read(db, "SELECT value FROM meta WHERE key = ?1", key)
 }
 
+/// Remembers a word, unless it is remembered; forgets a few whose time has passed.
+pub(crate) fn remember(
+    tx: &mut Tx<'_>,
+    word: Digest,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
+        tx.db
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .map_err(failed("remember a word"))
+    };
+    run(FORGET, &[&now.as_millis()])?;
+    Ok(run(REMEMBER, &[word.as_bytes(), &until.as_millis()])? == 1)
+}
+
 fn write(tx: &Tx<'_>, sql: &str, name: &str, value: &[u8]) -> Result<(), StoreError> {
     tx.db
         .prepare_cached(sql)
@@ -39,6 +56,13 @@ fn read(db: &Connection, sql: &str, name: &str) -> Result<Option<Vec<u8>>, Store
         .and_then(|mut read| read.query_row([name], |row| row.get(0)).optional())
         .map_err(failed("read a named value"))
 }
+
+const REMEMBER: &str = "INSERT INTO remembered (word, upto)
+VALUES (?1, ?2)
+ON CONFLICT (word) DO NOTHING";
+
+const FORGET: &str = "DELETE FROM remembered
+WHERE word IN (SELECT word FROM remembered WHERE upto <= ?1 LIMIT 8)";
 
 const PUT_SEALED: &str = "INSERT INTO sealed (name, value)
 VALUES (?1, ?2)

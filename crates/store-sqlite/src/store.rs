@@ -10,8 +10,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use provost_domain::{
-    Completion, DecisionId, DurationMs, Name, NodeId, Object, ObjectKey, Seq, TaskId, TaskState, Timestamp,
-    decision::Refused, limits::Limits,
+    Completion, DecisionId, Digest, DurationMs, Name, NodeId, Object, ObjectKey, Seq, TaskId, TaskState,
+    Timestamp, decision::Refused, limits::Limits,
 };
 use provost_store::{
     Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
@@ -285,6 +285,10 @@ impl Store for SqliteStore {
     async fn put_meta_if_absent(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         let (key, value) = (key.to_owned(), value.to_vec());
         self.write(move |tx| secret::put_meta_if_absent(tx, &key, &value)).await
+    }
+
+    async fn remember(&self, word: Digest, until: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |tx| secret::remember(tx, word, until, now)).await
     }
 
     async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -28,8 +28,8 @@ pub use query::{Balance, DecisionFilter, DecisionPage, Fault, Snapshot, StoredDe
 
 use async_trait::async_trait;
 use provost_domain::{
-    Completion, DecisionId, DurationMs, Name, NodeId, Object, ObjectKey, Seq, TaskId, TaskState, Timestamp,
-    decision::Refused,
+    Completion, DecisionId, Digest, DurationMs, Name, NodeId, Object, ObjectKey, Seq, TaskId, TaskState,
+    Timestamp, decision::Refused,
 };
 
 /// Durable state of one plane. Implemented by `SqliteStore` and `PostgresStore`, and by nothing else in production.
@@ -130,6 +130,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Puts a named value only if there is none yet; returns what stands afterwards.
     async fn put_meta_if_absent(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError>;
+
+    /// Remembers a word until a moment: `true` the first time, `false` as long as it is remembered already, on every node
+    /// and across restarts. For what may be presented once only, such as a signed assertion. Durable on return.
+    async fn remember(&self, word: Digest, until: Timestamp, now: Timestamp) -> Result<bool, StoreError>;
 
     /// The value under a key.
     async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;

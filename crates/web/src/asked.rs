@@ -35,7 +35,7 @@ impl FromRequestParts<App> for Asked {
 }
 
 /// The token of the one `Authorization: Bearer` header (RFC 6750 section 2.1).
-fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(unknown("the request has no bearer token"));

@@ -60,7 +60,7 @@ pub(crate) async fn system_remove(
     Ok(Json(system::remove(&op, &name, &why.reason).await?))
 }
 
-/// Looks at an MCP server and writes the file a person reviews and applies. Nothing else is written.
+/// Looks at an MCP server, or reads an OpenAPI document, and writes the file a person reviews and applies. Nothing else is written.
 #[utoipa::path(
     post,
     path = "/imports",

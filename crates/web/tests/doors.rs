@@ -15,13 +15,29 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/api/v1/openapi.json"),                    // the same for every plane
     ("GET", "/healthz"),                                // probes have no token
     ("GET", "/metrics"),                                // names nobody
+    ("POST", "/oauth/introspect"),                      // knows who asks by signature or token
     ("GET", "/oauth/jwks"),                             // public keys
+    ("POST", "/oauth/revoke"),                          // knows clients by their signature
+    ("POST", "/oauth/token"),                           // knows clients by their signature
     ("GET", "/readyz"),                                 // probes have no token
 ];
 
-/// Operations that change no row and so leave no record: they look, or check, or write a file.
-const WITHOUT_RECORD: &[&str] =
-    &["plan", "system_import", "system_repin", "policy_check", "policy_test", "fsck", "backup", "task_token"];
+/// Operations that change no row and so leave no record: they look, or check, or write a file. A rotation of keys leaves a
+/// notice; what agents do at OAuth's endpoints is recorded as theirs (see `oauth.rs`).
+const WITHOUT_RECORD: &[&str] = &[
+    "plan",
+    "system_import",
+    "system_repin",
+    "policy_check",
+    "policy_test",
+    "fsck",
+    "backup",
+    "task_token",
+    "keys_rotate",
+    "token",
+    "revoke",
+    "introspect",
+];
 
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let mut found = Vec::new();
@@ -95,6 +111,13 @@ async fn every_operation_refuses_nobody_and_strangers() {
         let at = concrete(&path);
         if operation.get("security").is_none() {
             open.push((method.clone(), path.clone()));
+            if method == "POST" {
+                // OAuth's own endpoints know clients by their signature, and nobody has none.
+                let nobody = served.send(&method, &at, None, None).await;
+                assert!(matches!(nobody.status, 400 | 401), "{method} {at}: {}", nobody.body);
+                assert!(nobody.body["error"].is_string(), "{method} {at}: {}", nobody.body);
+                continue;
+            }
             // Ready is who heard of the store just now.
             served.plane.replica.catch_up().await.unwrap();
             assert_eq!(served.send(&method, &at, None, None).await.status, 200, "{method} {at}");
@@ -130,6 +153,10 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     let charter = json!({
         "purpose": "Looks", "owner": "maria", "environment": "production", "autonomy": "probation",
         "task_duration_max": "5m", "grant": [{ "system": "bank", "tools": ["list_accounts"] }],
+    });
+    // RFC 8037 appendix A.2.
+    let key = json!({
+        "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     });
     let spare =
         "[system]\ndescription = \"S\"\nenvironment = \"sandbox\"\nurl = \"http://127.0.0.1:9/mcp\"\n";
@@ -176,6 +203,19 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         ),
         ("credential_delete", "DELETE", "/credentials/bank?reason=because%20of%20the%20test".into(), None),
         ("workload_token", "POST", "/workloads/checkout/token".into(), Some(why.clone())),
+        (
+            "agent_key_add",
+            "POST",
+            "/agents/clerk/keys".into(),
+            Some(json!({ "jwk": key, "reason": "because of the test" })),
+        ),
+        (
+            "agent_key_remove",
+            "DELETE",
+            "/agents/clerk/keys/kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k?reason=because%20of%20the%20test"
+                .into(),
+            None,
+        ),
         ("system_remove", "DELETE", "/systems/spare?reason=because%20of%20the%20test".into(), None),
     ];
     let mut covered: Vec<&str> = WITHOUT_RECORD.to_vec();

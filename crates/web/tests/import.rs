@@ -116,3 +116,52 @@ async fn a_server_that_is_not_there_and_a_credential_that_is_not_set_are_named()
         assert_eq!(answer.status, 422, "{:#}", answer.body);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_api_is_imported_from_its_document_reviewed_and_applied() {
+    let served = serve().await;
+    let document = json!({
+        "openapi": "3.1.0", "info": { "title": "Shop", "version": "1" }, "servers": [{ "url": "https://shop.example/v1" }],
+        "paths": { "/orders/{id}": {
+            "parameters": [{ "name": "id", "in": "path", "required": true, "schema": { "type": "integer" } }],
+            "get": { "operationId": "showOrder" },
+            "delete": { "operationId": "deleteOrder" },
+        } },
+    });
+    let import = |document: &Value, url: Option<&str>| {
+        let mut connection = json!({ "kind": "http", "openapi": document.to_string() });
+        if let Some(url) = url {
+            connection["url"] = json!(url);
+        }
+        json!({ "name": "shop", "connection": connection })
+    };
+    let before = served.plane.store.head().await.unwrap();
+    let draft = served.post("/imports", import(&document, None)).await.ok();
+    assert_eq!(served.plane.store.head().await.unwrap(), before, "an import writes nothing");
+    assert_eq!(
+        (&draft["tools"][0]["effects"], &draft["tools"][1]["effects"]),
+        (&json!([]), &json!(["read"])),
+        "{draft:#}"
+    );
+    assert!(draft["text"].as_str().unwrap().contains("api = \"https://shop.example/v1\""), "{draft:#}");
+    let files = json!([{ "path": draft["path"], "text": draft["text"] }]);
+    served.post("/apply", json!({ "files": files, "reason": "reviewed" })).await.ok();
+    let listed = served.get("/tools?system=shop&tool=showOrder").await.ok();
+    assert_eq!(listed["items"][0]["request"], "GET /orders/{id}");
+    let again = served.send("POST", "/api/v1/systems/shop/repin", Some(&served.token), None).await;
+    assert_eq!(again.status, 403, "no server says what the operations are: {:#}", again.body);
+
+    let mut nowhere = document.clone();
+    nowhere["servers"] = json!([{ "url": "/v1" }]);
+    let answer = served.post("/imports", import(&nowhere, None)).await;
+    assert!(
+        answer.status == 422 && answer.body["do"].as_str().unwrap().contains("--api-url"),
+        "{:#}",
+        answer.body
+    );
+    let elsewhere = served.post("/imports", import(&nowhere, Some("https://other.example"))).await.ok();
+    assert!(elsewhere["text"].as_str().unwrap().contains("api = \"https://other.example\""), "{elsewhere:#}");
+    for bad in [json!({}), json!({ "swagger": "2.0" }), json!([1])] {
+        assert_eq!(served.post("/imports", import(&bad, None)).await.status, 422, "{bad}");
+    }
+}

@@ -11,7 +11,6 @@ use provost_domain::{Decision, DecisionId, Digest, Name, TaskId, decision::Subje
 use provost_policy::Question;
 use provost_store::{Charge, Intent, Store, WindowKey};
 use provost_store_sqlite::SqliteStore;
-use provost_token::Verifier;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -34,6 +33,7 @@ async fn call(served: &Served, task: &str, tool: &str, args: Value) -> DecisionI
         args: &args,
         approvals: &[],
         exhausted: &[],
+        chain: &[],
         now,
     });
     let id = DecisionId::new(now, plane.random());
@@ -186,8 +186,7 @@ async fn a_task_gets_a_token_that_verifies_and_ends_before_the_answer() {
         .ok();
     let resource = started["resource"].as_str().unwrap();
     assert_eq!(resource, format!("http://{}/mcp/bank", served.address));
-    let verifier =
-        Verifier::new(served.plane.issuer.clone(), vec![served.plane.token_key.verifying().clone()]);
+    let verifier = served.plane.token_keys.verifier();
     let token = started["token"].as_str().unwrap();
     let claims = verifier.verify(token, resource, served.plane.now()).unwrap();
     assert_eq!(claims.sub.as_str(), "clerk");
@@ -427,13 +426,10 @@ async fn the_issuer_says_only_what_exists_and_the_node_says_how_it_is() {
     let served = serve().await;
     let metadata = served.send("GET", "/.well-known/oauth-authorization-server", None, None).await.ok();
     assert_eq!(metadata["issuer"], served.plane.issuer);
-    assert_eq!(
-        (&metadata["grant_types_supported"], &metadata["response_types_supported"]),
-        (&json!([]), &json!([]))
-    );
-    assert!(metadata.get("token_endpoint").is_none());
+    assert_eq!(metadata["response_types_supported"], json!([]));
+    assert_eq!(metadata["token_endpoint"], format!("{}/oauth/token", served.plane.issuer));
     let keys = served.send("GET", "/oauth/jwks", None, None).await.ok();
-    assert_eq!(keys["keys"][0]["kid"], served.plane.token_key.verifying().kid());
+    assert_eq!(keys["keys"][0]["kid"], served.plane.token_keys.kid().unwrap());
     assert!(keys["keys"][0].get("d").is_none());
     served.apply().await;
     assert_eq!(served.send("GET", "/readyz", None, None).await.status, 503, "nothing was sequenced yet");

@@ -277,7 +277,11 @@ impl Plane {
             purpose: wanted.purpose.clone(),
             requester: None,
             duration: wanted.duration,
-            scope: Some(vec![ScopePart { system: system.clone(), tools: Vec::new() }]),
+            scope: Some(vec![ScopePart {
+                system: system.clone(),
+                tools: Vec::new(),
+                args: Default::default(),
+            }]),
             system: Some(system.clone()),
         };
         let started: TaskStarted = starter.post("tasks", &start).await?;

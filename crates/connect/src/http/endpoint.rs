@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::accept_both;
 use super::read::read_up_to;
+use super::resolve::{Judged, bare, is_this_machine};
 use crate::error::{NotSent, UpstreamError};
 use crate::shared::Shared;
 use crate::upstreams::{Config, ConfigError, HostPolicy};
@@ -24,6 +25,9 @@ pub(crate) fn client(config: &Config) -> Result<Client, ConfigError> {
         .pool_idle_timeout(POOL_IDLE_MAX)
         .tcp_keepalive(TCP_KEEPALIVE)
         .tcp_nodelay(true);
+    let proxy_host = config.proxy.as_deref().and_then(|proxy| Url::parse(proxy).ok());
+    let proxy_host = proxy_host.and_then(|proxy| proxy.host_str().map(bare));
+    let builder = builder.dns_resolver(Arc::new(Judged::new(&config.hosts, proxy_host)));
     let builder = match &config.proxy {
         None => builder,
         Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| ConfigError::Proxy)?),
@@ -63,6 +67,10 @@ impl Endpoint {
                 "the host `{host}` is not among those this plane may reach (hosts.only)"
             )));
         }
+        // A host written as an address is never looked up, so it is judged here.
+        if let Ok(literal) = host.parse() {
+            hosts.judge(&host, literal).map_err(|refused| address(refused.to_string()))?;
+        }
         let credential = shared.credential.as_ref().map(|c| c.header(&shared.system)).transpose()?;
         if credential.is_some()
             && url.scheme() == "http"
@@ -91,13 +99,30 @@ impl Endpoint {
     pub(super) async fn send(
         &self,
         method: Method,
+        headers: HeaderMap,
+        body: Option<Bytes>,
+    ) -> Result<Response, UpstreamError> {
+        self.send_to(self.url.clone(), method, headers, body).await
+    }
+
+    /// The address.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Sends to a path below the address. INVARIANT: `url` has the scheme, host and port of [`Endpoint::url`], which
+    /// were checked; the credential goes along.
+    pub(crate) async fn send_to(
+        &self,
+        url: Url,
+        method: Method,
         mut headers: HeaderMap,
         body: Option<Bytes>,
     ) -> Result<Response, UpstreamError> {
         if let Some((name, value)) = &self.credential {
             headers.insert(name, value.clone());
         }
-        let mut request = self.client.request(method, self.url.clone()).headers(headers);
+        let mut request = self.client.request(method, url).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
         }
@@ -112,7 +137,7 @@ impl Endpoint {
         self.refused_with(status, &body)
     }
 
-    pub(super) fn refused_with(&self, status: u16, body: &[u8]) -> UpstreamError {
+    pub(crate) fn refused_with(&self, status: u16, body: &[u8]) -> UpstreamError {
         let excerpt = match status {
             401 | 403 => String::new(),
             _ => self.shared.excerpt(String::from_utf8_lossy(body), EXCERPT_BYTES_MAX),
@@ -134,7 +159,7 @@ impl Endpoint {
 }
 
 /// An error with its causes, in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -145,10 +170,6 @@ pub(super) fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
-}
-
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Bytes of a refusal's body that are read. More than the longest credential, so that one in it is seen whole.

@@ -36,6 +36,13 @@ pub(super) async fn at(op: &Op, system: &System) -> Result<Found, ControlError> 
         ))
         .cure("run its server under `provost system import NAME --stdio COMMAND` once"));
     }
+    if matches!(system.connection, Connection::HttpApi { .. }) {
+        return Err(ControlError::refused(format!(
+            "{} is an HTTP API: no server says what its operations are",
+            system.name
+        ))
+        .cure("import its OpenAPI document again: provost system import NAME --openapi FILE --dir -"));
+    }
     let secret = secret(op, system).await?;
     let task = plane.new_task_id();
     let caller = CallerKey { agent: importer()?, task };
@@ -72,6 +79,16 @@ pub(super) fn draft(system: &System, found: Found, reviewed: &Directory) -> Syst
         }
     }
     imported.sort_by(|a, b| a.tool.name.cmp(&b.tool.name));
+    written(system, imported, unusable, notes)
+}
+
+/// The draft of these tools.
+pub(super) fn written(
+    system: &System,
+    imported: Vec<ImportedTool>,
+    unusable: Vec<UnusableTool>,
+    notes: Vec<String>,
+) -> SystemDraft {
     let tools = imported
         .iter()
         .map(|imported| ToolDraft {
@@ -123,6 +140,7 @@ fn tool(
         args,
         returns: Vec::new(),
         sends_out: false,
+        request: None,
     };
     let mut imported = ImportedTool::proposed(fresh, hints(definition));
     if let Some(known) = reviewed.tools.get(&(system.name.clone(), name)) {

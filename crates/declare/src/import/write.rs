@@ -7,6 +7,7 @@ use crate::{
 };
 use provost_domain::{
     System,
+    request::{BODY_DIGEST, BODY_SIZE, BodyForm},
     system::Connection,
     tool::{ArgShape, ArgType, Returns},
 };
@@ -49,6 +50,7 @@ fn system(out: &mut String, system: &System, tools: usize) {
             }
         }
         Connection::McpLocal => line(out, format_args!("local = true")),
+        Connection::HttpApi { url } => line(out, format_args!("api = {}", quoted(url))),
     }
     if let Some(credential) = &system.credential {
         let (name, target) = (quoted(credential.name.as_str()), quoted(&credential.target));
@@ -71,6 +73,12 @@ fn system(out: &mut String, system: &System, tools: usize) {
 fn write_tool(out: &mut String, imported: &ImportedTool) {
     let tool = &imported.tool;
     line(out, format_args!("[tool.{}]", header_key(tool.name.as_str())));
+    if let Some(rule) = &tool.request {
+        line(out, format_args!("request = {}", quoted(&rule.line.to_string())));
+        if rule.body != BodyForm::Members {
+            line(out, format_args!("body = \"{}\"", rule.body.as_str()));
+        }
+    }
     line(out, format_args!("pin = \"{}\"", tool.pin));
     if !tool.description.is_empty() {
         line(out, format_args!("description = {}", quoted(&tool.description)));
@@ -85,8 +93,14 @@ fn write_tool(out: &mut String, imported: &ImportedTool) {
         let effects = join(tool.effects.iter().map(|effect| format!("\"{effect}\"")));
         line(out, format_args!("effects = [{effects}]"));
     }
-    if !tool.args.is_empty() {
-        line(out, format_args!("args = {}", record(&tool.args, true)));
+    // The two arguments of an opaque body go without saying.
+    let opaque = tool.request.as_ref().is_some_and(|rule| rule.body == BodyForm::Opaque);
+    let said =
+        |(name, _): &(&String, &ArgType)| !(opaque && [BODY_DIGEST, BODY_SIZE].contains(&name.as_str()));
+    let args: BTreeMap<String, ArgType> =
+        tool.args.iter().filter(said).map(|(name, arg)| (name.clone(), arg.clone())).collect();
+    if !args.is_empty() {
+        line(out, format_args!("args = {}", record(&args, true)));
     }
     if !tool.returns.is_empty() {
         line(out, format_args!("returns = [{}]", join(tool.returns.iter().map(returned))));
@@ -292,6 +306,7 @@ mod tests {
                     args,
                     returns: vec![Returns { label: "untrusted".parse().unwrap(), field }],
                     sends_out,
+                    request: None,
                 };
                 (tool, Hints { read_only: hint, ..Hints::default() })
             },

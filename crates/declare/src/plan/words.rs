@@ -97,6 +97,9 @@ pub(crate) fn added(row: &Object) -> Said {
         Object::Tool(row) => {
             // Without a grant it is only there; grants say themselves that they widen.
             said.neutral(format!("is added and pinned: {}", effects_words(&row.effects)));
+            if let Some(rule) = &row.request {
+                said.neutral(format!("is the request {}", clip(&rule.line.to_string())));
+            }
             for returns in &row.returns {
                 said.narrower(format!("results carry {}", returned(returns)));
             }
@@ -236,6 +239,7 @@ fn tool(said: &mut Said, from: &Tool, to: &Tool) {
         said.wider("is re-pinned (definition changed)");
     }
     said.moved(Reach::Neutral, "description", &from.description, &to.description);
+    said.moved(Reach::Widens, "request", &request(from), &request(to));
     if from.effects != to.effects {
         let (was, is) = (from.effects_or_worst(), to.effects_or_worst());
         let reach = if was.is_subset(&is) { Reach::Narrows } else { Reach::Widens };
@@ -347,11 +351,19 @@ fn way(connection: &Connection) -> String {
         Connection::McpHttp { url } => format!("at {}", clip(url)),
         Connection::McpStdio { command, .. } => format!("by starting `{}`", clip(&command.join(" "))),
         Connection::McpLocal => "beside the agent, through `provost wrap`".to_owned(),
+        Connection::HttpApi { url } => format!("as an HTTP API at {}", clip(url)),
     }
 }
 
 fn effects_words(effects: &BTreeSet<Effect>) -> String {
     if effects.is_empty() { "unclassified: counts as every effect".to_owned() } else { join(effects) }
+}
+
+fn request(tool: &Tool) -> String {
+    match &tool.request {
+        Some(rule) => format!("{} ({})", rule.line, rule.body.as_str()),
+        None => "none".to_owned(),
+    }
 }
 
 fn returned(returns: &provost_domain::tool::Returns) -> String {

@@ -2,10 +2,15 @@
 //! plane by the same pipeline that stands in front of every system.
 
 use super::{Answer, Asker, Authzen, asker::AGENTS, read};
-use crate::{decide::Attempt, identify::Caller, mcp::approval_id, refusal::Refusal};
+use crate::{
+    decide::Attempt,
+    identify::{self, Caller},
+    mcp::approval_id,
+    refusal::Refusal,
+};
 use http::HeaderMap;
 use provost_domain::{
-    Decision, Digest, DurationMs, TaskId, ToolName, Verdict,
+    Decision, Digest, DurationMs, TaskId, Timestamp, ToolName, Verdict,
     application::Application,
     decision::{AUTHZEN, Subject},
 };
@@ -136,13 +141,13 @@ impl Authzen {
         if !asker.may_ask_about_agents() {
             return Err(Refusal::UnknownAgent(question.subject.id.clone()));
         }
-        let attempt = attempt(question, view)?;
+        let attempt = attempt(question, view, self.pipeline.now())?;
         let recorded = self.pipeline.record(&attempt).await?;
         Ok(Arc::clone(recorded.decision()))
     }
 }
 
-fn attempt(question: &AuthzenRequest, view: Arc<View>) -> Result<Attempt, Refusal> {
+fn attempt(question: &AuthzenRequest, view: Arc<View>, now: Timestamp) -> Result<Attempt, Refusal> {
     let directory = &view.directory;
     let agent = directory.agents.get(question.subject.id.as_str());
     let agent = agent.ok_or_else(|| Refusal::UnknownAgent(question.subject.id.clone()))?;
@@ -171,7 +176,11 @@ fn attempt(question: &AuthzenRequest, view: Arc<View>) -> Result<Attempt, Refusa
     };
     Ok(Attempt {
         face: AUTHZEN,
-        caller: Caller { agent: Arc::clone(agent), task: Arc::clone(task_row) },
+        caller: Caller {
+            agent: Arc::clone(agent),
+            task: Arc::clone(task_row),
+            chain: identify::above(&view, task_row, now)?,
+        },
         system: Arc::clone(system),
         name,
         tool,

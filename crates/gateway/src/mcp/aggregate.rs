@@ -8,7 +8,7 @@ use super::{
     open::Opened,
 };
 use crate::refusal::Refusal;
-use provost_domain::System;
+use provost_domain::{System, system::Connection};
 use provost_mcp::{
     Message, Patch, Request, Revision, RpcError,
     message::{write_raw_result, write_result},
@@ -50,6 +50,9 @@ async fn list(
     let mut shown = Vec::new();
     for name in inbound.caller.agent.charter.systems() {
         let Some(system) = inbound.view.directory.systems.get(name) else { continue };
+        if matches!(system.connection, Connection::HttpApi { .. }) {
+            continue; // it is reached at /proxy
+        }
         match tools_of(front, inbound, system, &profile).await {
             Ok(tools) => shown.extend(tools),
             Err(error) => tracing::warn!(system = %name, %error, "a system is left out of a listing"),

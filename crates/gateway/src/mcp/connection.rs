@@ -93,7 +93,11 @@ impl Connections {
         self.catalogues.forget(system);
     }
 
-    async fn secret(&self, system: &System) -> Result<Option<Secret>, Refusal> {
+    /// The opened credential of a system; `None` when it wants none, or there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read or opened.
+    pub async fn secret(&self, system: &System) -> Result<Option<Secret>, Refusal> {
         let Some(used) = &system.credential else { return Ok(None) };
         if let Some(open) = self.secrets.get(&used.name) {
             return Ok(Some(open));

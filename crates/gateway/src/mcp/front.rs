@@ -2,7 +2,14 @@
 //! decide what becomes of a message; everything that is not in that table is refused there.
 
 use super::{answer, ask::Parked, connection::Connections, replay::Finished, session::Sessions};
-use crate::{act::Places, bounds, hosts::Hosts, identify::Caller, pipeline::Pipeline, refusal::Refusal};
+use crate::{
+    act::Places,
+    bounds,
+    hosts::Hosts,
+    identify::{Asked, Caller},
+    pipeline::Pipeline,
+    refusal::Refusal,
+};
 use axum::{
     Router,
     body::Body,
@@ -112,7 +119,7 @@ impl Front {
         told: &mut Told,
     ) -> Result<Response<Body>, Refusal> {
         self.hosts.check(headers)?;
-        let (view, caller) = self.pipeline.admit(headers, system)?;
+        let (view, caller) = self.pipeline.admit(&asked(headers, "POST", &path_of(system), system))?;
         let system = system.map(|name| reachable(&view, &caller, name)).transpose()?;
         let body = super::body::read(headers, body, self.limits.message_bytes_max).await?;
         let bytes = body.clone();
@@ -196,7 +203,7 @@ async fn on_delete(
 ) -> Response<Body> {
     let system = system.map(|Path(name)| name);
     let told = Told { id: None, method: String::new(), revision: guessed_revision(&headers) };
-    match front.inbound(system.as_deref(), &headers).and_then(|inbound| front.session(&inbound)) {
+    match front.inbound("DELETE", system.as_deref(), &headers).and_then(|inbound| front.session(&inbound)) {
         Ok(session) => {
             front.sessions.remove(&session.id);
             answer::empty(StatusCode::NO_CONTENT)
@@ -209,6 +216,7 @@ impl Front {
     /// The sender of a GET or DELETE.
     pub(super) fn inbound<'h>(
         &self,
+        method: &str,
         system: Option<&str>,
         headers: &'h HeaderMap,
     ) -> Result<Inbound<'h>, Refusal> {
@@ -218,7 +226,7 @@ impl Front {
                 RpcError::invalid_request("this revision has POST only; listen with `subscriptions/listen`");
             return Err(gone.with_status(405).into());
         }
-        let (view, caller) = self.pipeline.admit(headers, system)?;
+        let (view, caller) = self.pipeline.admit(&asked(headers, method, &path_of(system), system))?;
         let system = system.map(|name| reachable(&view, &caller, name)).transpose()?;
         Ok(Inbound { view, caller, system, headers, body: Bytes::new(), revision: guessed_revision(headers) })
     }
@@ -232,6 +240,14 @@ pub(crate) fn reachable(view: &View, caller: &Caller, name: &str) -> Result<Arc<
         .get(name)
         .filter(|system| caller.agent.charter.systems().contains(&system.name));
     system.cloned().ok_or_else(|| Refusal::UnknownSystem(name.chars().take(64).collect()))
+}
+
+fn path_of(system: Option<&str>) -> String {
+    system.map_or_else(|| "/mcp".to_owned(), |system| format!("/mcp/{system}"))
+}
+
+fn asked<'a>(headers: &'a HeaderMap, method: &'a str, path: &'a str, system: Option<&'a str>) -> Asked<'a> {
+    Asked { headers, method, path, system }
 }
 
 /// That header and body name the same revision comes before the question whether it is served.

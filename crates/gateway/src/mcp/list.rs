@@ -78,8 +78,11 @@ impl Listing {
     }
 
     fn could_call(&self, tool: &Tool, pinned: bool) -> bool {
-        let Caller { agent, task } = &self.caller;
-        self.view.pdp.could_allow(agent, task, &self.state, &self.system, tool, pinned, self.now)
+        let could = |agent, task| {
+            self.view.pdp.could_allow(agent, task, &self.state, &self.system, tool, pinned, self.now)
+        };
+        let Caller { agent, task, chain } = &self.caller;
+        could(agent, task) && chain.iter().all(|link| could(&link.agent, &link.task))
     }
 
     fn could(&self, builtin: BuiltIn) -> bool {
@@ -100,6 +103,7 @@ impl Listing {
             args: &args,
             approvals: &[],
             exhausted: &[],
+            chain: &self.caller.links(),
             now: self.now,
         });
         keep_if(!matches!(evaluation.verdict, Verdict::Deny { .. }))

@@ -30,7 +30,7 @@ impl Front {
         system: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
-        let inbound = self.inbound(system, headers)?;
+        let inbound = self.inbound("GET", system, headers)?;
         let session = self.session(&inbound)?;
         if let Some(event_id) = answer::header_text(headers, "last-event-id") {
             let found = self.finished.find(&session.id, &session.tracks, event_id);

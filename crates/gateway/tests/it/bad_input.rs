@@ -234,7 +234,10 @@ async fn every_bad_token_is_refused_in_its_own_words() {
                 401,
                 -32603,
                 "claim",
-                spoilt(|claims| claims.sub = "somebody".parse().unwrap()),
+                spoilt(|claims| {
+                    claims.sub = "somebody".parse().unwrap();
+                    claims.client_id = claims.sub.clone();
+                }),
             ),
         ],
     )

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use provost_domain::{
-    Completion, DecisionId, DurationMs, Name, NodeId, Object, ObjectKey, Seq, TaskId, TaskState, Timestamp,
-    decision::Refused,
+    Completion, DecisionId, Digest, DurationMs, Name, NodeId, Object, ObjectKey, Seq, TaskId, TaskState,
+    Timestamp, decision::Refused,
 };
 use provost_store::{
     Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
@@ -146,6 +146,9 @@ impl Store for FaultyStore {
         self.inner.put_meta(key, value).await
     }
 
+    async fn remember(&self, word: Digest, until: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+        self.inner.remember(word, until, now).await
+    }
     async fn put_meta_if_absent(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         self.inner.put_meta_if_absent(key, value).await
     }

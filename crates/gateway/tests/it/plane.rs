@@ -15,6 +15,7 @@ use provost_domain::{
 use provost_gateway::{
     Hosts, Identifier, Parts, Pipeline,
     mcp::{Front, FrontParts},
+    proxy::{Proxy, ProxyParts},
 };
 use provost_replica::Replica;
 use provost_store::{Attribution, ChangeSet, DecisionFilter, Store, SystemClock, Write};
@@ -160,12 +161,17 @@ impl Plane {
             clock,
             limits,
             node: NodeId::new(Timestamp::from_millis(1), [1; 10]),
-            identifier: Identifier::new(verifier, format!("{url}/mcp")),
+            identifier: Identifier::new(fixed(verifier), format!("{url}/mcp"), Timestamp::from_millis(0)),
             upstreams,
         }));
         let hosts = Arc::new(Hosts::new([]));
+        let proxy = Proxy::new(ProxyParts {
+            pipeline: Arc::clone(&pipeline),
+            sealing: Arc::clone(&sealing),
+            hosts: Arc::clone(&hosts),
+        });
         let front = Front::new(FrontParts { pipeline: Arc::clone(&pipeline), sealing, hosts });
-        let router = front.router();
+        let router = front.router().merge(proxy.router());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             url,
@@ -193,6 +199,8 @@ impl Plane {
             started: now,
             expires: now.plus(DurationMs::from_mins(10)),
             status: TaskStatus::Running,
+            parent: None,
+            revoked: Default::default(),
         };
         self.change(Object::Task(task), 0).await;
         (id, self.token(id, |_| {}))
@@ -365,6 +373,7 @@ fn agent(charter: Value) -> Agent {
         level: Default::default(),
         revision: 1,
         charter,
+        proofs: Vec::new(),
         provenance: Provenance {
             created_by: "test".into(),
             created_at: Timestamp::from_millis(1),
@@ -432,6 +441,7 @@ async fn import(upstreams: &Upstreams, system: &System, secret: Option<&Secret>)
             args: provost_policy::args_from_json_schema(&definition.input_schema).unwrap_or_default(),
             returns: serde_json::from_value(returns(&definition.name)).unwrap(),
             sends_out: definition.name == "send_message",
+            request: None,
         })
         .collect()
 }
@@ -447,4 +457,10 @@ fn change_set(writes: Vec<Write>) -> ChangeSet {
 
 async fn loopback() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+/// Keys that do not change.
+fn fixed(verifier: Verifier) -> provost_gateway::Verifiers {
+    let verifier = Arc::new(verifier);
+    Arc::new(move || Arc::clone(&verifier))
 }

@@ -107,7 +107,7 @@ impl Plane {
             clock,
             limits,
             node: NodeId::new(Timestamp::from_millis(1), [1; 10]),
-            identifier: Identifier::new(verifier, format!("{url}/mcp")),
+            identifier: Identifier::new(fixed(verifier), format!("{url}/mcp"), Timestamp::from_millis(0)),
             upstreams,
         }));
         let token_seconds = Arc::new(AtomicI64::new(300));
@@ -268,7 +268,11 @@ impl Desk {
     async fn start(State(desk): State<Self>, Json(wanted): Json<Value>) -> Json<Value> {
         let system = wanted["system"].as_str().unwrap();
         let mut task = new_task();
-        task.scope = Some(vec![TaskScope { system: system.parse().unwrap(), tools: Vec::new() }]);
+        task.scope = Some(vec![TaskScope {
+            system: system.parse().unwrap(),
+            tools: Vec::new(),
+            args: Default::default(),
+        }]);
         desk.put(&task, 0).await;
         Json(desk.started(&task, system))
     }
@@ -324,6 +328,8 @@ fn new_task() -> Task {
         started: now,
         expires: now.plus(DurationMs::from_mins(10)),
         status: TaskStatus::Running,
+        parent: None,
+        revoked: Default::default(),
     }
 }
 
@@ -400,6 +406,7 @@ async fn review(upstreams: &Upstreams, behind: Behind, command: Vec<String>) -> 
             _ => Default::default(),
         },
         sends_out: false,
+        request: None,
     };
     listed.into_iter().map(tool).collect()
 }
@@ -441,6 +448,7 @@ fn agent(behind: Behind) -> Agent {
         level: Default::default(),
         revision: 1,
         charter: serde_json::from_value(charter).unwrap(),
+        proofs: Vec::new(),
         provenance: Provenance {
             created_by: "test".into(),
             created_at: Timestamp::from_millis(1),
@@ -464,3 +472,9 @@ fn change_set(writes: Vec<Write>) -> ChangeSet {
 }
 
 const AT: &str = "2026-11-22T05:54:29.123Z";
+
+/// Keys that do not change.
+fn fixed(verifier: Verifier) -> provost_gateway::Verifiers {
+    let verifier = Arc::new(verifier);
+    Arc::new(move || Arc::clone(&verifier))
+}

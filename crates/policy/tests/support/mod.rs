@@ -60,6 +60,7 @@ pub fn tool(of: &str, called: &str, effects: &[Effect], args: &[(&str, ArgType)]
         args: args.iter().map(|(name, arg)| ((*name).to_owned(), arg.clone())).collect(),
         returns: Vec::new(),
         sends_out: false,
+        request: None,
     }
 }
 
@@ -90,6 +91,7 @@ pub fn agent(called: &str) -> Agent {
             retirement: Retirement::default(),
             task_duration_max: DurationMs::from_mins(60),
         },
+        proofs: Vec::new(),
         provenance: Provenance {
             created_by: "maria".to_owned(),
             created_at: Timestamp::from_millis(0),
@@ -116,6 +118,8 @@ pub fn task(of: &Agent) -> Task {
         started: Timestamp::from_millis(NOON - 1_000),
         expires: Timestamp::from_millis(NOON + 3_600_000),
         status: TaskStatus::Running,
+        parent: None,
+        revoked: Default::default(),
     }
 }
 
@@ -274,6 +278,7 @@ impl Call {
             args: self.args.as_object().unwrap(),
             approvals: &self.approvals,
             exhausted: &self.exhausted,
+            chain: &[],
             now: self.now,
         }
     }

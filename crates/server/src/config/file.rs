@@ -2,7 +2,7 @@
 //! named with the one that was probably meant.
 
 use provost_api::problem::{Fault, Severity};
-use provost_domain::{DurationMs, limits::Limits};
+use provost_domain::{DurationMs, Environment, limits::Limits};
 use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,10 +24,13 @@ pub(super) struct Found {
     pub store: Option<String>,
     pub store_password_file: Option<PathBuf>,
     pub token_lifetime_max: Option<DurationMs>,
+    pub bound_tokens: Option<BTreeSet<Environment>>,
     pub drain_max: Option<DurationMs>,
     pub sequence_every: Option<DurationMs>,
     pub system_hosts: Option<BTreeSet<String>>,
     pub system_proxy: Option<String>,
+    pub system_private_hosts: BTreeSet<String>,
+    pub system_loopback: Option<bool>,
     pub limits: Option<Limits>,
 }
 
@@ -47,6 +50,7 @@ pub(super) fn read(path: &Path, text: &str) -> (Found, Vec<Fault>) {
         store: root.text("store", &mut desk),
         store_password_file: root.text("store_password_file", &mut desk).map(PathBuf::from),
         token_lifetime_max: root.span("token_lifetime_max", &mut desk),
+        bound_tokens: root.environments("bound_tokens", &mut desk),
         drain_max: root.span("drain_max", &mut desk),
         ..Found::default()
     };
@@ -57,6 +61,9 @@ pub(super) fn read(path: &Path, text: &str) -> (Found, Vec<Fault>) {
     if let Some(mut systems) = root.table("systems", &mut desk) {
         found.system_hosts = systems.texts("hosts", &mut desk).map(|hosts| hosts.into_iter().collect());
         found.system_proxy = systems.text("proxy", &mut desk);
+        let private = systems.texts("private_hosts", &mut desk).unwrap_or_default();
+        found.system_private_hosts = private.into_iter().map(|host| host.to_ascii_lowercase()).collect();
+        found.system_loopback = systems.boolean("loopback", &mut desk);
         systems.finish(&mut desk);
     }
     if let Some(limits) = root.table("limits", &mut desk) {
@@ -150,6 +157,17 @@ impl<'t> Table<'t> {
         texts
     }
 
+    fn environments(&mut self, key: &str, desk: &mut Desk<'_>) -> Option<BTreeSet<Environment>> {
+        let words = self.texts(key, desk)?;
+        let known = |word: &String| Environment::ALL.iter().find(|known| known.as_str() == word).copied();
+        let read: Option<BTreeSet<Environment>> = words.iter().map(known).collect();
+        if read.is_none() {
+            let cure = "name some of sandbox, staging, production; or none: []".to_owned();
+            desk.fault(0..0, format!("`{key}` names an environment that does not exist"), Some(cure));
+        }
+        read
+    }
+
     fn span(&mut self, key: &str, desk: &mut Desk<'_>) -> Option<DurationMs> {
         let value = self.get(key)?;
         let span = value.get_ref().as_str().and_then(|text| DurationMs::parse(text).ok());
@@ -158,6 +176,16 @@ impl<'t> Table<'t> {
             desk.fault(value.span(), format!("`{key}` must be a length of time"), Some(cure.to_owned()));
         }
         span
+    }
+
+    fn boolean(&mut self, key: &str, desk: &mut Desk<'_>) -> Option<bool> {
+        let value = self.get(key)?;
+        let is = value.get_ref().as_bool();
+        if is.is_none() {
+            let cure = format!("write {key} = true or {key} = false");
+            desk.fault(value.span(), format!("`{key}` must be true or false"), Some(cure));
+        }
+        is
     }
 
     fn count(&mut self, key: &str, desk: &mut Desk<'_>) -> Option<u64> {

@@ -2,9 +2,39 @@
 
 use super::{Contradiction, Ground, sample::*};
 use crate::{CommitError, RecordError, Store, StoreError};
-use provost_domain::{DurationMs, Seq, TaskId, limits::Limits, task::TaskStatus};
+use provost_domain::{Digest, DurationMs, Seq, TaskId, limits::Limits, task::TaskStatus};
 use std::sync::Arc;
 use tokio::task::JoinSet;
+
+/// Across a restart too, until its time has passed.
+pub async fn a_word_is_remembered_once_until_its_time_has_passed(ground: impl Ground) {
+    let store = ground.open(&Limits::default()).await;
+    let (word, other) = (Digest::of(b"one"), Digest::of(b"other"));
+    let until = NOON.plus(DurationMs::from_secs(60));
+    assert!(store.remember(word, until, NOON).await.unwrap());
+    assert!(store.remember(other, until, NOON).await.unwrap());
+    assert!(!store.remember(word, until, NOON).await.unwrap());
+    store.close().await;
+    drop(store);
+    let store = ground.open(&Limits::default()).await;
+    assert!(!store.remember(word, until, NOON).await.unwrap());
+    let later = until.plus(DurationMs(1));
+    assert!(store.remember(word, later.plus(DurationMs::from_secs(60)), later).await.unwrap());
+}
+
+/// Of many who present it at once, one is first.
+pub async fn of_many_who_bring_one_word_one_is_first(ground: impl Ground) {
+    let store = Arc::new(ground.open(&Limits::default()).await);
+    let mut racing = JoinSet::new();
+    for _ in 0..16 {
+        let store = Arc::clone(&store);
+        racing.spawn(async move {
+            let until = NOON.plus(DurationMs::from_secs(60));
+            store.remember(Digest::of(b"one"), until, NOON).await.unwrap()
+        });
+    }
+    assert_eq!(racing.join_all().await.into_iter().filter(|first| *first).count(), 1);
+}
 
 /// Byte for byte, the newest.
 pub async fn sealed_and_named_values_are_kept_as_given(ground: impl Ground) {

@@ -139,6 +139,8 @@ macro_rules! suite {
                 earlier_checkpoints_are_kept_and_thinned_out;
             care: sealed_and_named_values_are_kept_as_given,
                 a_value_put_if_absent_is_put_once,
+                a_word_is_remembered_once_until_its_time_has_passed,
+                of_many_who_bring_one_word_one_is_first,
                 a_store_in_order_has_no_faults,
                 a_planted_contradiction_is_found,
                 a_backup_opens_and_equals,

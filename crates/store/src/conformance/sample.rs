@@ -112,6 +112,7 @@ pub fn tool(system: &str, tool: &str) -> Object {
         args: Default::default(),
         returns: Vec::new(),
         sends_out: false,
+        request: None,
     })
 }
 
@@ -133,6 +134,7 @@ pub fn agent(agent: &str) -> Object {
         level: Level::Normal,
         revision: 1,
         charter,
+        proofs: Vec::new(),
         provenance: Provenance {
             created_by: "maria".to_owned(),
             created_at: NOON,
@@ -153,6 +155,8 @@ pub fn task(id: TaskId, status: TaskStatus) -> Object {
         started: NOON,
         expires: NOON.plus(DurationMs::from_mins(60)),
         status,
+        parent: None,
+        revoked: Default::default(),
     })
 }
 

@@ -1,7 +1,9 @@
 //! A plane on a real socket, over a real SQLite store, for tests.
 
 use provost_connect::{SealingKey, Upstreams};
-use provost_control::{Op, Operator, OsRandom, Plane, keys, metrics::Metrics, session};
+use provost_control::{
+    Op, Operator, OsRandom, Plane, keys, metrics::Metrics, session, token_keys::TokenKeys,
+};
 use provost_domain::{Clock, DurationMs, NodeId, Timestamp, limits::Limits};
 use provost_replica::Replica;
 use provost_store::{Store, SystemClock};
@@ -50,7 +52,10 @@ pub async fn plane_over(store: Arc<dyn Store>, data: &Path, issuer: String) -> A
     let replica = Replica::load(Arc::clone(&store), Arc::clone(&clock)).await.unwrap();
     session::ensure_local_token(store.as_ref(), &OsRandom, node(), &data.join("token")).await.unwrap();
     Arc::new(Plane {
-        token_key: keys::token_key(store.as_ref(), &sealing_key, &OsRandom).await.unwrap(),
+        token_keys: Arc::new(
+            TokenKeys::load(store.as_ref(), &sealing_key, &OsRandom, &issuer).await.unwrap(),
+        ),
+        bound_tokens: [provost_domain::Environment::Production].into(),
         ledger_key: keys::ledger_key(store.as_ref(), &sealing_key, &OsRandom, "test.example/ledger")
             .await
             .unwrap(),

@@ -1,0 +1,91 @@
+//! The authorization server for agents: an agent proves who it is and gets a token for one task of its own, or for a part
+//! of somebody else's. What is good is judged by `provost-token`; here it meets the organisation and the store.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `client` | which agent asks, by its signature |
+//! | `token` | the token endpoint: grants to tasks and tokens |
+//! | `exchange` | authority handed on (RFC 8693) |
+//! | `query` | revocation and introspection |
+//!
+//! Every token belongs to a task, so every grant starts one, or joins one that runs. What has been presented once (an
+//! assertion, a proof) is remembered in the store before anything is issued, on every node and across restarts.
+
+mod client;
+mod exchange;
+mod query;
+mod token;
+
+pub use query::{introspect, introspect_any, revoke};
+pub use token::{Granted, token};
+
+use crate::{ControlError, Op, Operator, plane::Plane};
+use provost_domain::{Environment, Name};
+use provost_store::StoreError;
+use provost_token::{OauthCode, OauthError, Replay, ServerMetadata, ServerParts};
+use std::sync::Arc;
+
+/// What the server can do (RFC 8414).
+#[must_use]
+pub fn metadata(plane: &Plane) -> ServerMetadata {
+    let mut metadata = ServerMetadata::new(&plane.issuer, ServerParts::default());
+    let offered = ["client_credentials", provost_token::TOKEN_EXCHANGE_GRANT];
+    metadata.grant_types_supported.retain(|grant| offered.contains(grant));
+    metadata.token_endpoint_auth_methods_supported.retain(|method| *method != "none");
+    metadata.revocation_endpoint_auth_methods_supported.retain(|method| *method != "none");
+    metadata
+}
+
+/// Whether tokens of agents in this environment must be bound to a key. Production is real: a token that leaks there
+/// must be worth nothing.
+#[must_use]
+pub fn needs_proof(plane: &Plane, environment: Environment) -> bool {
+    plane.bound_tokens.contains(&environment)
+}
+
+/// An operation of an agent on its own tasks.
+fn op(plane: &Arc<Plane>, agent: &Name, request_id: &str) -> Op {
+    Op {
+        subject: Operator::Agent(agent.clone()),
+        request_id: request_id.to_owned(),
+        plane: Arc::clone(plane),
+    }
+}
+
+/// Remembers what may be presented once only.
+async fn once(plane: &Plane, replay: &Replay, code: OauthCode) -> Result<(), OauthError> {
+    let first = plane.store.remember(replay.key(), replay.until, plane.now()).await.map_err(unavailable)?;
+    if first {
+        return Ok(());
+    }
+    Err(OauthError::new(code, "it was used before: make a new one, with another jti, for each request"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
+fn unavailable(error: StoreError) -> OauthError {
+    tracing::warn!(%error, "a request for a token could not be served");
+    OauthError::new(
+        OauthCode::TemporarilyUnavailable,
+        "the plane's store does not answer: try again in a moment",
+    )
+}
+
+/// What an operation refused, in OAuth's words.
+#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
+fn refused(error: ControlError) -> OauthError {
+    let text = error.text();
+    let sentence = match &text.cure {
+        Some(cure) => format!("{}: {cure}", text.what),
+        None => text.what.clone(),
+    };
+    let code = match &error {
+        ControlError::Caller(_) => OauthCode::InvalidRequest,
+        ControlError::Refused(_) | ControlError::NotFound(_) => OauthCode::InvalidGrant,
+        ControlError::Conflict(_) | ControlError::Unavailable { .. } => OauthCode::TemporarilyUnavailable,
+        ControlError::Upstream { .. } | ControlError::Us { .. } => {
+            tracing::error!(%error, "a request for a token failed");
+            OauthCode::ServerError
+        }
+    };
+    OauthError::new(code, sentence)
+}

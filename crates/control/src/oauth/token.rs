@@ -1,0 +1,217 @@
+//! The token endpoint.
+
+use super::{client, exchange, needs_proof, once, op, refused};
+use crate::{plane::Plane, task};
+use provost_api::task::{ScopePart, TaskStart};
+use provost_domain::{Agent, Name, Task, TaskId};
+use provost_token::{
+    AccessClaims, Confirmation, Details, Grant, OauthCode, OauthError, Proof, ProofRules, Scope,
+    TokenRequest, verify_proof,
+};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// A token, as it is answered (RFC 6749 section 5.1, RFC 8693 section 2.2.1, RFC 9396 section 7).
+#[derive(Serialize)]
+pub struct Granted {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<Scope>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_details: Option<Details>,
+    /// The task the token belongs to; not of any standard.
+    task: TaskId,
+}
+
+impl std::fmt::Debug for Granted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Granted").field("task", &self.task).finish_non_exhaustive()
+    }
+}
+
+/// Answers a token request: its form body, and its `DPoP` header, if it has one.
+///
+/// # Errors
+/// [`OauthError`], with a sentence that says what, why and what to do.
+pub async fn token(
+    plane: &Arc<Plane>,
+    request_id: &str,
+    body: &[u8],
+    proof: Option<&str>,
+) -> Result<Granted, OauthError> {
+    let request = TokenRequest::parse(body)?;
+    let proof = proof.map(|proof| judged(plane, proof)).transpose()?;
+    let agent = client::authenticate(plane, &request.credential, request.client_id.as_deref()).await?;
+    if let Some(proof) = &proof {
+        once(plane, &proof.replay, OauthCode::InvalidDpopProof).await?;
+    } else if needs_proof(plane, agent.charter.environment) {
+        let text = format!(
+            "tokens of agents in {} are bound to a key: send a DPoP proof",
+            agent.charter.environment
+        );
+        return Err(OauthError::new(OauthCode::InvalidDpopProof, text));
+    }
+    let ask = Ask { plane, agent: &agent, request_id, request: &request };
+    let (mut claims, issued_token_type) = match &request.grant {
+        Grant::ClientCredentials => (ask.own().await?, None),
+        Grant::TokenExchange(wanted) => (exchange::exchange(&ask, wanted).await?, Some(ACCESS_TOKEN)),
+        Grant::AuthorizationCode { .. } | Grant::RefreshToken { .. } | Grant::JwtBearer { .. } => {
+            let text = "this plane grants client_credentials and token-exchange";
+            return Err(OauthError::new(OauthCode::UnsupportedGrantType, text));
+        }
+    };
+    claims.cnf = proof.as_ref().map(|proof| Confirmation::Jkt(proof.jkt));
+    let signed = plane.token_keys.with_signing(|key| claims.issue(key)).map_err(refused)?;
+    let access_token = signed.map_err(|_unwritable| {
+        OauthError::new(
+            OauthCode::InvalidRequest,
+            "the token would be longer than anybody accepts: ask for less",
+        )
+    })?;
+    Ok(Granted {
+        access_token,
+        token_type: if proof.is_some() { "DPoP" } else { "Bearer" },
+        expires_in: claims.exp.saturating_sub(claims.iat),
+        issued_token_type,
+        scope: claims.scope.clone(),
+        authorization_details: claims.authorization_details.clone(),
+        task: claims.task,
+    })
+}
+
+fn judged(plane: &Plane, proof: &str) -> Result<Proof, OauthError> {
+    let uri = format!("{}/oauth/token", plane.issuer);
+    verify_proof(proof, &ProofRules::new("POST", &uri), plane.now()).map_err(|fault| fault.as_proof_error())
+}
+
+/// One request of one agent that proved itself.
+pub(super) struct Ask<'a> {
+    pub(super) plane: &'a Arc<Plane>,
+    pub(super) agent: &'a Agent,
+    pub(super) request_id: &'a str,
+    pub(super) request: &'a TokenRequest,
+}
+
+impl Ask<'_> {
+    /// A token for a task of the agent's own: a new one, or one that runs.
+    async fn own(&self) -> Result<AccessClaims, OauthError> {
+        let op = op(self.plane, &self.agent.name, self.request_id);
+        let system = self.system()?;
+        if let Some(id) = self.request.others.get("task") {
+            let task = self.running(id)?;
+            return self.narrowed(task::claims(self.plane, &task, system.as_ref()));
+        }
+        let wanted = TaskStart {
+            agent: self.agent.name.clone(),
+            purpose: self.purpose(),
+            requester: self.requester()?,
+            duration: None,
+            scope: self.parts(self.request.details.as_ref())?,
+            system: system.clone(),
+        };
+        let task = task::begin(&op, &wanted, None).await.map_err(refused)?;
+        self.narrowed(task::claims(self.plane, &task, system.as_ref()))
+    }
+
+    fn narrowed(&self, mut claims: AccessClaims) -> Result<AccessClaims, OauthError> {
+        claims.scope.clone_from(&self.request.scope);
+        claims.authorization_details.clone_from(&self.request.details);
+        Ok(claims)
+    }
+
+    /// A task of this agent that runs.
+    fn running(&self, id: &str) -> Result<Arc<Task>, OauthError> {
+        let view = self.plane.replica.fresh(self.plane.limits.staleness_max).map_err(client::stale)?;
+        let task = id.parse::<TaskId>().ok().and_then(|id| view.directory.tasks.get(&id).cloned());
+        let own = task.filter(|task| task.agent == self.agent.name && task.is_live(self.plane.now()));
+        if self.request.details.is_some() || self.request.scope.is_some() {
+            let text =
+                "a running task keeps its scope: start another one, or exchange the token, to have less";
+            return Err(OauthError::new(OauthCode::InvalidRequest, text));
+        }
+        own.ok_or_else(|| {
+            OauthError::new(OauthCode::InvalidGrant, "that is no running task of this agent: start a new one")
+        })
+    }
+
+    /// The one system the token is for (RFC 8707); all of them, if none is named.
+    pub(super) fn system(&self) -> Result<Option<Name>, OauthError> {
+        let unknown = || {
+            let text = format!(
+                "resources here are {0}/mcp and {0}/mcp/SYSTEM, one for each token",
+                self.plane.issuer
+            );
+            OauthError::new(OauthCode::InvalidTarget, text)
+        };
+        let whole = self.plane.resource(None);
+        match self.request.resource.as_slice() {
+            [] => Ok(None),
+            [one] if *one == whole => Ok(None),
+            [one] => {
+                let name =
+                    one.strip_prefix(&whole).and_then(|rest| rest.strip_prefix('/')).ok_or_else(unknown)?;
+                let system: Name = name.parse().map_err(|_no_name| unknown())?;
+                // What the charter does not reach is not there for this agent.
+                let reached = system.as_str() == name && self.agent.charter.systems().contains(&system);
+                if reached { Ok(Some(system)) } else { Err(unknown()) }
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    /// The task's part of the charter: by details, by scope (names of systems), or both.
+    pub(super) fn parts(&self, details: Option<&Details>) -> Result<Option<Vec<ScopePart>>, OauthError> {
+        let systems = self.systems()?;
+        let Some(details) = details else {
+            let part = |system| ScopePart { system, tools: Vec::new(), args: Default::default() };
+            return Ok(systems.map(|systems| systems.into_iter().map(part).collect()));
+        };
+        let mut parts = Vec::new();
+        for entry in details.entries() {
+            if systems.as_ref().is_some_and(|systems| !systems.contains(&entry.system)) {
+                let text = "the details name a system that the scope does not";
+                return Err(OauthError::new(OauthCode::InvalidScope, text));
+            }
+            let tools = entry.tools.iter().cloned().collect();
+            parts.push(ScopePart { system: entry.system.clone(), tools, args: entry.args.clone() });
+        }
+        Ok(Some(parts))
+    }
+
+    /// The systems that the scope names.
+    fn systems(&self) -> Result<Option<Vec<Name>>, OauthError> {
+        let Some(scope) = &self.request.scope else { return Ok(None) };
+        let reached = self.agent.charter.systems();
+        let system = |word: &str| {
+            let name = word.parse::<Name>().ok().filter(|name| reached.contains(name));
+            name.ok_or_else(|| {
+                let text =
+                    format!("the scope {word} is no system of the charter: scopes are names of systems");
+                OauthError::new(OauthCode::InvalidScope, text)
+            })
+        };
+        scope.words().map(system).collect::<Result<Vec<Name>, _>>().map(Some)
+    }
+
+    /// What the task is for, as the client says with the parameter `purpose`.
+    pub(super) fn purpose(&self) -> String {
+        let given = self.request.others.get("purpose").filter(|purpose| !purpose.trim().is_empty());
+        given.cloned().unwrap_or_else(|| format!("work that {} started by itself", self.agent.name))
+    }
+
+    /// Who asked for the task, as the client says with the parameter `requester`; the owner, if it does not.
+    fn requester(&self) -> Result<Option<Name>, OauthError> {
+        let read = |text: &String| {
+            text.parse().map_err(|_no_name| {
+                OauthError::new(OauthCode::InvalidRequest, "requester is not the name of a person")
+            })
+        };
+        self.request.others.get("requester").map(read).transpose()
+    }
+}
+
+pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";

@@ -1,0 +1,214 @@
+//! The keys that sign task tokens. A rotation needs no restart and breaks no token: a new key signs, and the one before
+//! verifies until the longest token it signed has expired. Every node takes up a rotation within [`LOOK_EVERY`].
+//!
+//! Each state of the ring has a number and is written once: of two rotations at a time, one is refused.
+
+use crate::{
+    Action, ControlError, Op,
+    keys::{self, KeysError},
+    plane::{Plane, Random},
+    reason::reason,
+};
+use arc_swap::ArcSwap;
+use provost_connect::SealingKey;
+use provost_domain::{DurationMs, Timestamp, decision::Refused};
+use provost_store::Store;
+use provost_token::{Algorithm, JwksDocument, KeyRing, SigningKey, Verifier};
+use serde::{Deserialize, Serialize};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// The ring of this node as it stands, and who verifies with it.
+pub struct TokenKeys {
+    issuer: String,
+    current: ArcSwap<Current>,
+}
+
+struct Current {
+    number: u64,
+    state: State,
+    ring: KeyRing,
+    verifier: Arc<Verifier>,
+}
+
+/// One state of the ring, as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    /// The name of the seed of the key that signs.
+    signing: String,
+    /// Keys before it.
+    earlier: Vec<Earlier>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Earlier {
+    seed: String,
+    until: Timestamp,
+}
+
+impl TokenKeys {
+    /// Loads the newest ring; draws the first key, if there is none.
+    ///
+    /// # Errors
+    /// When the store fails, or a stored seed does not open under this sealing key.
+    pub async fn load(
+        store: &dyn Store,
+        sealing: &SealingKey,
+        random: &dyn Random,
+        issuer: &str,
+    ) -> Result<Self, KeysError> {
+        let first = State { signing: keys::TOKEN_SEED.to_owned(), earlier: Vec::new() };
+        let current = open(store, sealing, random, issuer, 0, first).await?;
+        let keys = Self { issuer: issuer.to_owned(), current: ArcSwap::from_pointee(current) };
+        while keys.look(store, sealing, random).await? {}
+        Ok(keys)
+    }
+
+    /// Signs with the present key.
+    ///
+    /// # Errors
+    /// When there is none, which there is.
+    pub fn with_signing<T>(&self, sign: impl FnOnce(&SigningKey) -> T) -> Result<T, ControlError> {
+        let current = self.current.load();
+        let key = current.ring.signing(Algorithm::EdDsa);
+        key.map(sign).ok_or_else(|| ControlError::unavailable("there is no key to sign tokens with"))
+    }
+
+    /// Verifies with every key that is still good.
+    #[must_use]
+    pub fn verifier(&self) -> Arc<Verifier> {
+        Arc::clone(&self.current.load().verifier)
+    }
+
+    /// What others verify with (RFC 7517).
+    #[must_use]
+    pub fn jwks(&self, now: Timestamp) -> JwksDocument {
+        self.current.load().ring.jwks(now)
+    }
+
+    /// The id of the key that signs.
+    ///
+    /// # Errors
+    /// As [`TokenKeys::with_signing`].
+    pub fn kid(&self) -> Result<String, ControlError> {
+        self.with_signing(|key| key.verifying().kid().to_owned())
+    }
+
+    /// Takes up the next state, if there is one.
+    async fn look(
+        &self,
+        store: &dyn Store,
+        sealing: &SealingKey,
+        random: &dyn Random,
+    ) -> Result<bool, KeysError> {
+        let number = self.current.load().number.saturating_add(1);
+        let Some(text) = store.meta(&place(number)).await? else { return Ok(false) };
+        let state = serde_json::from_slice(&text).map_err(|_damaged| KeysError::NotASeed { name: RING })?;
+        let next = open(store, sealing, random, &self.issuer, number, state).await?;
+        self.current.store(Arc::new(next));
+        Ok(true)
+    }
+}
+
+impl std::fmt::Debug for TokenKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenKeys").field("state", &self.current.load().state).finish()
+    }
+}
+
+/// Makes a new key sign. Tokens of the one before live out their minutes.
+///
+/// # Errors
+/// When the operator may not, somebody else rotates at the same time, or the store fails.
+pub async fn rotate(op: &Op, why: &str) -> Result<JwksDocument, ControlError> {
+    op.authorize(Action::KeysRotate)?;
+    let why = reason(why)?;
+    let plane = &op.plane;
+    follow_once(plane).await.map_err(unusable)?;
+    let (number, before) = {
+        let current = plane.token_keys.current.load();
+        (current.number.saturating_add(1), current.state.clone())
+    };
+    let seed = format!("{}/{}", keys::TOKEN_SEED, hex::encode(plane.random::<8>()));
+    keys::seed(plane.store.as_ref(), &plane.sealing_key, plane.random.as_ref(), &seed)
+        .await
+        .map_err(unusable)?;
+    let now = plane.now();
+    let until = now.plus(plane.token_lifetime_max).plus(SPARE);
+    let kept = before.earlier.into_iter().filter(|earlier| now < earlier.until);
+    let earlier = kept.chain([Earlier { seed: before.signing, until }]).collect();
+    let text = serde_json::to_vec(&State { signing: seed, earlier })
+        .map_err(|error| ControlError::us("the keys' new state cannot be written", error))?;
+    if plane.store.put_meta_if_absent(&place(number), &text).await? != text {
+        return Err(ControlError::conflict("somebody else rotates the keys at this moment")
+            .cure("look, then try again"));
+    }
+    follow_once(plane).await.map_err(unusable)?;
+    let notice = Refused {
+        v: 1,
+        at: now,
+        node: plane.node,
+        face: "control".to_owned(),
+        code: "keys".to_owned(),
+        message: format!(
+            "{} says: the key that signs tokens is now {}: {why}",
+            op.subject,
+            plane.token_keys.kid()?
+        ),
+        count: 1,
+    };
+    plane.store.refused(notice).await?;
+    Ok(plane.token_keys.jwks(now))
+}
+
+/// Takes up rotations of other nodes for as long as this one lives.
+pub async fn follow(plane: Arc<Plane>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = follow_once(&plane).await {
+            tracing::warn!(%error, "the newest token keys could not be read; they are looked for again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            changed = stop.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn follow_once(plane: &Plane) -> Result<(), KeysError> {
+    let (store, random) = (plane.store.as_ref(), plane.random.as_ref());
+    while plane.token_keys.look(store, &plane.sealing_key, random).await? {}
+    Ok(())
+}
+
+async fn open(
+    store: &dyn Store,
+    sealing: &SealingKey,
+    random: &dyn Random,
+    issuer: &str,
+    number: u64,
+    state: State,
+) -> Result<Current, KeysError> {
+    let key = async |name: &str| {
+        let seed = keys::seed(store, sealing, random, name).await?;
+        SigningKey::from_seed(&seed).map_err(|_refused| KeysError::NotASeed { name: RING })
+    };
+    let mut ring = KeyRing::new(key(&state.signing).await?);
+    for earlier in &state.earlier {
+        ring = ring.with_verifying(key(&earlier.seed).await?.verifying().clone(), Some(earlier.until));
+    }
+    let verifier = Arc::new(Verifier::with_ring(issuer, &ring));
+    Ok(Current { number, state, ring, verifier })
+}
+
+fn place(number: u64) -> String {
+    format!("{RING}/{number}")
+}
+
+fn unusable(error: KeysError) -> ControlError {
+    ControlError::us("the plane's keys cannot be used", error)
+}
+
+const RING: &str = "token-keys";
+/// Clocks of nodes differ a little.
+const SPARE: DurationMs = DurationMs::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
