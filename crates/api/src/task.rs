@@ -50,13 +50,13 @@ pub struct ScopePart {
 
 impl From<ScopePart> for TaskScope {
     fn from(part: ScopePart) -> Self {
-        Self { system: part.system, tools: part.tools, args: part.args }
+        Self { system: part.system, tools: part.tools.into(), args: part.args }
     }
 }
 
 impl From<&TaskScope> for ScopePart {
     fn from(part: &TaskScope) -> Self {
-        Self { system: part.system.clone(), tools: part.tools.clone(), args: part.args.clone() }
+        Self { system: part.system.clone(), tools: part.tools.to_vec(), args: part.args.clone() }
     }
 }
 

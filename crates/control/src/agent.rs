@@ -169,9 +169,9 @@ async fn view(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
         tasks: tasks(&view.directory, name, plane.now()),
         proofs: agent.proofs.iter().map(crate::proof::view).collect(),
         history: diff::history(history),
-        created_by: agent.provenance.created_by.clone(),
+        created_by: agent.provenance.created_by.to_string(),
         created_at: agent.provenance.created_at.into(),
-        source: agent.provenance.source.clone(),
+        source: agent.provenance.source.to_string(),
         charter: agent.charter.clone(),
     })
 }
@@ -197,7 +197,7 @@ fn summary(agent: &Agent) -> AgentSummary {
         environment: agent.charter.environment,
         autonomy: agent.charter.autonomy,
         revision: agent.revision,
-        purpose: agent.charter.purpose.clone(),
+        purpose: agent.charter.purpose.to_string(),
         systems: agent.charter.systems().into_iter().cloned().collect(),
     }
 }

@@ -122,9 +122,10 @@ fn heads(plane: &Plane, checkpoint: &str, tree: &Tree, faults: &mut Faults) {
 /// Replays every change from the first, and compares the outcome with the tables.
 async fn tables(plane: &Plane, faults: &mut Faults) -> Result<u64, StoreError> {
     let store = plane.store.as_ref();
-    let snapshot = store.load().await?;
+    let mut stored: BTreeMap<ObjectKey, Object> = BTreeMap::new();
+    let seq = store.load(&mut |object| drop(stored.insert(object.key(), object))).await?;
     let mut replayed = Directory::default();
-    while replayed.seq < snapshot.seq {
+    while replayed.seq < seq {
         let records = store.tail(replayed.seq, PAGE_MAX).await?;
         if records.is_empty() {
             break;
@@ -135,7 +136,7 @@ async fn tables(plane: &Plane, faults: &mut Faults) -> Result<u64, StoreError> {
                 faults.add("changes", format!("change {wanted} is missing; {} follows", record.seq));
                 return Ok(replayed.seq.0);
             }
-            if record.seq > snapshot.seq {
+            if record.seq > seq {
                 break;
             }
             match record.after {
@@ -145,8 +146,6 @@ async fn tables(plane: &Plane, faults: &mut Faults) -> Result<u64, StoreError> {
             replayed.seq = record.seq;
         }
     }
-    let stored: BTreeMap<ObjectKey, Object> =
-        snapshot.objects.into_iter().map(|object| (object.key(), object)).collect();
     compare(&replayed, &stored, faults);
     Ok(replayed.seq.0)
 }

@@ -36,7 +36,7 @@ pub async fn once(plane: &Arc<Plane>) -> Result<usize, ControlError> {
         task::end(&op, *id, "it expired").await?;
     }
     let view = plane.replica.latest();
-    let budgets = view.directory.agents.values().flat_map(|agent| &agent.charter.budgets);
+    let budgets = view.directory.agents.values().flat_map(|agent| agent.charter.budgets.iter());
     let longest = budgets.map(|budget| budget.window).max().unwrap_or_default();
     plane.store.sweep(plane.now(), longest.max(WINDOW_KEPT_MIN)).await?;
     Ok(expired.len())

@@ -176,7 +176,7 @@ pub(crate) fn summary(task: &Task, now: Timestamp) -> TaskSummary {
     TaskSummary {
         id: task.id,
         agent: task.agent.clone(),
-        purpose: task.purpose.clone(),
+        purpose: task.purpose.to_string(),
         requester: task.requester.clone(),
         status: status.to_owned(),
         started: task.started.into(),

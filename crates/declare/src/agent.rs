@@ -90,17 +90,17 @@ fn agent(
         (purpose, owner, environment, autonomy, task_duration_max, fresh)
     {
         let charter = Charter {
-            purpose,
+            purpose: purpose.into(),
             owner,
-            deputies,
+            deputies: deputies.into(),
             environment,
             autonomy,
-            grants,
-            data,
-            budgets,
-            hours,
+            grants: grants.into(),
+            data: data.into(),
+            budgets: budgets.into(),
+            hours: hours.map(Into::into),
             delegation,
-            manifest,
+            manifest: manifest.into_iter().collect(),
             retirement,
             task_duration_max,
         };

@@ -12,7 +12,10 @@ use provost_domain::{
     charter::{ArgRule, Scalar},
     tool::{ArgShape, ArgType, BuiltIn},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Looks everything up, once all files are read.
 pub(crate) fn all(declared: &mut Declared, found: &mut Found, current: &Directory) {
@@ -197,9 +200,9 @@ fn circles_of_managers(declared: &Declared, managers: &BTreeMap<Name, (Name, Pla
 fn write_decimals_as_text(declared: &mut Declared, current: &Directory) {
     let mut agents = std::mem::take(&mut declared.agents);
     for agent in agents.values_mut() {
-        for grant in &mut agent.charter.grants {
+        for grant in Arc::make_mut(&mut agent.charter.grants) {
             let (system, tools) = (&grant.system, &grant.tools);
-            for (path, rule) in &mut grant.args {
+            for (path, rule) in grant.args.iter_mut() {
                 let decimal = |name: &ToolName| {
                     let tool = find_tool(declared, current, system, name);
                     tool.is_some_and(|tool| shape_at(&tool.args, path) == Some(&ArgShape::Decimal))

@@ -21,7 +21,7 @@ pub(crate) fn grants(item: &Item<'_>, prefix: &str, desk: &mut Desk<'_>) -> Vec<
     for (index, item) in items.iter().enumerate() {
         let Some(grant) = grant(index, item, prefix, desk) else { continue };
         // All limits on a tool stand in one place, so that a reader sees them together.
-        for tool in &grant.tools {
+        for tool in grant.tools.iter() {
             if !seen.insert((grant.system.clone(), tool.clone())) {
                 let message = format!("{}/{tool} is granted twice", grant.system);
                 desk.error(&item.at, message, "grant each tool once, with all its limits in one [[grant]]");
@@ -45,7 +45,7 @@ fn grant(index: usize, item: &Item<'_>, prefix: &str, desk: &mut Desk<'_>) -> Op
         limits.group("", &item, 0, &mut args, desk);
     }
     table.finish(desk);
-    Some(Grant { system: system?, tools, args })
+    Some(Grant { system: system?, tools: tools.into(), args: args.into_iter().collect() })
 }
 
 /// The system and tools of a grant or budget.
@@ -175,7 +175,12 @@ fn number(item: &Item<'_>, part: &str, desk: &mut Desk<'_>) -> Option<Decimal> {
     item.decimal(desk)
 }
 
-fn scalars(table: &mut Table<'_>, key: &'static str, part: &str, desk: &mut Desk<'_>) -> Option<Vec<Scalar>> {
+fn scalars(
+    table: &mut Table<'_>,
+    key: &'static str,
+    part: &str,
+    desk: &mut Desk<'_>,
+) -> Option<Box<[Scalar]>> {
     let item = table.get(key)?;
     desk.mark(format!("{part}.{key}"), &item.at);
     if matches!(item.value, DeValue::Array(items) if items.is_empty()) {
@@ -195,7 +200,7 @@ fn scalars(table: &mut Table<'_>, key: &'static str, part: &str, desk: &mut Desk
             out.push(value);
         }
     }
-    Some(out)
+    Some(out.into())
 }
 
 fn scalar(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<Scalar> {
@@ -207,10 +212,10 @@ fn scalar(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<Scalar> {
     })
 }
 
-fn pattern(table: &mut Table<'_>, key: &'static str, part: &str, desk: &mut Desk<'_>) -> Option<String> {
+fn pattern(table: &mut Table<'_>, key: &'static str, part: &str, desk: &mut Desk<'_>) -> Option<Box<str>> {
     let item = table.get(key)?;
     desk.mark(format!("{part}.{key}"), &item.at);
-    item.text(desk).map(str::to_owned)
+    item.text(desk).map(Box::from)
 }
 
 /// Every `[[budget]]` of an agent.
@@ -267,6 +272,7 @@ fn budget(
         );
     }
     let count_max = count_max.and_then(|count| u32::try_from(count).ok());
+    let tools = tools.into();
     Some(Budget { name: name?, system: system?, tools, window: window?, per: per?, count_max, sum })
 }
 

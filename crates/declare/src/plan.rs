@@ -214,9 +214,9 @@ impl Planner<'_> {
                 charter: agent.charter.clone(),
                 proofs: Vec::new(),
                 provenance: Provenance {
-                    created_by: self.planning.actor.to_owned(),
+                    created_by: self.planning.actor.into(),
                     created_at: self.planning.now,
-                    source: SOURCE.to_owned(),
+                    source: SOURCE.into(),
                 },
             });
             let mut said = charter::added(&agent.charter);

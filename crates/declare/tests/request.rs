@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
 //! Operations of HTTP APIs, as files declare them.
 
 use provost_declare::{Hints, ImportedSystem, ImportedTool, SourceFile, read, render_all, write_system_file};

@@ -2,6 +2,7 @@
 
 use crate::{Charter, Name, Proof, Timestamp, ids::AgentId};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// One agent: an identity, its charter in force, and where it stands in its life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +64,11 @@ pub enum Level {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The person or process that created it.
-    pub created_by: String,
+    pub created_by: Arc<str>,
     /// When.
     pub created_at: Timestamp,
     /// From where: `files`, `api`, or the scanner that found it.
-    pub source: String,
+    pub source: Arc<str>,
 }
 
 impl AgentStatus {

@@ -1,8 +1,8 @@
 //! The charter: an agent's declared intent. One object, read by authorisation, drift, review and blast radius.
 
-use crate::{Decimal, DurationMs, Label, Name, Timestamp, ToolName};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{Decimal, DurationMs, Label, Name, TextMap, Timestamp, ToolName};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 /// Where an agent lives and what a system belongs to. They must match (guardrail `environment`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,37 +29,40 @@ pub enum Autonomy {
 }
 
 /// What an agent is for and what it may do. A change is a new revision.
+///
+/// There is one for each of perhaps a million agents, and most say what others say too: parts are shared and exactly as
+/// large as what is in them ([`crate::Pool`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charter {
     /// What the agent is for, in a sentence a stranger understands.
-    pub purpose: String,
+    pub purpose: Arc<str>,
     /// The one accountable person.
     pub owner: Name,
     /// Who follows when the owner leaves, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deputies: Vec<Name>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub deputies: Arc<[Name]>,
     /// Where it runs.
     pub environment: Environment,
     /// How far it is trusted.
     pub autonomy: Autonomy,
     /// What it may call, with limits on arguments.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub grants: Vec<Grant>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub grants: Arc<[Grant]>,
     /// Labels of data it may read; reading anything else is refused.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub data: BTreeSet<Label>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub data: Arc<BTreeSet<Label>>,
     /// Counts and sums over a window.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub budgets: Vec<Budget>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub budgets: Arc<[Budget]>,
     /// When it may act; always, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hours: Option<Hours>,
+    pub hours: Option<Arc<Hours>>,
     /// Whether it may hand work to others, and how far.
     #[serde(default)]
     pub delegation: Delegation,
     /// What it is made of: `model`, `prompt`, `image` and others, each a name or digest.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub manifest: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "TextMap::is_empty")]
+    pub manifest: TextMap<str>,
     /// When it retires by itself.
     #[serde(default)]
     pub retirement: Retirement,
@@ -68,32 +71,32 @@ pub struct Charter {
 }
 
 /// Tools of one system that the agent may call, and the limits on their arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Grant {
     /// The system.
     pub system: Name,
     /// Its tools, by exact name.
-    pub tools: Vec<ToolName>,
+    pub tools: Arc<[ToolName]>,
     /// Limits on arguments, by dotted path (`amount`, `recipient.iban`).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub args: BTreeMap<String, ArgRule>,
+    #[serde(default, skip_serializing_if = "TextMap::is_empty")]
+    pub args: TextMap<ArgRule>,
 }
 
 /// What an argument may be. Every part given must hold. An argument with a rule must be present unless `optional`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ArgRule {
     /// Exactly one of these.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub one_of: Vec<Scalar>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub one_of: Box<[Scalar]>,
     /// None of these.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub none_of: Vec<Scalar>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub none_of: Box<[Scalar]>,
     /// A pattern with `*` for any text (Cedar `like`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub like: Option<String>,
+    pub like: Option<Box<str>>,
     /// A pattern it must not match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_like: Option<String>,
+    pub not_like: Option<Box<str>>,
     /// At least this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<Decimal>,
@@ -109,7 +112,7 @@ pub struct ArgRule {
 }
 
 /// A value an argument is compared with.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(untagged)]
 pub enum Scalar {
     /// True or false.
@@ -121,14 +124,14 @@ pub enum Scalar {
 }
 
 /// At most so many calls, or so much of an argument, within a window that slides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Budget {
     /// Named in refusals: `refunds-a-day`.
     pub name: Name,
     /// The system of the tools.
     pub system: Name,
     /// The tools it counts.
-    pub tools: Vec<ToolName>,
+    pub tools: Arc<[ToolName]>,
     /// The length of the window.
     pub window: DurationMs,
     /// One balance for the agent, or one for each of its tasks.
@@ -142,7 +145,7 @@ pub struct Budget {
 }
 
 /// Whose balance a budget draws on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BudgetScope {
     /// All tasks of the agent together.
@@ -152,7 +155,7 @@ pub enum BudgetScope {
 }
 
 /// A sum of one argument.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BudgetSum {
     /// Dotted path of a number argument.
     pub arg: String,
@@ -161,7 +164,7 @@ pub struct BudgetSum {
 }
 
 /// When an agent may act: from `from_minute` up to, not including, `to_minute` on these days, in this time zone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Hours {
     /// Days of the week.
     pub days: BTreeSet<Weekday>,
@@ -214,11 +217,66 @@ impl Charter {
         self.grants.iter().any(|grant| grant.system == *system && grant.tools.contains(tool))
     }
 
+    /// Takes over the parts that another charter says alike, such as the one before it, instead of its own copies.
+    pub fn share_with(&mut self, other: &Self) {
+        fn same<T: ?Sized + Eq>(own: &mut Arc<T>, other: &Arc<T>) {
+            if own == other {
+                own.clone_from(other);
+            }
+        }
+        same(&mut self.purpose, &other.purpose);
+        same(&mut self.owner.0, &other.owner.0);
+        same(&mut self.deputies, &other.deputies);
+        same(&mut self.grants, &other.grants);
+        same(&mut self.data, &other.data);
+        same(&mut self.budgets, &other.budgets);
+        same(self.manifest.whole_mut(), other.manifest.whole());
+        if let (Some(own), Some(other)) = (&mut self.hours, &other.hours) {
+            same(own, other);
+        }
+    }
+
     /// The systems it reaches, each once, in order.
     #[must_use]
     pub fn systems(&self) -> BTreeSet<&Name> {
         self.grants.iter().map(|grant| &grant.system).collect()
     }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    /// What `untagged` would make, without holding the value in memory first: a million agents have many.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Scalar;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true, false, a whole number in 64 bits, or text")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
+                Ok(Scalar::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Scalar, E> {
+                Ok(Scalar::Long(value))
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Scalar, E> {
+                let too_large = |_| E::invalid_value(de::Unexpected::Unsigned(value), &self);
+                i64::try_from(value).map(Scalar::Long).map_err(too_large)
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(value.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+fn is_empty(labels: &Arc<BTreeSet<Label>>) -> bool {
+    labels.is_empty()
 }
 
 macro_rules! words {
@@ -245,4 +303,60 @@ words! {
     Autonomy { Probation = "probation", Supervised = "supervised", Bounded = "bounded" }
     Weekday { Mon = "mon", Tue = "tue", Wed = "wed", Thu = "thu", Fri = "fri", Sat = "sat", Sun = "sun" }
     BudgetScope { Agent = "agent", Task = "task" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_part_of_a_charter_is_written_as_it_was_read() {
+        let whole = json!({
+            "purpose": "pays", "owner": "maria", "deputies": ["ben"], "environment": "sandbox", "autonomy": "bounded",
+            "grants": [
+                {"system": "bank", "tools": ["pay"], "args": {
+                    "amount": {"max": "500.0", "min": "1.0"}, "memo": {"like": "a*", "not_like": "b*", "optional": true},
+                    "to": {"one_of": [true, -5, "x"], "none_of": ["y"]}, "urgent": {"absent": true},
+                }},
+                {"system": "bank", "tools": ["balance", "accounts"]},
+            ],
+            "data": ["confidential", "payroll"],
+            "budgets": [{"name": "day", "system": "bank", "tools": ["pay"], "window": 5, "per": "task", "count_max": 3,
+                "sum": {"arg": "amount", "max": "9.5"}}],
+            "hours": {"days": ["mon", "fri"], "from_minute": 1, "to_minute": 2, "timezone": "UTC"},
+            "delegation": {"depth_max": 1, "children_max": 2}, "manifest": {"image": "sha256:1", "model": "m"},
+            "retirement": {"expires": 7, "idle_days_max": 8}, "task_duration_max": 9,
+        });
+        let least = json!({
+            "purpose": "", "owner": "maria", "environment": "staging", "autonomy": "probation",
+            "delegation": {"depth_max": 0, "children_max": 0}, "retirement": {}, "task_duration_max": 9,
+        });
+        for text in [whole.to_string(), least.to_string()] {
+            let read: Charter = serde_json::from_str(&text).unwrap();
+            assert_eq!(crate::canonical::to_string(&read).unwrap(), {
+                let plain: serde_json::Value = serde_json::from_str(&text).unwrap();
+                crate::canonical::to_string(&plain).unwrap()
+            });
+        }
+    }
+
+    #[test]
+    fn a_listed_value_is_true_or_false_a_whole_number_in_64_bits_or_text_and_nothing_else() {
+        let cases = [
+            ("true", Scalar::Bool(true)),
+            ("-9223372036854775808", Scalar::Long(i64::MIN)),
+            ("9223372036854775807", Scalar::Long(i64::MAX)),
+            (r#""1\n""#, Scalar::Text("1\n".to_owned())),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(serde_json::from_str::<Scalar>(text).unwrap(), expected);
+            let value: serde_json::Value = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::from_value::<Scalar>(value).unwrap(), expected);
+            assert_eq!(serde_json::to_string(&expected).unwrap(), text);
+        }
+        for text in ["9223372036854775808", "1.5", "null", "[]", "{}", "1e3"] {
+            assert!(serde_json::from_str::<Scalar>(text).is_err(), "{text}");
+        }
+    }
 }

@@ -40,7 +40,12 @@ impl Directory {
             Object::Organisation(row) => self.organisation = Some(Arc::new(row)),
             Object::Person(row) => insert(&mut self.people, row.name.clone(), row),
             Object::Workload(row) => insert(&mut self.workloads, row.name.clone(), row),
-            Object::Agent(row) => insert(&mut self.agents, row.name.clone(), row),
+            Object::Agent(mut row) => {
+                if let Some(before) = self.agents.get(&row.name) {
+                    row.charter.share_with(&before.charter);
+                }
+                insert(&mut self.agents, row.name.clone(), row);
+            }
             Object::System(row) => drop(self.systems.insert(row.name.clone(), Arc::new(row))),
             Object::Tool(row) => {
                 drop(self.tools.insert((row.system.clone(), row.name.clone()), Arc::new(row)))
@@ -142,6 +147,21 @@ mod tests {
         assert_eq!(names("b"), ["-", "9", "zz"]);
         assert_eq!(names("a"), ["z"]);
         assert!(names("d").is_empty());
+    }
+
+    #[test]
+    fn a_charter_that_stays_is_not_held_twice_when_the_agent_changes() {
+        let row = || crate::pool::tests::agent("clerk", "500.0");
+        let mut directory = Directory::default();
+        directory.put(row());
+        let before = directory.agents.values().next().unwrap().clone();
+        let Object::Agent(mut suspended) = row() else { unreachable!() };
+        suspended.status = crate::AgentStatus::Suspended;
+        suspended.charter.purpose = "another".into();
+        directory.put(Object::Agent(suspended.clone()));
+        let after = directory.agents.values().next().unwrap().clone();
+        assert_eq!(*after, suspended);
+        assert!(Arc::ptr_eq(&before.charter.grants, &after.charter.grants));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 /// other word marks what the data is; organisations add their own (`payroll`, `personal`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Label(Name);
+pub struct Label(pub(crate) Name);
 
 impl Label {
     /// The integrity label: content that somebody outside the organisation could have written.

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 /// A name of an agent, person, workload, system, policy or budget: 1-64 of `a-z 0-9 - _`, starting with a letter
 /// or digit. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Arc<str>);
+pub struct Name(pub(crate) Arc<str>);
 
 impl FromStr for Name {
     type Err = NameError;
@@ -23,7 +23,7 @@ impl FromStr for Name {
 /// The name of a tool inside its system: 1-128 of `A-Z a-z 0-9 _ - . / @` (MCP recommends the first five; `@` starts
 /// the operations every MCP server has, see [`crate::tool::BuiltIn`]).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ToolName(Arc<str>);
+pub struct ToolName(pub(crate) Arc<str>);
 
 impl FromStr for ToolName {
     type Err = NameError;
@@ -86,8 +86,7 @@ macro_rules! text_like {
         }
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                crate::parsed::deserialize(deserializer)
             }
         }
     )*};

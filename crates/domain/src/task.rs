@@ -3,7 +3,10 @@
 use crate::charter::ArgRule;
 use crate::{DurationMs, Label, Name, TaskId, Timestamp, ToolName};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// A bounded run of one agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,12 +16,12 @@ pub struct Task {
     /// Whose run it is.
     pub agent: Name,
     /// What this run is for, in the requester's words.
-    pub purpose: String,
+    pub purpose: Arc<str>,
     /// The person who asked for it.
     pub requester: Name,
     /// The part of the charter it may use; all of it, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<Vec<TaskScope>>,
+    pub scope: Option<Arc<[TaskScope]>>,
     /// When it started.
     pub started: Timestamp,
     /// From this moment on it may do nothing.
@@ -34,13 +37,13 @@ pub struct Task {
 }
 
 /// Tools of one system that a task may use; a subset of the charter's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TaskScope {
     /// The system.
     pub system: Name,
     /// Its tools; all the charter grants there, if empty.
     #[serde(default)]
-    pub tools: Vec<ToolName>,
+    pub tools: Arc<[ToolName]>,
     /// Limits on arguments, beside the charter's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, ArgRule>,

@@ -48,9 +48,9 @@ pub fn start(agent: &Agent, wanted: Start, now: Timestamp) -> Result<Task, Start
     Ok(Task {
         id: wanted.id,
         agent: agent.name.clone(),
-        purpose: purpose.to_owned(),
+        purpose: purpose.into(),
         requester: wanted.requester,
-        scope: wanted.scope,
+        scope: wanted.scope.map(Into::into),
         started: now,
         expires: now.plus(duration).min(charter_end),
         status: TaskStatus::Running,

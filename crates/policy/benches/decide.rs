@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use provost_domain::{Agent, Directory, System, Task, TaskState, Timestamp, Tool};
+use provost_domain::{Agent, Directory, System, Task, TaskState, TextMap, Timestamp, Tool};
 use provost_policy::{Pdp, Question};
 use serde_json::{Map, Value, json};
 use std::{hint::black_box, sync::Arc, time::Instant};
@@ -108,7 +108,7 @@ impl Fleet {
         let index = turn.wrapping_mul(7_919) % self.agents.len();
         let mut agent = self.agents[index].as_ref().clone();
         agent.revision += 1;
-        agent.charter.grants[0].args.clear();
+        Arc::make_mut(&mut agent.charter.grants)[0].args = TextMap::default();
         let mut directory = self.pdp.directory().clone();
         directory.put(provost_domain::Object::Agent(agent.clone()));
         self.ask(&self.pdp.with(directory), &agent, &self.tasks[index])

@@ -134,9 +134,9 @@ fn run(pdp: &Pdp, case: &Case) -> Result<Verdict, String> {
     let task = Task {
         id: TaskId::from_bytes([0; 16]),
         agent: name.clone(),
-        purpose: case.given.purpose.clone(),
+        purpose: case.given.purpose.as_str().into(),
         requester: case.given.requester.clone().unwrap_or_else(|| agent.charter.owner.clone()),
-        scope: case.given.scope.clone(),
+        scope: case.given.scope.as_deref().map(Into::into),
         started: now,
         expires: now.plus(agent.charter.task_duration_max),
         status: TaskStatus::Running,

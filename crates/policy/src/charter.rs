@@ -84,7 +84,7 @@ impl Compiler<'_> {
                     "name the tools it grants, or remove the grant",
                 );
             }
-            for name in &grant.tools {
+            for name in grant.tools.iter() {
                 if !seen.insert((&grant.system, name)) {
                     self.fault(
                         &format!("{path}.tools"),
@@ -106,7 +106,7 @@ impl Compiler<'_> {
             Scope { agent: self.agent.name.as_str(), actions: &actions, system: Some(tool.system.as_str()) };
         let reason = format!("the charter grants {}", tool.path());
         self.policies.push(CharterPolicy { json: scope.permit(&id, &reason), id: id.clone(), cure: None });
-        for (arg, rule) in &grant.args {
+        for (arg, rule) in grant.args.iter() {
             match rule::compile(arg, rule, tool) {
                 Ok(None) => {}
                 Ok(Some(rule)) => {
@@ -176,7 +176,7 @@ impl Compiler<'_> {
                 "amounts are never negative; use 0 or more",
             );
         }
-        for name in &budget.tools {
+        for name in budget.tools.iter() {
             let Some(tool) = self.tool(&format!("{path}.tools"), &budget.system, name) else { continue };
             let Some(sum) = &budget.sum else { continue };
             if let Err(fault) = rule::number(&sum.arg, &tool) {

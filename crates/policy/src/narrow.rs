@@ -18,7 +18,13 @@ impl Narrowing {
         let covers = |part: &&TaskScope| {
             part.system == tool.system && (part.tools.is_empty() || part.tools.contains(&tool.name))
         };
-        let limits: Vec<_> = task.scope.iter().flatten().filter(covers).flat_map(|part| &part.args).collect();
+        let limits: Vec<_> = task
+            .scope
+            .iter()
+            .flat_map(|parts| parts.iter())
+            .filter(covers)
+            .flat_map(|part| &part.args)
+            .collect();
         if limits.is_empty() {
             return Ok(None);
         }
@@ -56,7 +62,7 @@ pub fn check_scope(directory: &Directory, scope: &[TaskScope]) -> Vec<CharterFau
                 help: Some("name the tools whose arguments are limited".to_owned()),
             });
         }
-        for name in &part.tools {
+        for name in part.tools.iter() {
             let Some(tool) = charter::find_tool(directory, &part.system, name) else { continue };
             for (arg, limit) in &part.args {
                 let found = rule::compile(arg, limit, &tool).err().into_iter().flatten();

@@ -189,9 +189,9 @@ fn agents() -> impl Strategy<Value = Vec<Agent>> {
             level,
             revision: 3,
             charter: Charter {
-                purpose: String::new(),
+                purpose: "".into(),
                 owner: name("p", 0),
-                deputies: Vec::new(),
+                deputies: Default::default(),
                 environment,
                 autonomy,
                 grants: grants(&granted),
@@ -199,12 +199,13 @@ fn agents() -> impl Strategy<Value = Vec<Agent>> {
                     .then(|| ["confidential".parse().unwrap(), "payroll".parse().unwrap()])
                     .into_iter()
                     .flatten()
-                    .collect(),
+                    .collect::<BTreeSet<_>>()
+                    .into(),
                 budgets: (budget && granted.contains_key(&0))
                     .then(|| Budget {
                         name: name("b", 0),
                         system: name("s", 0),
-                        tools: vec!["t0".parse().unwrap()],
+                        tools: ["t0".parse().unwrap()].into(),
                         window: DurationMs::from_mins(5),
                         per: BudgetScope::Agent,
                         count_max: Some(2),
@@ -212,11 +213,13 @@ fn agents() -> impl Strategy<Value = Vec<Agent>> {
                     })
                     .into_iter()
                     .collect(),
-                hours: hours.then(|| Hours {
-                    days: [Weekday::Thu].into(),
-                    from_minute: 120,
-                    to_minute: 1_200,
-                    timezone: "Asia/Kolkata".to_owned(),
+                hours: hours.then(|| {
+                    Arc::new(Hours {
+                        days: [Weekday::Thu].into(),
+                        from_minute: 120,
+                        to_minute: 1_200,
+                        timezone: "Asia/Kolkata".to_owned(),
+                    })
                 }),
                 delegation: Delegation::default(),
                 manifest: Default::default(),
@@ -228,27 +231,27 @@ fn agents() -> impl Strategy<Value = Vec<Agent>> {
             },
             proofs: Vec::new(),
             provenance: Provenance {
-                created_by: String::new(),
+                created_by: "".into(),
                 created_at: Timestamp::from_millis(0),
-                source: String::new(),
+                source: "".into(),
             },
         };
         facts.into_iter().enumerate().map(agent).collect()
     })
 }
 
-fn grants(granted: &std::collections::BTreeMap<usize, usize>) -> Vec<Grant> {
+fn grants(granted: &std::collections::BTreeMap<usize, usize>) -> Arc<[Grant]> {
     let rule = |kind: &usize| match kind {
         0 => Vec::new(),
         1 => vec![("x", ArgRule { max: Some("5".parse().unwrap()), ..ArgRule::default() })],
-        2 => vec![("y", ArgRule { like: Some("a*".to_owned()), ..ArgRule::default() })],
+        2 => vec![("y", ArgRule { like: Some("a*".into()), ..ArgRule::default() })],
         _ => vec![("y", ArgRule { absent: true, ..ArgRule::default() })],
     };
     granted
         .iter()
         .map(|(tool, kind)| Grant {
             system: name("s", tool / 3),
-            tools: vec![format!("t{}", tool % 3).parse().unwrap()],
+            tools: [format!("t{}", tool % 3).parse().unwrap()].into(),
             args: rule(kind).into_iter().map(|(arg, rule)| (arg.to_owned(), rule)).collect(),
         })
         .collect()
@@ -364,7 +367,7 @@ proptest! {
         let task = Task {
             id: TaskId::from_bytes([0; 16]),
             agent: agent.name.clone(),
-            purpose: String::new(),
+            purpose: "".into(),
             requester: name("p", 0),
             scope: None,
             started: Timestamp::from_millis(0),

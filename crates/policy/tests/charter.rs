@@ -12,7 +12,10 @@ use provost_domain::{
 };
 use provost_policy::{Pdp, Place, check};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use support::{Call, NOON, arg, grant, name, tool_name};
 
 fn shapes() -> Vec<(&'static str, ArgType)> {
@@ -37,7 +40,7 @@ fn call(rules: &[(&str, ArgRule)], args: Value) -> Call {
     let tool = support::tool("sys", "act", &[Effect::Write], &shapes());
     let mut agent = support::agent("robot");
     agent.charter.autonomy = Autonomy::Bounded;
-    agent.charter.grants = vec![grant("sys", &["act"], rules)];
+    agent.charter.grants = Arc::new([grant("sys", &["act"], rules)]);
     let mut call = Call::of(agent, system, tool);
     call.args = args;
     call.args.as_object_mut().unwrap().entry("amount").or_insert(json!(1));
@@ -58,13 +61,13 @@ fn decimal(value: &str) -> Option<Decimal> {
 
 #[test]
 fn a_rule_allows_what_keeps_to_it_and_refuses_everything_else() {
-    let one_of = |values: &[Scalar]| ArgRule { one_of: values.to_vec(), ..rule() };
-    let none_of = |values: &[Scalar]| ArgRule { none_of: values.to_vec(), ..rule() };
+    let one_of = |values: &[Scalar]| ArgRule { one_of: values.into(), ..rule() };
+    let none_of = |values: &[Scalar]| ArgRule { none_of: values.into(), ..rule() };
     let optional = |rule: ArgRule| ArgRule { optional: true, ..rule };
-    let like = |pattern: &str| ArgRule { like: Some(pattern.to_owned()), ..rule() };
+    let like = |pattern: &str| ArgRule { like: Some(pattern.into()), ..rule() };
     let between = |min: &str, max: &str| ArgRule { min: decimal(min), max: decimal(max), ..rule() };
     let absent = ArgRule { absent: true, ..rule() };
-    let not_like = ArgRule { not_like: Some("*.exe".to_owned()), ..rule() };
+    let not_like = ArgRule { not_like: Some("*.exe".into()), ..rule() };
     for (path, rule, args, allowed) in [
         ("text", one_of(&[text("a"), text("b")]), json!({"text": "a"}), true),
         ("text", one_of(&[text("a"), text("b")]), json!({"text": "c"}), false),
@@ -165,12 +168,12 @@ fn arguments_of_wrong_types_are_refused_before_any_policy() {
 
 #[test]
 fn a_rule_that_cannot_be_said_is_refused_with_its_path_and_a_cure() {
-    let pattern = ArgRule { like: Some("*".to_owned()), ..rule() };
+    let pattern = ArgRule { like: Some("*".into()), ..rule() };
     let bound = |value: &str| ArgRule { max: decimal(value), ..rule() };
     let crossed = ArgRule { min: decimal("5"), max: decimal("4"), ..rule() };
-    let listed = |value: Scalar| ArgRule { one_of: vec![value], ..rule() };
+    let listed = |value: Scalar| ArgRule { one_of: [value].into(), ..rule() };
     let absent = ArgRule { absent: true, ..rule() };
-    let absent_and_more = ArgRule { like: Some("x".to_owned()), ..absent.clone() };
+    let absent_and_more = ArgRule { like: Some("x".into()), ..absent.clone() };
     for (path, rule, at, message) in [
         ("nothing", rule(), "", "has no argument `nothing`"),
         ("to.nothing", rule(), "", "has no argument `to.nothing`"),
@@ -203,15 +206,15 @@ fn a_rule_that_cannot_be_said_is_refused_with_its_path_and_a_cure() {
 fn every_fault_of_a_charter_is_told_at_once() {
     let mut call = call(&[("nothing", rule()), ("text", ArgRule { max: decimal("1"), ..rule() })], json!({}));
     let charter = &mut call.agent.charter;
-    charter.grants.push(grant("nowhere", &["x"], &[]));
-    charter.grants.push(grant("sys", &["act", "acts"], &[]));
-    charter.hours = Some(Hours {
+    let more = [grant("nowhere", &["x"], &[]), grant("sys", &["act", "acts"], &[])];
+    charter.grants = charter.grants.iter().cloned().chain(more).collect();
+    charter.hours = Some(Arc::new(Hours {
         days: BTreeSet::new(),
         from_minute: 600,
         to_minute: 600,
         timezone: "Mars/Olympus".to_owned(),
-    });
-    charter.budgets = vec![budget(Some(1), Some("text")), budget(None, None)];
+    }));
+    charter.budgets = Arc::new([budget(Some(1), Some("text")), budget(None, None)]);
     let faults: Vec<String> = check(&call.organisation()).iter().map(ToString::to_string).collect();
     for (at, message) in [
         ("grants[0].args.nothing", "has no argument `nothing`"),
@@ -236,7 +239,7 @@ fn budget(count_max: Option<u32>, sum: Option<&str>) -> Budget {
     Budget {
         name: name("payments"),
         system: name("sys"),
-        tools: vec![tool_name("act")],
+        tools: Arc::new([tool_name("act")]),
         window: DurationMs(86_400_000),
         per: BudgetScope::Agent,
         count_max,
@@ -247,7 +250,7 @@ fn budget(count_max: Option<u32>, sum: Option<&str>) -> Budget {
 #[test]
 fn an_exhausted_budget_refuses_by_name_and_says_when_to_come_back() {
     let mut call = call(&[], json!({}));
-    call.agent.charter.budgets = vec![budget(Some(3), Some("amount"))];
+    call.agent.charter.budgets = Arc::new([budget(Some(3), Some("amount"))]);
     assert_eq!(check(&call.organisation()), []);
     assert_eq!(call.said().0, "allow");
     call.exhausted = vec![name("payments")];
@@ -262,8 +265,9 @@ fn an_exhausted_budget_refuses_by_name_and_says_when_to_come_back() {
 fn a_call_draws_on_every_budget_it_counts_for() {
     let mut call = call(&[], json!({}));
     let of_task = Budget { per: BudgetScope::Task, name: name("once"), ..budget(Some(1), None) };
-    let other = Budget { tools: vec![tool_name("other")], name: name("other"), ..budget(Some(1), None) };
-    call.agent.charter.budgets = vec![budget(Some(3), Some("amount")), of_task, other];
+    let other =
+        Budget { tools: Arc::new([tool_name("other")]), name: name("other"), ..budget(Some(1), None) };
+    call.agent.charter.budgets = Arc::new([budget(Some(3), Some("amount")), of_task, other]);
     let draws = |args: Value| Pdp::budgets(&call.agent, &call.tool, args.as_object().unwrap(), &call.task);
     let found = draws(json!({"amount": 12.5})).unwrap();
     let short: Vec<_> = found.iter().map(|draw| (draw.key.as_str(), draw.amount, draw.max)).collect();
@@ -290,12 +294,12 @@ fn a_call_draws_on_every_budget_it_counts_for() {
 #[test]
 fn hours_are_of_the_place_and_end_before_their_last_minute() {
     let mut call = call(&[], json!({}));
-    call.agent.charter.hours = Some(Hours {
+    call.agent.charter.hours = Some(Arc::new(Hours {
         days: BTreeSet::from([Weekday::Mon]),
         from_minute: 13 * 60,
         to_minute: 14 * 60,
         timezone: "Europe/Berlin".to_owned(),
-    });
+    }));
     assert_eq!(check(&call.organisation()), []);
     for (minutes, expected) in [(-1, "deny"), (0, "allow"), (59, "allow"), (60, "deny"), (24 * 60, "deny")] {
         call.now = Timestamp::from_millis(NOON + minutes * 60_000);
@@ -322,8 +326,8 @@ fn what_every_mcp_server_has_is_granted_and_limited_like_a_tool() {
     let system = support::system("docs", Environment::Sandbox);
     let resources = provost_domain::tool::BuiltIn::Resources.tool(&system).unwrap();
     let mut agent = support::agent("reader");
-    let like = ArgRule { like: Some("file:///srv/docs/*".to_owned()), ..rule() };
-    agent.charter.grants = vec![grant("docs", &["@resources"], &[("uri", like)])];
+    let like = ArgRule { like: Some("file:///srv/docs/*".into()), ..rule() };
+    agent.charter.grants = Arc::new([grant("docs", &["@resources"], &[("uri", like)])]);
     let mut call = Call::of(agent, system, resources);
     for (uri, expected) in [("file:///srv/docs/a", "allow"), ("file:///etc/passwd", "deny")] {
         call.args = json!({ "uri": uri });
@@ -354,10 +358,10 @@ proptest! {
     #[test]
     fn no_word_of_a_charter_becomes_syntax(member in hostile(), value in hostile(), other in hostile()) {
         prop_assume!(!member.is_empty());
-        let one_of = ArgRule { one_of: vec![text(&value)], ..rule() };
+        let one_of = ArgRule { one_of: [text(&value)].into(), ..rule() };
         let mut call = call(&[], json!({}));
         call.tool = with_member(&call.tool, &member);
-        call.agent.charter.grants = vec![grant("sys", &["act"], &[(&member, one_of)])];
+        call.agent.charter.grants = Arc::new([grant("sys", &["act"], &[(&member, one_of)])]);
         prop_assert_eq!(check(&call.organisation()), vec![]);
         for (given, allowed) in [(&value, true), (&other, value == other)] {
             call.args = json!({"amount": 1, member.as_str(): given});
@@ -369,7 +373,7 @@ proptest! {
 
     #[test]
     fn no_pattern_matches_more_than_it_says(prefix in "[a-z\"\\\\]{0,6}", rest in hostile()) {
-        let like = ArgRule { like: Some(format!("{prefix}*")), ..rule() };
+        let like = ArgRule { like: Some(format!("{prefix}*").into()), ..rule() };
         let mut call = call(&[("text", like)], json!({}));
         call.directory.put(Object::Tool(call.tool.clone()));
         // A backslash before the star makes it a plain star.

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 //! Work that was handed on, and limits that a task sets itself.
 
@@ -10,6 +10,7 @@ use provost_domain::{
     Seq, Task, TaskId, Timestamp, Verdict, charter::ArgRule, decision::Subject, task::TaskScope,
 };
 use provost_policy::{Link, Pdp, Question, check_scope, replay};
+use std::sync::Arc;
 use support::{Call, agent, grant, name, said, system, task, tool, tool_name};
 
 /// A payment in the sandbox, within a charter that allows 500.
@@ -20,7 +21,7 @@ fn payment() -> Call {
     let mut agent = agent("helper");
     (agent.charter.environment, agent.charter.autonomy) = (Environment::Sandbox, Autonomy::Bounded);
     let at_most = ArgRule { max: Some("500".parse().unwrap()), ..ArgRule::default() };
-    agent.charter.grants = vec![grant("bank", &["pay"], &[("amount", at_most)])];
+    agent.charter.grants = [grant("bank", &["pay"], &[("amount", at_most)])].into();
     let mut call = Call::of(agent, system("bank", Environment::Sandbox), tool);
     call.args = serde_json::json!({"payee": "acme", "amount": 50});
     call
@@ -63,7 +64,7 @@ fn what_was_handed_on_is_what_everybody_along_the_chain_may_do_today() {
     type Spoil = fn(&mut Handed);
     let table: [(&str, Spoil, &str, &str); 6] = [
         ("a suspended parent", |h| h.above.status = AgentStatus::Suspended, "deny", "guardrail/status"),
-        ("a narrowed charter", |h| h.above.charter.grants.clear(), "deny", "charter/above/1"),
+        ("a narrowed charter", |h| h.above.charter.grants = Default::default(), "deny", "charter/above/1"),
         (
             "an expired parent",
             |h| h.above_task.expires = Timestamp::from_millis(0),
@@ -74,8 +75,8 @@ fn what_was_handed_on_is_what_everybody_along_the_chain_may_do_today() {
             "a parent's scope",
             |h| {
                 let elsewhere =
-                    TaskScope { system: name("other"), tools: Vec::new(), args: Default::default() };
-                h.above_task.scope = Some(vec![elsewhere]);
+                    TaskScope { system: name("other"), tools: Default::default(), args: Default::default() };
+                h.above_task.scope = Some([elsewhere].into());
             },
             "deny",
             "guardrail/task-scope",
@@ -105,7 +106,7 @@ fn what_was_handed_on_is_what_everybody_along_the_chain_may_do_today() {
 #[test]
 fn a_child_never_gets_more_than_it_has_itself() {
     let mut handed = Handed::new();
-    handed.call.agent.charter.grants.clear();
+    handed.call.agent.charter.grants = Default::default();
     assert_eq!(handed.decide().verdict.as_str(), "deny");
 }
 
@@ -157,7 +158,7 @@ fn a_decision_on_a_chain_is_made_again_bit_by_bit() {
     let again = replay(handed.pdp().directory(), &decision);
     assert!(again.same, "{:?}", again.differences);
     let mut narrowed = handed;
-    narrowed.above.charter.grants.clear();
+    narrowed.above.charter.grants = Default::default();
     let again = replay(narrowed.pdp().directory(), &decision);
     assert!(!again.same, "another parent makes another decision");
 }
@@ -169,7 +170,7 @@ fn a_task_may_set_itself_limits_that_hold_beside_the_charter() {
     let (system, tool) = (call.system.name.clone(), call.tool.name.clone());
     let scope = |max: &str| {
         let args = [("amount".to_owned(), at_most(max))].into();
-        vec![TaskScope { system: system.clone(), tools: vec![tool.clone()], args }]
+        Arc::from([TaskScope { system: system.clone(), tools: [tool.clone()].into(), args }])
     };
     call.args["amount"] = serde_json::json!(50);
     call.task.scope = Some(scope("100"));
@@ -188,10 +189,10 @@ fn a_task_may_set_itself_limits_that_hold_beside_the_charter() {
 fn a_limit_that_cannot_be_said_is_found_before_the_task_starts() {
     let call = payment();
     let directory = call.organisation();
-    let part = |arg: &str, tools: Vec<_>| TaskScope {
+    let part = |arg: &str, tools: Vec<provost_domain::ToolName>| TaskScope {
         system: call.system.name.clone(),
-        tools,
-        args: [(arg.to_owned(), ArgRule { like: Some("x*".to_owned()), ..ArgRule::default() })].into(),
+        tools: tools.into(),
+        args: [(arg.to_owned(), ArgRule { like: Some("x*".into()), ..ArgRule::default() })].into(),
     };
     let own = vec![call.tool.name.clone()];
     assert_eq!(check_scope(&directory, &[part("nonsense", own.clone())]).len(), 1, "no such argument");

@@ -10,6 +10,7 @@ use provost_domain::{
     task::{TaskScope, TaskStatus},
 };
 use provost_policy::check;
+use std::sync::Arc;
 use support::{Call, label, name, returns};
 
 fn allowed_read() -> Call {
@@ -80,8 +81,8 @@ fn a_task_that_ended_or_expired_does_nothing() {
 #[test]
 fn a_tool_outside_the_scope_of_the_task_is_refused() {
     let mut call = allowed_read();
-    call.task.scope =
-        Some(vec![TaskScope { system: name("other"), tools: Vec::new(), args: Default::default() }]);
+    let elsewhere = TaskScope { system: name("other"), tools: Arc::default(), args: Default::default() };
+    call.task.scope = Some(Arc::new([elsewhere]));
     is_said(&call, "deny", &["guardrail/task-scope"]);
 }
 
@@ -97,7 +98,7 @@ fn data_that_the_charter_does_not_name_is_not_read() {
     let mut call = allowed_read();
     call.tool.returns = vec![returns("payroll"), returns("untrusted")];
     is_said(&call, "deny", &["guardrail/data"]);
-    call.agent.charter.data.insert(label("payroll"));
+    call.agent.charter.data = Arc::new([label("payroll")].into());
     is_said(&call, "allow", &["charter/robot/1/sys.act"]);
 }
 
@@ -203,11 +204,11 @@ fn a_refusal_says_what_would_make_the_call_possible() {
         other => panic!("expected a denial, and got {other:?}"),
     };
     let mut call = allowed_read();
-    call.agent.charter.grants.clear();
+    call.agent.charter.grants = Arc::default();
     is_said(&call, "deny", &["charter/robot/1"]);
     assert_eq!(cures(&call), ["ask maria (owner) to add sys/act to the charter of robot"]);
     let mut call = allowed_read();
-    call.task.scope = Some(Vec::new());
+    call.task.scope = Some(Arc::default());
     assert_eq!(cures(&call), ["start the task with this tool in its scope"]);
     let mut call = allowed_read();
     call.tool.returns = vec![returns("payroll")];
@@ -221,7 +222,7 @@ fn a_refusal_says_what_would_make_the_call_possible() {
 #[test]
 fn nobody_is_asked_to_approve_what_would_be_refused_anyway() {
     let mut call = Call::new(Environment::Production, Autonomy::Probation, &[Effect::Delete]);
-    call.agent.charter.grants.clear();
+    call.agent.charter.grants = Arc::default();
     is_said(&call, "deny", &["charter/robot/1"]);
     let mut call = Call::new(Environment::Production, Autonomy::Probation, &[Effect::Delete]);
     call.agent.status = AgentStatus::Suspended;

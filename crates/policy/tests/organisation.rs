@@ -4,12 +4,13 @@
 
 mod support;
 
-use provost_domain::{Autonomy, Directory, Effect, Environment, Object, ObjectKey, Verdict};
+use provost_domain::{Autonomy, Directory, Effect, Environment, Object, ObjectKey, TextMap, Verdict};
 use provost_policy::{
     Bounds, Case, Given, Pdp, Place, PolicyFault, Said, Then, When, check, check_changed, replay, run_cases,
     schema_text,
 };
 use serde_json::json;
+use std::sync::Arc;
 use support::{Call, grant, name, policy_file, said};
 
 fn bank() -> Directory {
@@ -197,7 +198,7 @@ fn a_listing_shows_what_some_arguments_could_do() {
     call.pinned = false;
     assert!(!shown(&call));
     let mut call = fleet_call(bank());
-    call.agent.charter.grants.clear();
+    call.agent.charter.grants = Arc::default();
     assert!(!shown(&call));
     let held = Call::new(Environment::Production, Autonomy::Probation, &[Effect::Delete]);
     assert!(shown(&held), "held tools are listed");
@@ -237,9 +238,12 @@ fn prepared_policies_never_outlive_what_they_came_from() {
     };
     assert_eq!(step(&|call| call.agent.status = provost_domain::AgentStatus::Suspended), "deny");
     assert_eq!(step(&|call| call.agent.status = provost_domain::AgentStatus::Active), "allow");
-    assert_eq!(step(&|call| call.agent.charter.grants[0].args.clear()), "allow");
+    assert_eq!(
+        step(&|call| Arc::make_mut(&mut call.agent.charter.grants)[0].args = TextMap::default()),
+        "allow"
+    );
     assert_eq!(step(&|call| call.args["amount"] = json!(10_000)), "allow");
-    assert_eq!(step(&|call| call.agent.charter.grants.clear()), "deny");
+    assert_eq!(step(&|call| call.agent.charter.grants = Arc::default()), "deny");
     assert_eq!(step(&|call| call.agent = support::fleet_agent(0)), "deny");
     assert_eq!(step(&|call| call.args["amount"] = json!(1)), "allow");
     assert_eq!(step(&|call| call.system.environment = Environment::Staging), "deny");
@@ -269,7 +273,7 @@ fn a_recorded_decision_comes_out_the_same_again() {
         assert_eq!(again.evaluation, Some(evaluation));
     }
     let decision = record(&call, &call.decide());
-    call.agent.charter.grants = vec![grant("bank", &["pay"], &[])];
+    call.agent.charter.grants = Arc::new([grant("bank", &["pay"], &[])]);
     let changed = replay(&call.organisation(), &decision);
     assert!(!changed.same);
     assert!(

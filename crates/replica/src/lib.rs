@@ -8,7 +8,7 @@
 mod follow;
 
 use arc_swap::ArcSwap;
-use provost_domain::{Clock, Directory, DurationMs, Seq, Timestamp};
+use provost_domain::{Clock, Directory, DurationMs, Pool, Seq, Timestamp};
 use provost_policy::Pdp;
 use provost_store::{ChangeRecord, Store, StoreError};
 use std::sync::{
@@ -44,12 +44,9 @@ impl Replica {
     /// When the store cannot be read.
     pub async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
         let asked_at = clock.now();
-        let snapshot = store.load().await?;
         let mut directory = Directory::default();
-        for object in snapshot.objects {
-            directory.put(object);
-        }
-        directory.seq = snapshot.seq;
+        directory.seq = store.load(&mut |object| directory.put(object)).await?;
+        let seq = directory.seq;
         let view = View { pdp: Pdp::new(directory.clone()), directory };
         Ok(Arc::new(Self {
             store,
@@ -57,7 +54,7 @@ impl Replica {
             current: ArcSwap::from_pointee(view),
             confirmed_at: AtomicI64::new(asked_at.as_millis()),
             catching_up: Mutex::new(()),
-            moved: watch::channel(snapshot.seq).0,
+            moved: watch::channel(seq).0,
         }))
     }
 
@@ -113,8 +110,9 @@ impl Replica {
 
     fn publish(&self, view: &View, records: Vec<ChangeRecord>) -> Result<Seq, StoreError> {
         let Some(last) = records.last().map(|record| record.seq) else { return Ok(view.directory.seq) };
-        let mut directory = view.directory.clone();
-        for record in records {
+        let (mut directory, mut pool) = (view.directory.clone(), Pool::default());
+        for mut record in records {
+            record.after.iter_mut().for_each(|object| pool.share(object));
             apply(&mut directory, record)?;
         }
         let pdp = view.pdp.with(directory.clone());

@@ -2,24 +2,30 @@
 
 use crate::{
     connection::{Connections, Transaction},
-    error::{failed, signed, unsigned},
+    error::{corrupt, failed, signed, unsigned},
 };
 use futures::TryStreamExt as _;
-use provost_domain::{Kind, Object, ObjectKey, Seq};
-use provost_store::{Snapshot, StoreError, driver::after};
+use provost_domain::{Kind, Object, ObjectKey, Pool, Seq};
+use provost_store::{StoreError, driver::after};
 use tokio_postgres::types::ToSql;
 
-/// Every live row, in the order in which rows may refer to earlier ones.
-pub(crate) async fn load(connections: &Connections) -> Result<Snapshot, StoreError> {
+/// Hands over every live row, in the order in which rows may refer to earlier ones.
+pub(crate) async fn load(
+    connections: &Connections,
+    row: &mut (dyn FnMut(Object) + Send),
+) -> Result<Seq, StoreError> {
     let mut client = connections.get().await?;
     let snapshot = Transaction::snapshot(&mut client).await?;
-    let mut objects = Vec::new();
+    let mut pool = Pool::default();
+    let share = &mut |mut object| {
+        pool.share(&mut object);
+        row(object);
+    };
     for kind in Kind::ALL {
-        read(&snapshot, LIVE, &[&kind.as_str()], &mut objects).await?;
+        read(&snapshot, LIVE, &[&kind.as_str()], share).await?;
     }
     let head = snapshot.one("read the head", "SELECT seq FROM head", &[]).await?;
-    let seq = Seq(unsigned(head.try_get(0).map_err(failed("read the head"))?));
-    Ok(Snapshot { seq, objects })
+    Ok(Seq(unsigned(head.try_get(0).map_err(failed("read the head"))?)))
 }
 
 /// These rows as they stood.
@@ -33,7 +39,7 @@ pub(crate) async fn load_at(
     let kinds: Vec<&str> = keys.iter().map(|key| key.kind.as_str()).collect();
     let names: Vec<&str> = keys.iter().map(|key| key.key.as_str()).collect();
     let mut objects = Vec::with_capacity(keys.len());
-    read(&snapshot, AT, &[&kinds, &names, &signed(seq.0)], &mut objects).await?;
+    read(&snapshot, AT, &[&kinds, &names, &signed(seq.0)], &mut |object| objects.push(object)).await?;
     Ok(objects)
 }
 
@@ -43,7 +49,8 @@ pub(crate) async fn load_shared_at(connections: &Connections, seq: Seq) -> Resul
     let snapshot = Transaction::snapshot(&mut client).await?;
     let mut objects = Vec::new();
     for kind in Kind::ALL.into_iter().filter(|kind| !matches!(kind, Kind::Agent | Kind::Task)) {
-        read(&snapshot, ALL_AT, &[&kind.as_str(), &signed(seq.0)], &mut objects).await?;
+        read(&snapshot, ALL_AT, &[&kind.as_str(), &signed(seq.0)], &mut |object| objects.push(object))
+            .await?;
     }
     Ok(objects)
 }
@@ -59,23 +66,26 @@ async fn read(
     snapshot: &Transaction<'_>,
     sql: &str,
     params: &[&(dyn ToSql + Sync)],
-    objects: &mut Vec<Object>,
+    each: &mut (dyn FnMut(Object) + Send),
 ) -> Result<(), StoreError> {
     let doing = "load rows";
     let rows = snapshot.stream(doing, sql, params).await?;
     let mut rows = std::pin::pin!(rows);
     while let Some(row) = rows.try_next().await.map_err(failed(doing))? {
-        objects.extend(after(row.try_get(0).map_err(failed(doing))?)?);
+        let kind: &str = row.try_get(0).map_err(failed(doing))?;
+        let kind =
+            Kind::from_word(kind).ok_or_else(|| corrupt("object", format!("`{kind}` is not a kind")))?;
+        after(kind, row.try_get(1).map_err(failed(doing))?)?.into_iter().for_each(&mut *each);
     }
     Ok(())
 }
 
-const LIVE: &str = "SELECT journal.record
+const LIVE: &str = "SELECT object.kind, journal.record
 FROM object JOIN journal ON journal.row = object.row
 WHERE object.kind = $1 AND object.state = 'live'
 ORDER BY object.row";
 
-const AT: &str = "SELECT journal.record
+const AT: &str = "SELECT asked.kind, journal.record
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (kind, key, place)
 CROSS JOIN LATERAL (
     SELECT row FROM change
@@ -86,7 +96,7 @@ CROSS JOIN LATERAL (
 JOIN journal ON journal.row = change.row
 ORDER BY asked.place";
 
-const ALL_AT: &str = "SELECT journal.record
+const ALL_AT: &str = "SELECT object.kind, journal.record
 FROM object
 CROSS JOIN LATERAL (
     SELECT row FROM change

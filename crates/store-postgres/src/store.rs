@@ -13,8 +13,8 @@ use provost_domain::{
 };
 use provost_store::{
     Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
-    Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store,
-    StoreError, StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
+    Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Store, StoreError,
+    StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
     driver::{DecisionDraft, Draft, RecordBytesMax, Room},
 };
 use std::{
@@ -95,8 +95,8 @@ impl Store for PostgresStore {
         change::head(&self.connections).await
     }
 
-    async fn load(&self) -> Result<Snapshot, StoreError> {
-        objects::load(&self.connections).await
+    async fn load(&self, row: &mut (dyn FnMut(Object) + Send)) -> Result<Seq, StoreError> {
+        objects::load(&self.connections, row).await
     }
 
     async fn load_at(&self, seq: Seq, keys: &[ObjectKey]) -> Result<Vec<Object>, StoreError> {

@@ -4,27 +4,46 @@ use crate::{
     change,
     error::{failed, signed, unsigned},
 };
-use provost_domain::{Kind, Object, ObjectKey, Seq};
+use provost_domain::{Kind, Object, ObjectKey, Pool, Seq};
 use provost_store::{
-    Snapshot, StoreError,
+    StoreError,
     driver::{Standing, after},
 };
 use rusqlite::{Connection, OptionalExtension as _, Params};
+use tokio::sync::mpsc;
 
-/// Every live row, in the order in which rows may refer to earlier ones.
-pub(crate) fn load(db: &Connection) -> Result<Snapshot, StoreError> {
-    let mut objects = Vec::new();
+/// Sends every live row, in portions, in the order in which rows may refer to earlier ones.
+pub(crate) fn load(db: &Connection, portions: &mpsc::Sender<Vec<Object>>) -> Result<Seq, StoreError> {
+    // When nobody listens any more, the load was given up, and the answer goes nowhere.
+    let send = |portion| portions.blocking_send(portion).map_err(|_given_up| StoreError::Closed);
+    // Shared out on the thread that reads: what one thread frees of another's, most allocators are slow to take back.
+    let (mut portion, mut pool) = (Vec::with_capacity(PORTION_ROWS), Pool::default());
     for kind in Kind::ALL {
-        read(db, LIVE, [kind.as_str()], &mut objects)?;
+        read(db, kind, LIVE, [kind.as_str()], |mut object| {
+            pool.share(&mut object);
+            portion.push(object);
+            if portion.len() < PORTION_ROWS {
+                return Ok(());
+            }
+            send(std::mem::replace(&mut portion, Vec::with_capacity(PORTION_ROWS)))
+        })?;
     }
-    Ok(Snapshot { seq: change::head(db)?, objects })
+    send(portion)?;
+    let seq = change::head(db)?;
+    // The pages of so many rows, read once, would stay with the connection.
+    db.execute_batch("PRAGMA shrink_memory").map_err(failed("load rows"))?;
+    Ok(seq)
 }
 
 /// These rows as they stood.
 pub(crate) fn load_at(db: &Connection, seq: Seq, keys: &[ObjectKey]) -> Result<Vec<Object>, StoreError> {
     let mut objects = Vec::with_capacity(keys.len());
     for key in keys {
-        read(db, AT, (key.kind.as_str(), &key.key, signed(seq.0)), &mut objects)?;
+        let asked = (key.kind.as_str(), &key.key, signed(seq.0));
+        read(db, key.kind, AT, asked, |object| {
+            objects.push(object);
+            Ok(())
+        })?;
     }
     Ok(objects)
 }
@@ -33,7 +52,10 @@ pub(crate) fn load_at(db: &Connection, seq: Seq, keys: &[ObjectKey]) -> Result<V
 pub(crate) fn load_shared_at(db: &Connection, seq: Seq) -> Result<Vec<Object>, StoreError> {
     let mut objects = Vec::new();
     for kind in Kind::ALL.into_iter().filter(|kind| !matches!(kind, Kind::Agent | Kind::Task)) {
-        read(db, ALL_AT, (kind.as_str(), signed(seq.0)), &mut objects)?;
+        read(db, kind, ALL_AT, (kind.as_str(), signed(seq.0)), |object| {
+            objects.push(object);
+            Ok(())
+        })?;
     }
     Ok(objects)
 }
@@ -57,16 +79,17 @@ pub(crate) fn standing(db: &Connection, key: &ObjectKey) -> Result<Option<Standi
 
 fn read(
     db: &Connection,
+    kind: Kind,
     sql: &str,
     params: impl Params,
-    objects: &mut Vec<Object>,
+    mut each: impl FnMut(Object) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let failed = || failed("load rows");
     let mut statement = db.prepare_cached(sql).map_err(failed())?;
     let mut rows = statement.query(params).map_err(failed())?;
     while let Some(row) = rows.next().map_err(failed())? {
         let record = row.get_ref(0).and_then(|text| Ok(text.as_str()?)).map_err(failed())?;
-        objects.extend(after(record)?);
+        after(kind, record)?.map_or(Ok(()), &mut each)?;
     }
     Ok(())
 }
@@ -95,3 +118,6 @@ ORDER BY object.key";
 const STANDING: &str = "SELECT version, state = 'removed'
 FROM object
 WHERE kind = ?1 AND key = ?2";
+
+/// Rows that are handed over together.
+const PORTION_ROWS: usize = 256;

@@ -15,8 +15,8 @@ use provost_domain::{
 };
 use provost_store::{
     Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
-    Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store,
-    StoreError, StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
+    Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Store, StoreError,
+    StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
     driver::{DecisionDraft, Draft, RecordBytesMax, Room},
 };
 use std::{
@@ -170,8 +170,16 @@ impl Store for SqliteStore {
         self.readers.read(change::head).await
     }
 
-    async fn load(&self) -> Result<Snapshot, StoreError> {
-        self.readers.read(objects::load).await
+    async fn load(&self, row: &mut (dyn FnMut(Object) + Send)) -> Result<Seq, StoreError> {
+        let (portions, mut inbox) = mpsc::channel(PORTIONS_AHEAD);
+        let reading = self.readers.read(move |db| objects::load(db, &portions));
+        // What is read is taken in while more is read.
+        let taking_in = async {
+            while let Some(portion) = inbox.recv().await {
+                portion.into_iter().for_each(&mut *row);
+            }
+        };
+        tokio::join!(reading, taking_in).0
     }
 
     async fn load_at(&self, seq: Seq, keys: &[ObjectKey]) -> Result<Vec<Object>, StoreError> {
@@ -358,5 +366,7 @@ impl Store for SqliteStore {
     }
 }
 
+/// Portions of rows that a load reads ahead of whoever takes them in.
+const PORTIONS_AHEAD: usize = 16;
 /// Bytes of records that may wait for the writer together.
 const QUEUED_BYTES_MAX: usize = 256 << 20;

@@ -24,7 +24,7 @@ pub use error::{CommitError, RecordError, StoreError};
 pub use intent::{Charge, Intent, Receipt, TaskExpectation, WindowKey, danger};
 pub use ledger::{JournalKind, JournalRow, LedgerHead, Sequenced, StoredLeaf, TileKey};
 pub use permit::{Permit, Recorded};
-pub use query::{Balance, DecisionFilter, DecisionPage, Fault, Snapshot, StoredDecision};
+pub use query::{Balance, DecisionFilter, DecisionPage, Fault, StoredDecision};
 
 use async_trait::async_trait;
 use provost_domain::{
@@ -40,8 +40,11 @@ pub trait Store: Send + Sync + 'static {
     /// Position of the last committed change. Also the heartbeat of the lease: it reads the truth, not a cache.
     async fn head(&self) -> Result<Seq, StoreError>;
 
-    /// Every row, with the position it is of, read in one snapshot. Ended tasks are left out.
-    async fn load(&self) -> Result<Snapshot, StoreError>;
+    /// Hands over every row, each after those it may refer to, and gives the position they are of; all are read in one
+    /// snapshot. Ended tasks are left out. Rows come as they are read, so that a million need not be held twice, and
+    /// share what they say alike ([`provost_domain::Pool`]). After an error, what was handed over is of no position and
+    /// to be thrown away.
+    async fn load(&self, row: &mut (dyn FnMut(Object) + Send)) -> Result<Seq, StoreError>;
 
     /// The rows under these keys as they stood at an earlier position; a row that did not exist is left out.
     async fn load_at(&self, seq: Seq, keys: &[ObjectKey]) -> Result<Vec<Object>, StoreError>;

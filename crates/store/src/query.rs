@@ -1,17 +1,8 @@
 //! What the store is asked.
 
 use crate::WindowKey;
-use provost_domain::{Completion, Decision, Name, Object, Seq, TaskId, Timestamp};
+use provost_domain::{Completion, Decision, Name, TaskId, Timestamp};
 use serde::Serialize;
-
-/// All rows at one position.
-#[derive(Debug, Clone, Default)]
-pub struct Snapshot {
-    /// The position.
-    pub seq: Seq,
-    /// The rows.
-    pub objects: Vec<Object>,
-}
 
 /// A decision with what came of it.
 #[derive(Debug, Clone, PartialEq)]

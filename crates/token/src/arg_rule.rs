@@ -23,7 +23,7 @@ pub fn both(a: &ArgRule, b: &ArgRule) -> Option<ArgRule> {
             if common.is_empty() {
                 return None;
             }
-            common
+            common.into()
         }
     };
     let none_of: BTreeSet<Scalar> = a.none_of.iter().chain(&b.none_of).cloned().collect();
@@ -64,7 +64,7 @@ pub(crate) fn read(value: &Value) -> Option<ArgRule> {
 }
 
 /// Of two patterns that must both match, the one that is enough; the outer `None` when neither is.
-fn narrower(a: &Option<String>, b: &Option<String>) -> Option<Option<String>> {
+fn narrower(a: &Option<Box<str>>, b: &Option<Box<str>>) -> Option<Option<Box<str>>> {
     match (a, b) {
         (Some(a), Some(b)) if pattern::includes(a, b) => Some(Some(b.clone())),
         (Some(a), Some(b)) => pattern::includes(b, a).then(|| Some(a.clone())),
@@ -73,7 +73,7 @@ fn narrower(a: &Option<String>, b: &Option<String>) -> Option<Option<String>> {
 }
 
 /// Of two patterns that must both not match, the one that is enough; the outer `None` when neither is.
-fn wider(a: &Option<String>, b: &Option<String>) -> Option<Option<String>> {
+fn wider(a: &Option<Box<str>>, b: &Option<Box<str>>) -> Option<Option<Box<str>>> {
     match (a, b) {
         (Some(a), Some(b)) if pattern::includes(a, b) => Some(Some(a.clone())),
         (Some(a), Some(b)) => pattern::includes(b, a).then(|| Some(b.clone())),

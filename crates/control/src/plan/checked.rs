@@ -134,7 +134,7 @@ fn drafts(wanted: &Wanted, plan: Plan, directory: &Directory) -> Vec<Draft> {
 
 fn agent_drafts(wanted: &Wanted, mut agent: Agent, directory: &Directory, drafts: &mut Vec<Draft>) {
     if !directory.agents.contains_key(&agent.name) {
-        wanted.source.clone_into(&mut agent.provenance.source);
+        agent.provenance.source = wanted.source.into();
     }
     if agent.status == AgentStatus::Decommissioned {
         drafts.extend(crate::agent::ended_tasks(directory, &agent.name));

@@ -150,7 +150,6 @@ const DOCUMENT_BYTES_MAX: usize = 32 << 20;
 const DOCUMENT_VALUES_MAX: usize = 4_000_000;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
     use provost_declare::{ImportedSystem, SourceFile, render_all, write_system_file};

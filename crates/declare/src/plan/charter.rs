@@ -9,30 +9,30 @@ use crate::{
     table::{clip, join},
 };
 use provost_domain::{
-    Charter, Decimal, Name, Timestamp, ToolName,
+    Charter, Decimal, Name, TextMap, Timestamp, ToolName,
     charter::{ArgRule, Budget, BudgetScope, Hours, Scalar},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-type Rules = BTreeMap<String, ArgRule>;
+type Rules = TextMap<ArgRule>;
 
 /// What an agent that is new may do.
 pub(crate) fn added(charter: &Charter) -> Said {
     let mut said = Said::default();
     said.neutral(format!("is added: {}", charter.purpose));
-    let deputies = match charter.deputies.as_slice() {
+    let deputies = match charter.deputies.as_ref() {
         [] => String::new(),
         deputies => format!(", then by {}", join(deputies)),
     };
     let (environment, autonomy) = (charter.environment, charter.autonomy);
     said.neutral(format!("is owned by {}{deputies}; {environment}, {autonomy}", charter.owner));
-    for grant in &charter.grants {
-        said.wider(format!("gains {}{}", tools_words(&grant.system, &grant.tools), with(&grant.args)));
+    for grant in charter.grants.iter() {
+        said.wider(format!("gains {}{}", tools_words(&grant.system, grant.tools.iter()), with(&grant.args)));
     }
-    for label in &charter.data {
+    for label in charter.data.iter() {
         said.wider(format!("may read {label} data"));
     }
-    for budget in &charter.budgets {
+    for budget in charter.budgets.iter() {
         said.narrower(format!("budget {}: {}", budget.name, budget_words(budget)));
     }
     if let Some(hours) = &charter.hours {
@@ -66,7 +66,7 @@ pub(crate) fn changed(from: &Charter, to: &Charter) -> Said {
         }
     });
     budgets(&mut said, from, to);
-    hours(&mut said, from.hours.as_ref(), to.hours.as_ref());
+    hours(&mut said, from.hours.as_deref(), to.hours.as_deref());
     delegation(&mut said, from, to);
     manifest(&mut said, from, to);
     retirement(&mut said, from, to);
@@ -114,7 +114,7 @@ fn grants(said: &mut Said, from: &Granted<'_>, to: &Granted<'_>) {
 }
 
 fn rules_changed(said: &mut Said, tool: &str, from: &Rules, to: &Rules) {
-    for (arg, rule) in to {
+    for (arg, rule) in to.iter() {
         match from.get(arg) {
             None => said.marked(
                 Reach::Narrows,
@@ -123,7 +123,7 @@ fn rules_changed(said: &mut Said, tool: &str, from: &Rules, to: &Rules) {
             Some(before) => rule_changed(said, &format!("{} of {tool}", clip(arg)), before, rule),
         }
     }
-    for arg in from.keys().filter(|arg| !to.contains_key(*arg)) {
+    for arg in from.keys().filter(|arg| !to.contains_key(arg)) {
         said.marked(Reach::Widens, &format!("{} of {tool} is no longer limited", clip(arg)));
     }
 }
@@ -213,7 +213,7 @@ fn values(said: &mut Said, arg: &str, from: &ArgRule, to: &ArgRule) {
 }
 
 fn budgets(said: &mut Said, from: &Charter, to: &Charter) {
-    for budget in &to.budgets {
+    for budget in to.budgets.iter() {
         match from.budgets.iter().find(|before| before.name == budget.name) {
             None => said.marked(Reach::Narrows, &format!("budget {}: {}", budget.name, budget_words(budget))),
             Some(before) if before != budget => budget_changed(said, before, budget),
@@ -307,10 +307,9 @@ fn delegation(said: &mut Said, from: &Charter, to: &Charter) {
 }
 
 fn manifest(said: &mut Said, from: &Charter, to: &Charter) {
-    let parts: BTreeSet<&String> = from.manifest.keys().chain(to.manifest.keys()).collect();
+    let parts: BTreeSet<&str> = from.manifest.keys().chain(to.manifest.keys()).collect();
     for part in parts {
-        let word =
-            |charter: &Charter| charter.manifest.get(part).cloned().unwrap_or_else(|| "nothing".to_owned());
+        let word = |charter: &Charter| charter.manifest.get(part).unwrap_or("nothing").to_owned();
         said.moved(Reach::Neutral, &format!("made of {}", clip(part)), &word(from), &word(to));
     }
 }
@@ -368,7 +367,7 @@ fn budget_words(budget: &Budget) -> String {
     format!(
         "at most {most} in {}{per}, of {}",
         lasting(budget.window),
-        tools_words(&budget.system, &budget.tools)
+        tools_words(&budget.system, budget.tools.iter())
     )
 }
 

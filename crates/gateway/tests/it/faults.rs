@@ -7,8 +7,8 @@ use provost_domain::{
 };
 use provost_store::{
     Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
-    Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Snapshot, Store,
-    StoreError, StoredDecision, StoredLeaf, TileKey, WindowKey,
+    Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Store, StoreError,
+    StoredDecision, StoredLeaf, TileKey, WindowKey,
 };
 use std::sync::{
     Arc,
@@ -61,8 +61,8 @@ impl Store for FaultyStore {
         self.inner.head().await
     }
 
-    async fn load(&self) -> Result<Snapshot, StoreError> {
-        self.inner.load().await
+    async fn load(&self, row: &mut (dyn FnMut(Object) + Send)) -> Result<Seq, StoreError> {
+        self.inner.load(row).await
     }
 
     async fn load_at(&self, seq: Seq, keys: &[ObjectKey]) -> Result<Vec<Object>, StoreError> {

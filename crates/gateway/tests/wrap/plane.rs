@@ -268,11 +268,9 @@ impl Desk {
     async fn start(State(desk): State<Self>, Json(wanted): Json<Value>) -> Json<Value> {
         let system = wanted["system"].as_str().unwrap();
         let mut task = new_task();
-        task.scope = Some(vec![TaskScope {
-            system: system.parse().unwrap(),
-            tools: Vec::new(),
-            args: Default::default(),
-        }]);
+        let scope =
+            TaskScope { system: system.parse().unwrap(), tools: Arc::default(), args: Default::default() };
+        task.scope = Some(Arc::new([scope]));
         desk.put(&task, 0).await;
         Json(desk.started(&task, system))
     }

@@ -4,7 +4,7 @@
 
 use provost_domain::{
     Agent, AgentStatus, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment, Label, Level,
-    Name, Object, Person, System, Task, TaskState, Timestamp, Tool, ToolName, Verdict,
+    Name, Object, Person, System, Task, TaskState, TextMap, Timestamp, Tool, ToolName, Verdict,
     agent::Provenance,
     charter::{
         ArgRule, Budget, BudgetScope, BudgetSum, Delegation, Grant, Hours, Retirement, Scalar, Weekday,
@@ -17,7 +17,7 @@ use provost_domain::{
 };
 use provost_policy::{Evaluation, Pdp, Question};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Monday, 2026-01-05, 12:00 UTC.
 pub const NOON: i64 = 1_767_614_400_000;
@@ -77,25 +77,25 @@ pub fn agent(called: &str) -> Agent {
         level: Level::Normal,
         revision: 1,
         charter: Charter {
-            purpose: "to be asked about".to_owned(),
+            purpose: "to be asked about".into(),
             owner: name("maria"),
-            deputies: Vec::new(),
+            deputies: Arc::default(),
             environment: Environment::Sandbox,
             autonomy: Autonomy::Bounded,
-            grants: Vec::new(),
-            data: BTreeSet::new(),
-            budgets: Vec::new(),
+            grants: Arc::default(),
+            data: Arc::default(),
+            budgets: Arc::default(),
             hours: None,
             delegation: Delegation::default(),
-            manifest: BTreeMap::new(),
+            manifest: TextMap::default(),
             retirement: Retirement::default(),
             task_duration_max: DurationMs::from_mins(60),
         },
         proofs: Vec::new(),
         provenance: Provenance {
-            created_by: "maria".to_owned(),
+            created_by: "maria".into(),
             created_at: Timestamp::from_millis(0),
-            source: "files".to_owned(),
+            source: "files".into(),
         },
     }
 }
@@ -104,7 +104,7 @@ pub fn grant(of: &str, tools: &[&str], args: &[(&str, ArgRule)]) -> Grant {
     Grant {
         system: name(of),
         tools: tools.iter().map(|tool| tool_name(tool)).collect(),
-        args: args.iter().map(|(path, rule)| ((*path).to_owned(), rule.clone())).collect(),
+        args: args.iter().map(|(path, rule)| (*path, rule.clone())).collect(),
     }
 }
 
@@ -112,7 +112,7 @@ pub fn task(of: &Agent) -> Task {
     Task {
         id: TaskId::from_bytes([1; 16]),
         agent: of.name.clone(),
-        purpose: "a run".to_owned(),
+        purpose: "a run".into(),
         requester: name("maria"),
         scope: None,
         started: Timestamp::from_millis(NOON - 1_000),
@@ -153,15 +153,17 @@ pub fn put_bank(directory: &mut Directory) {
 pub fn unlike_agent(index: usize) -> Agent {
     let mut agent = fleet_agent(index);
     let own = index as i64;
-    if let Some(rule) = agent.charter.grants.iter_mut().find_map(|grant| grant.args.get_mut("amount")) {
-        rule.max = Some(provost_domain::Decimal::from_units(5_000_000 + own));
-    }
+    rule_on(&mut agent, "amount").max = Some(provost_domain::Decimal::from_units(5_000_000 + own));
     agent.charter.retirement.expires = Some(Timestamp::from_millis(NOON + 86_400_000 + own));
     let accounts = ["main".to_owned(), format!("account-{index}")];
-    if let Some(rule) = agent.charter.grants.iter_mut().find_map(|grant| grant.args.get_mut("account")) {
-        rule.one_of = accounts.into_iter().map(Scalar::Text).collect();
-    }
+    rule_on(&mut agent, "account").one_of = accounts.into_iter().map(Scalar::Text).collect();
     agent
+}
+
+fn rule_on<'a>(agent: &'a mut Agent, arg: &str) -> &'a mut ArgRule {
+    let grants = Arc::make_mut(&mut agent.charter.grants).iter_mut();
+    let mut rules = grants.flat_map(|grant| grant.args.iter_mut());
+    rules.find_map(|(name, rule)| (name == arg).then_some(rule)).unwrap()
 }
 
 /// An agent whose charter compiles to ten policies, the same for every index but for its name.
@@ -172,8 +174,7 @@ pub fn fleet_agent(index: usize) -> Agent {
         one_of: values.iter().map(|value| Scalar::Text((*value).to_owned())).collect(),
         ..ArgRule::default()
     };
-    let like =
-        |pattern: &str| ArgRule { like: Some(pattern.to_owned()), optional: true, ..ArgRule::default() };
+    let like = |pattern: &str| ArgRule { like: Some(pattern.into()), optional: true, ..ArgRule::default() };
     agent.charter.grants = vec![
         grant(
             "bank",
@@ -186,22 +187,23 @@ pub fn fleet_agent(index: usize) -> Agent {
             ],
         ),
         grant("bank", &["balance", "statement"], &[]),
-    ];
-    agent.charter.budgets = vec![Budget {
+    ]
+    .into();
+    agent.charter.budgets = Arc::new([Budget {
         name: name("payments"),
         system: name("bank"),
-        tools: vec![tool_name("pay")],
+        tools: Arc::new([tool_name("pay")]),
         window: DurationMs(86_400_000),
         per: BudgetScope::Agent,
         count_max: Some(3),
         sum: Some(BudgetSum { arg: "amount".to_owned(), max: "1000".parse().unwrap() }),
-    }];
-    agent.charter.hours = Some(Hours {
+    }]);
+    agent.charter.hours = Some(Arc::new(Hours {
         days: BTreeSet::from([Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri]),
         from_minute: 8 * 60,
         to_minute: 18 * 60,
         timezone: "Europe/Berlin".to_owned(),
-    });
+    }));
     agent.charter.retirement.expires = Some(Timestamp::from_millis(NOON + 86_400_000));
     agent
 }
@@ -228,7 +230,7 @@ impl Call {
         let tool = tool("sys", "act", effects, &[]);
         let mut agent = agent("robot");
         (agent.charter.environment, agent.charter.autonomy) = (environment, autonomy);
-        agent.charter.grants = vec![grant("sys", &["act"], &[])];
+        agent.charter.grants = Arc::new([grant("sys", &["act"], &[])]);
         Self::of(agent, system, tool)
     }
 

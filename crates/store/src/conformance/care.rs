@@ -177,7 +177,7 @@ async fn story(store: &dyn Store) -> TaskId {
 async fn told(store: &dyn Store, task: TaskId) -> impl PartialEq + std::fmt::Debug + use<> {
     let later = NOON.plus(DurationMs::from_mins(1));
     (
-        store.load().await.unwrap().objects,
+        loaded(store).await,
         store.tail(Seq(0), 100).await.unwrap(),
         store.task_state(task).await.unwrap(),
         store.balances(&[window("agent/clerk/calls", 10)], NOON).await.unwrap(),

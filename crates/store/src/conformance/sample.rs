@@ -135,11 +135,7 @@ pub fn agent(agent: &str) -> Object {
         revision: 1,
         charter,
         proofs: Vec::new(),
-        provenance: Provenance {
-            created_by: "maria".to_owned(),
-            created_at: NOON,
-            source: "files".to_owned(),
-        },
+        provenance: Provenance { created_by: "maria".into(), created_at: NOON, source: "files".into() },
     })
 }
 
@@ -149,7 +145,7 @@ pub fn task(id: TaskId, status: TaskStatus) -> Object {
     Object::Task(Task {
         id,
         agent: name("clerk"),
-        purpose: "the invoices of May".to_owned(),
+        purpose: "the invoices of May".into(),
         requester: name("maria"),
         scope: None,
         started: NOON,
@@ -158,6 +154,13 @@ pub fn task(id: TaskId, status: TaskStatus) -> Object {
         parent: None,
         revoked: Default::default(),
     })
+}
+
+/// Every row, with the position they are of.
+pub async fn loaded(store: &dyn Store) -> (Seq, Vec<Object>) {
+    let mut objects = Vec::new();
+    let seq = store.load(&mut |object| objects.push(object)).await.unwrap();
+    (seq, objects)
 }
 
 /// A change set by `maria`.

@@ -3,7 +3,6 @@
 use crate::StoreError;
 use provost_domain::{Kind, Label, Object, Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 /// Reads a stored record.
@@ -14,38 +13,43 @@ pub fn decode<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreErr
     serde_json::from_str(text).map_err(|source| corrupt(what, &source))
 }
 
-/// The row after a change, from the change's record. Reads the body straight into its type: the general way holds
-/// every member in memory first, which a million agents would feel.
+/// The row after a change, from the record of a change of this kind of row. Reads the body straight into its type: the
+/// general way holds every member in memory first, which a million agents would feel.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] when the record is not a change's.
-pub fn after(record: &str) -> Result<Option<Object>, StoreError> {
+/// [`StoreError::Corrupt`] when the record is not of such a change.
+pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
+    Ok(match kind {
+        Kind::Organisation => body(kind, record)?.map(Object::Organisation),
+        Kind::Person => body(kind, record)?.map(Object::Person),
+        Kind::Workload => body(kind, record)?.map(Object::Workload),
+        Kind::System => body(kind, record)?.map(Object::System),
+        Kind::Tool => body(kind, record)?.map(Object::Tool),
+        Kind::Policy => body(kind, record)?.map(Object::Policy),
+        Kind::Application => body(kind, record)?.map(Object::Application),
+        Kind::Agent => body(kind, record)?.map(Object::Agent),
+        Kind::Task => body(kind, record)?.map(Object::Task),
+    })
+}
+
+fn body<T: DeserializeOwned>(wanted: Kind, record: &str) -> Result<Option<T>, StoreError> {
     #[derive(Deserialize)]
-    struct After<'a> {
-        #[serde(borrow)]
-        after: Option<Row<'a>>,
+    struct After<T> {
+        after: Option<Row<T>>,
     }
     #[derive(Deserialize)]
-    struct Row<'a> {
+    struct Row<T> {
         kind: Kind,
-        #[serde(borrow)]
-        body: &'a RawValue,
+        body: T,
     }
-    let read: After<'_> = serde_json::from_str(record).map_err(|source| corrupt("change", &source))?;
-    let Some(Row { kind, body }) = read.after else { return Ok(None) };
-    let body = body.get();
-    let object = match kind {
-        Kind::Organisation => serde_json::from_str(body).map(Object::Organisation),
-        Kind::Person => serde_json::from_str(body).map(Object::Person),
-        Kind::Workload => serde_json::from_str(body).map(Object::Workload),
-        Kind::System => serde_json::from_str(body).map(Object::System),
-        Kind::Tool => serde_json::from_str(body).map(Object::Tool),
-        Kind::Policy => serde_json::from_str(body).map(Object::Policy),
-        Kind::Application => serde_json::from_str(body).map(Object::Application),
-        Kind::Agent => serde_json::from_str(body).map(Object::Agent),
-        Kind::Task => serde_json::from_str(body).map(Object::Task),
-    };
-    object.map(Some).map_err(|source| corrupt(kind.as_str(), &source))
+    let read: After<T> = decode(wanted.as_str(), record)?;
+    match read.after {
+        Some(Row { kind, .. }) if kind != wanted => Err(StoreError::Corrupt {
+            what: wanted.as_str().to_owned(),
+            why: format!("its record is of a row of kind {}", kind.as_str()),
+        }),
+        row => Ok(row.map(|row| row.body)),
+    }
 }
 
 /// A task's labels as stored: a JSON list, sorted.

@@ -6,7 +6,7 @@ use serde_json::json;
 /// What a rule allows, as the policy room compiles it: a text, a number, or nothing at all.
 pub(crate) fn allows(rule: &ArgRule, value: Option<&Scalar>) -> bool {
     let Some(value) = value else { return rule.optional || rule.absent };
-    let text_fits = |pattern: &String| matches!(value, Scalar::Text(text) if pattern::matches(pattern, text));
+    let text_fits = |pattern: &str| matches!(value, Scalar::Text(text) if pattern::matches(pattern, text));
     let number = match value {
         Scalar::Long(long) => Some(Decimal::from_units(long * 10_000)),
         Scalar::Text(_) | Scalar::Bool(_) => None,
@@ -14,8 +14,8 @@ pub(crate) fn allows(rule: &ArgRule, value: Option<&Scalar>) -> bool {
     !rule.absent
         && (rule.one_of.is_empty() || rule.one_of.contains(value))
         && !rule.none_of.contains(value)
-        && rule.like.as_ref().is_none_or(text_fits)
-        && !rule.not_like.as_ref().is_some_and(text_fits)
+        && rule.like.as_deref().is_none_or(text_fits)
+        && !rule.not_like.as_deref().is_some_and(text_fits)
         && rule.min.is_none_or(|min| number.is_some_and(|n| n >= min))
         && rule.max.is_none_or(|max| number.is_some_and(|n| n <= max))
 }
@@ -27,10 +27,10 @@ pub(crate) fn rules() -> impl Strategy<Value = ArgRule> {
     let bound = || prop::option::of((0..6_i64).prop_map(|n| Decimal::from_units(n * 10_000)));
     let plain = (list(), list(), pattern(), pattern(), bound(), bound(), any::<bool>()).prop_map(
         |(one_of, none_of, like, not_like, min, max, optional)| ArgRule {
-            one_of,
-            none_of,
-            like,
-            not_like,
+            one_of: one_of.into(),
+            none_of: none_of.into(),
+            like: like.map(Into::into),
+            not_like: not_like.map(Into::into),
             min,
             max,
             optional,
