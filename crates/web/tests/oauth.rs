@@ -401,3 +401,27 @@ async fn the_metadata_announces_what_is_there_and_nothing_else() {
     );
     assert_eq!(metadata["token_endpoint_auth_methods_supported"], json!(["private_key_jwt"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_independent_oauth_client_gets_hands_on_and_takes_back_a_bound_token() {
+    let served = ready().await;
+    let interop = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/interop");
+    let ready = std::process::Command::new(format!("{interop}/setup.sh")).status().unwrap();
+    assert!(ready.success(), "tests/interop/setup.sh");
+    let ran = tokio::process::Command::new("node")
+        .arg(format!("{interop}/clients/oauth.mjs"))
+        .env("ISSUER", &served.plane.issuer)
+        .env("ADMIN_TOKEN", &served.token)
+        .env("AGENT", "clerk")
+        .env("SUB_AGENT", "helper")
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["token_type"], "dpop");
+    assert_eq!(said["handed"], "urn:ietf:params:oauth:token-type:access_token");
+    assert_eq!((&said["bound"], &said["active_before"]), (&json!(true), &json!(true)));
+    assert_eq!(said["active_after"], json!(false));
+}
