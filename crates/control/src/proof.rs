@@ -6,7 +6,7 @@ use crate::{
 };
 use provost_api::proof::{KeyAdd, ProofView};
 use provost_domain::{Agent, Directory, Name, Object, ObjectKey, Proof, agent::AgentStatus};
-use provost_token::PublicKey;
+use provost_token::{KeySet, PublicKey};
 use serde_json::{Map, Value};
 
 /// Registers a public key, with which the agent signs assertions (RFC 7523).
@@ -34,6 +34,11 @@ pub async fn add_key(op: &Op, name: &Name, wanted: &KeyAdd) -> Result<ProofView,
             }
             let mut row = agent.clone();
             row.proofs.push(proof.clone());
+            // A set with one name for two keys reads as no set at all, and the agent could prove itself by neither.
+            if !known && KeySet::of(row.proofs.iter().filter_map(public_key)).is_err() {
+                return Err(ControlError::caller(format!("{name} has another key of the same `kid`"))
+                    .cure("give this one another `kid`, or none"));
+            }
             let drafts = if known { Vec::new() } else { vec![Draft::Put(Object::Agent(row))] };
             Ok(Change { drafts, what: format!("key {thumbprint} registered for {name}"), answer: () })
         })
@@ -72,6 +77,14 @@ pub(crate) fn view(proof: &Proof) -> ProofView {
         Proof::Subject { added, .. } => ("subject", *added),
     };
     ProofView { kind: kind.to_owned(), id: proof.id(), added: added.into() }
+}
+
+/// The key of a proof that is one.
+pub(crate) fn public_key(proof: &Proof) -> Option<PublicKey> {
+    match proof {
+        Proof::Key { jwk, .. } => PublicKey::from_jwk(jwk).ok(),
+        Proof::Subject { .. } => None,
+    }
 }
 
 /// The members that make the key, and none that only describe it.

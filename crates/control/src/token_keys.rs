@@ -130,10 +130,22 @@ pub async fn rotate(op: &Op, why: &str) -> Result<JwksDocument, ControlError> {
         (current.number.saturating_add(1), current.state.clone())
     };
     let seed = format!("{}/{}", keys::TOKEN_SEED, hex::encode(plane.random::<8>()));
-    keys::seed(plane.store.as_ref(), &plane.sealing_key, plane.random.as_ref(), &seed)
-        .await
-        .map_err(unusable)?;
+    let drawn = keys::seed(plane.store.as_ref(), &plane.sealing_key, plane.random.as_ref(), &seed);
+    let key = SigningKey::from_seed(&*drawn.await.map_err(unusable)?)
+        .map_err(|_refused| unusable(KeysError::NotASeed { name: RING }))?;
     let now = plane.now();
+    // The record first: after a crash in between it says more than happened, never less.
+    let kid = key.verifying().kid();
+    let notice = Refused {
+        v: 1,
+        at: now,
+        node: plane.node,
+        face: "control".to_owned(),
+        code: "keys".to_owned(),
+        message: format!("{} says: the key that signs tokens is to be {kid}: {why}", op.subject),
+        count: 1,
+    };
+    plane.store.refused(notice).await?;
     let until = now.plus(plane.token_lifetime_max).plus(SPARE);
     let kept = before.earlier.into_iter().filter(|earlier| now < earlier.until);
     let earlier = kept.chain([Earlier { seed: before.signing, until }]).collect();
@@ -144,20 +156,6 @@ pub async fn rotate(op: &Op, why: &str) -> Result<JwksDocument, ControlError> {
             .cure("look, then try again"));
     }
     follow_once(plane).await.map_err(unusable)?;
-    let notice = Refused {
-        v: 1,
-        at: now,
-        node: plane.node,
-        face: "control".to_owned(),
-        code: "keys".to_owned(),
-        message: format!(
-            "{} says: the key that signs tokens is now {}: {why}",
-            op.subject,
-            plane.token_keys.kid()?
-        ),
-        count: 1,
-    };
-    plane.store.refused(notice).await?;
     Ok(plane.token_keys.jwks(now))
 }
 

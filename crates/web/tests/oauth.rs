@@ -278,6 +278,12 @@ async fn targets_scopes_and_details_beyond_the_charter_are_refused() {
         details(r#"[{"type":"provost_task","system":"bank","colour":"red"}]"#),
         ("authorization_details", r#"[{"type":"provost_task","system":"bank","tools":["rob"]}]"#.to_owned(), "invalid_grant"),
         ("authorization_details", r#"[{"type":"provost_task","system":"bank","tools":["transfer"],"args":{"nonsense":{"max":"1"}}}]"#.to_owned(), "invalid_request"),
+        (
+            "authorization_details",
+            r#"[{"type":"provost_task","system":"bank","locations":["https://elsewhere/mcp"]}]"#.to_owned(),
+            "invalid_authorization_details",
+        ),
+        ("requester", "jonas".to_owned(), "invalid_request"),
     ];
     for (name, value, error) in table {
         let (status, body) =
@@ -361,6 +367,10 @@ async fn a_key_belongs_to_one_agent_for_ever() {
     assert_eq!(CLERK.bound(&served, &[("grant_type", "client_credentials")]).await.0, 401);
     let later = served.post("/agents/helper/keys", json!({"jwk": CLERK.public(), "reason": "shared"})).await;
     assert_eq!(later.status, 409, "a key that was another's stays the other's: {}", later.body);
+    let mut same_name = STRANGER.public();
+    same_name["kid"] = HELPER.public()["kid"].clone();
+    let twin = served.post("/agents/helper/keys", json!({"jwk": same_name, "reason": "twin"})).await;
+    assert_eq!(twin.status, 422, "one name for two keys would be no key at all: {}", twin.body);
     let mut private = CLERK.public();
     private["d"] = json!(URL_SAFE_NO_PAD.encode(CLERK.seed));
     let refused = served.post("/agents/helper/keys", json!({"jwk": private, "reason": "oops"})).await;
@@ -376,6 +386,9 @@ async fn keys_rotate_without_a_restart_and_old_tokens_live_out_their_minutes() {
     assert_eq!(rotated["keys"].as_array().unwrap().len(), 2);
     let after = CLERK.own(&served).await;
     let verifier = served.plane.token_keys.verifier();
+    let journal = served.plane.store.unsequenced(1_000).await.unwrap();
+    let noted = journal.iter().filter(|row| row.record.contains("the key that signs tokens is to be"));
+    assert_eq!(noted.filter(|row| row.record.contains("yearly")).count(), 1);
     let kid = |token: &Value| {
         let header = token.as_str().unwrap().split('.').next().unwrap().to_owned();
         let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();

@@ -2,10 +2,10 @@
 
 use super::once;
 use crate::plane::Plane;
-use provost_domain::{Agent, Proof};
+use provost_domain::Agent;
 use provost_replica::Stale;
 use provost_token::{
-    AssertionKind, ClientAssertionRules, ClientCredential, Fault, KeySet, OauthCode, OauthError, PublicKey,
+    AssertionKind, ClientAssertionRules, ClientCredential, Fault, KeySet, OauthCode, OauthError,
     claimed_client, verify_client,
 };
 use std::sync::Arc;
@@ -38,7 +38,8 @@ pub(super) async fn authenticate(
     }
     let view = plane.replica.fresh(plane.limits.staleness_max).map_err(stale)?;
     let agent = view.directory.agents.get(claimed.as_str()).ok_or_else(unknown)?;
-    let keys = KeySet::of(agent.proofs.iter().filter_map(key)).map_err(|_no_key| unknown())?;
+    let keys =
+        KeySet::of(agent.proofs.iter().filter_map(crate::proof::public_key)).map_err(|_no_key| unknown())?;
     let client =
         verify_client(assertion, &claimed, &keys, &rules, plane.now()).map_err(|fault| match fault {
             // The same for an agent that is not here: who is, is not for strangers to find out.
@@ -51,13 +52,6 @@ pub(super) async fn authenticate(
         return Err(OauthError::new(OauthCode::UnauthorizedClient, text));
     }
     Ok(Arc::clone(agent))
-}
-
-fn key(proof: &Proof) -> Option<PublicKey> {
-    match proof {
-        Proof::Key { jwk, .. } => PublicKey::from_jwk(jwk).ok(),
-        Proof::Subject { .. } => None,
-    }
 }
 
 pub(super) fn stale(stale: Stale) -> OauthError {

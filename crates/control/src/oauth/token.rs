@@ -101,6 +101,12 @@ impl Ask<'_> {
     async fn own(&self) -> Result<AccessClaims, OauthError> {
         let op = op(self.plane, &self.agent.name, self.request_id);
         let system = self.system()?;
+        if self.request.others.contains_key("requester") {
+            // An agent that names its requester could name one who never asked, and have somebody else blamed or believed.
+            let text =
+                "who asked is not for the agent to say: its owner answers for tasks it starts by itself";
+            return Err(OauthError::new(OauthCode::InvalidRequest, text));
+        }
         if let Some(id) = self.request.others.get("task") {
             let task = self.running(id)?;
             return self.narrowed(task::claims(self.plane, &task, system.as_ref()));
@@ -108,7 +114,7 @@ impl Ask<'_> {
         let wanted = TaskStart {
             agent: self.agent.name.clone(),
             purpose: self.purpose(),
-            requester: self.requester()?,
+            requester: None,
             duration: None,
             scope: self.parts(self.request.details.as_ref())?,
             system: system.clone(),
@@ -176,6 +182,11 @@ impl Ask<'_> {
                 let text = "the details name a system that the scope does not";
                 return Err(OauthError::new(OauthCode::InvalidScope, text));
             }
+            let here = [self.plane.resource(None), self.plane.resource(Some(&entry.system))];
+            if entry.locations.iter().any(|location| !here.contains(location)) {
+                let text = "the details name a location that is not this plane's address of their system";
+                return Err(OauthError::new(OauthCode::InvalidAuthorizationDetails, text));
+            }
             let tools = entry.tools.iter().cloned().collect();
             parts.push(ScopePart { system: entry.system.clone(), tools, args: entry.args.clone() });
         }
@@ -201,16 +212,6 @@ impl Ask<'_> {
     pub(super) fn purpose(&self) -> String {
         let given = self.request.others.get("purpose").filter(|purpose| !purpose.trim().is_empty());
         given.cloned().unwrap_or_else(|| format!("work that {} started by itself", self.agent.name))
-    }
-
-    /// Who asked for the task, as the client says with the parameter `requester`; the owner, if it does not.
-    fn requester(&self) -> Result<Option<Name>, OauthError> {
-        let read = |text: &String| {
-            text.parse().map_err(|_no_name| {
-                OauthError::new(OauthCode::InvalidRequest, "requester is not the name of a person")
-            })
-        };
-        self.request.others.get("requester").map(read).transpose()
     }
 }
 
