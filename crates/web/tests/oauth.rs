@@ -295,7 +295,9 @@ async fn targets_scopes_and_details_beyond_the_charter_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn authority_is_handed_on_within_depth_and_breadth_and_dies_with_its_source() {
     let served = ready().await;
-    let parent = CLERK.own(&served).await;
+    let named = [("grant_type", "client_credentials"), ("may_act", "helper")];
+    let (status, parent) = CLERK.bound(&served, &named).await;
+    assert_eq!(status, 200, "{parent}");
     let token = parent["access_token"].as_str().unwrap();
     let more = |token: &'static str| {
         [
@@ -315,6 +317,12 @@ async fn authority_is_handed_on_within_depth_and_breadth_and_dies_with_its_sourc
     let own = served.plane.token_keys.verifier().issued(token, served.plane.now()).unwrap();
     assert!(claims.exp <= own.exp);
 
+    // A bound token that names nobody is worth nothing to whoever found it.
+    let unnamed = CLERK.own(&served).await["access_token"].as_str().unwrap().to_owned();
+    let unnamed: &'static str = Box::leak(unnamed.into_boxed_str());
+    let (status, body) = HELPER.bound(&served, &more(unnamed)).await;
+    assert_eq!(status, 400, "{body}");
+    assert!(body["error_description"].as_str().unwrap().contains("may_act"), "{body}");
     // Depth: the clerk allows one level. Around: nobody exchanges a token of a chain they are in.
     let held: &'static str = Box::leak(held.to_owned().into_boxed_str());
     assert_eq!(CLERK.bound(&served, &more(held)).await.0, 400);

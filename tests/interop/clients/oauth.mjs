@@ -23,7 +23,7 @@ async function register(name) {
 }
 
 const { client, auth, DPoP } = await register(process.env.AGENT)
-const wanted = new URLSearchParams({ resource: new URL('/mcp/bank', issuer).href, purpose: 'interop' })
+const wanted = new URLSearchParams({ resource: new URL('/mcp/bank', issuer).href, purpose: 'interop', may_act: process.env.SUB_AGENT })
 const granted = await oauth.processClientCredentialsResponse(
   server,
   client,

@@ -32,7 +32,9 @@ pub(super) async fn exchange(ask: &Ask<'_>, wanted: &TokenExchange) -> Result<Ac
         principal_is_agent: view.directory.agents.contains_key(&subject.sub),
         actor_exp: now.plus(ask.agent.charter.task_duration_max).as_seconds(),
         lifetime_seconds_max: seconds(plane.token_lifetime_max),
-        may_act_required: false,
+        // Nobody who exchanges it can prove the key it is bound to. A stolen one must be worth nothing here too, so its owner
+        // has to have said who may act with it.
+        may_act_required: subject.cnf.is_some(),
     };
     let request = ExchangeRequest {
         audience: (!ask.request.resource.is_empty()).then(|| plane.resource(system.as_ref())),

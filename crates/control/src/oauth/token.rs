@@ -5,7 +5,7 @@ use crate::{plane::Plane, task};
 use provost_api::task::{ScopePart, TaskStart};
 use provost_domain::{Agent, Name, Task, TaskId};
 use provost_token::{
-    AccessClaims, Confirmation, Details, Grant, OauthCode, OauthError, Proof, ProofRules, Scope,
+    AccessClaims, Confirmation, Details, Grant, MayAct, OauthCode, OauthError, Proof, ProofRules, Scope,
     TokenRequest, verify_proof,
 };
 use serde::Serialize;
@@ -126,6 +126,7 @@ impl Ask<'_> {
     fn narrowed(&self, mut claims: AccessClaims) -> Result<AccessClaims, OauthError> {
         claims.scope.clone_from(&self.request.scope);
         claims.authorization_details.clone_from(&self.request.details);
+        claims.may_act = self.may_act()?;
         Ok(claims)
     }
 
@@ -206,6 +207,17 @@ impl Ask<'_> {
             })
         };
         scope.words().map(system).collect::<Result<Vec<Name>, _>>().map(Some)
+    }
+
+    /// The agent that may be handed the token to act with, as the client says with the parameter `may_act`.
+    fn may_act(&self) -> Result<Option<MayAct>, OauthError> {
+        let read = |text: &String| {
+            let sub = text.parse().map_err(|_no_name| {
+                OauthError::new(OauthCode::InvalidRequest, "may_act is not the name of an agent")
+            })?;
+            Ok(MayAct { sub, iss: None })
+        };
+        self.request.others.get("may_act").map(read).transpose()
     }
 
     /// What the task is for, as the client says with the parameter `purpose`.
