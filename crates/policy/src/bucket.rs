@@ -47,7 +47,7 @@ impl<'a> FromIterator<&'a Rule> for Picked {
 }
 
 impl Rules {
-    fn new(kept: Vec<Rule>) -> Self {
+    pub(crate) fn new(kept: Vec<Rule>) -> Self {
         Self { all: kept.iter().collect(), without_args: OnceLock::new(), kept }
     }
 
@@ -86,7 +86,7 @@ impl Shared {
         Ok(rule)
     }
 
-    pub(crate) fn set(&self, rules: Vec<Rule>) -> Arc<Rules> {
+    fn set(&self, rules: Vec<Rule>) -> Arc<Rules> {
         let key = rulebook::digest_of(rules.iter().map(|rule| rule.digest));
         self.sets.get_with(key, || Arc::new(Rules::new(rules)))
     }

@@ -1,20 +1,42 @@
 //! Limits that a task sets itself: rules on arguments beside those of the charter, in the same words and with the same
 //! meaning, since they are compiled by the same compiler.
 
-use crate::{CharterFault, bucket::Shared, charter, est, rule, rulebook::Rule};
-use provost_domain::{Directory, Task, Tool, task::TaskScope};
+use crate::{CharterFault, bucket::Rules, charter, est, rule, rulebook::Rule};
+use moka::sync::Cache;
+use provost_domain::{Directory, Name, Task, TaskId, Tool, ToolName, task::TaskScope, tool::ArgType};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What a task adds to the limits on calls of one tool.
 #[derive(Debug)]
 pub(crate) struct Narrowing {
-    pub(crate) rules: Arc<crate::bucket::Rules>,
+    pub(crate) rules: Rules,
     pub(crate) cures: BTreeMap<String, String>,
+    scope: Option<Arc<[TaskScope]>>,
+    args: BTreeMap<String, ArgType>,
 }
+
+/// Those that were made, by task and tool.
+pub(crate) type Narrowings = Cache<(TaskId, Name, ToolName), Arc<Narrowing>>;
 
 impl Narrowing {
     /// Of this task, for calls of this tool; `None` when it adds nothing.
-    pub(crate) fn of(task: &Task, tool: &Tool, shared: &Shared) -> Result<Option<Self>, String> {
+    pub(crate) fn of(task: &Task, tool: &Tool, made: &Narrowings) -> Result<Option<Arc<Self>>, String> {
+        if task.scope.iter().flat_map(|parts| parts.iter()).all(|part| part.args.is_empty()) {
+            return Ok(None);
+        }
+        let key = (task.id, tool.system.clone(), tool.name.clone());
+        let holds = |known: &Arc<Self>| known.scope == task.scope && known.args == tool.args;
+        if let Some(known) = made.get(&key).filter(holds) {
+            return Ok(Some(known));
+        }
+        let fresh = Self::compile(task, tool)?.map(Arc::new);
+        if let Some(fresh) = &fresh {
+            made.insert(key, Arc::clone(fresh));
+        }
+        Ok(fresh)
+    }
+
+    fn compile(task: &Task, tool: &Tool) -> Result<Option<Self>, String> {
         let covers = |part: &&TaskScope| {
             part.system == tool.system && (part.tools.is_empty() || part.tools.contains(&tool.name))
         };
@@ -42,7 +64,8 @@ impl Narrowing {
             rules.push(Rule::of_charter(&id, est::bare(json))?);
             cures.insert(id, compiled.cure);
         }
-        Ok(Some(Self { rules: shared.set(rules), cures }))
+        let (scope, args) = (task.scope.clone(), tool.args.clone());
+        Ok(Some(Self { rules: Rules::new(rules), cures, scope, args }))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     civil, cure,
     est::Reads,
     fold::UsualMoment,
-    narrow::Narrowing,
+    narrow::{Narrowing, Narrowings},
     rulebook::Rulebook,
 };
 use cedar_policy::{Authorizer, Context, Decision, EntityUid, PolicyId, Request, RestrictedExpression};
@@ -31,6 +31,7 @@ pub struct Pdp {
     tools: Cache<(Name, ToolName), Arc<ToolBucket>>,
     agents: Cache<(Name, Name, ToolName), Arc<AgentBucket>>,
     shared: Shared,
+    narrowings: Narrowings,
     bounds: Bounds,
 }
 
@@ -67,6 +68,7 @@ impl Pdp {
             tools: Cache::new(bounds.prepared_max),
             agents: Cache::new(bounds.prepared_max),
             shared: Shared::new(bounds.prepared_max),
+            narrowings: Cache::new(bounds.prepared_max),
             bounds,
         }
     }
@@ -185,7 +187,7 @@ impl Pdp {
         bucket: &AgentBucket,
         args: &RestrictedExpression,
     ) -> Result<Option<Verdict>, String> {
-        let Some(narrowing) = Narrowing::of(question.task, question.tool, &self.shared)? else {
+        let Some(narrowing) = Narrowing::of(question.task, question.tool, &self.narrowings)? else {
             return Ok(None);
         };
         let sets = self.sets(bucket, true);

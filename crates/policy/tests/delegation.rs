@@ -179,6 +179,12 @@ fn a_task_may_set_itself_limits_that_hold_beside_the_charter() {
     let Verdict::Deny { reasons, possible_if } = call.decide().verdict else { unreachable!() };
     assert_eq!(reasons[0].reason, "`amount` must be at most 20.0");
     assert_eq!(possible_if, ["lower `amount` to at most 20.0"]);
+    // What was made for one scope, or one form of the tool, is not used for another: a warm answer is a cold one.
+    let pdp = Pdp::new(call.organisation());
+    for (max, verdict) in [("20", "deny"), ("100", "allow"), ("20", "deny")] {
+        call.task.scope = Some(scope(max));
+        assert_eq!(call.decide_by(&pdp).verdict.as_str(), verdict, "{max}");
+    }
     // And the charter's own limit still holds under a wider one.
     call.args["amount"] = serde_json::json!(100_000);
     call.task.scope = Some(scope("1000000"));
