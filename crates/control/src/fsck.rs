@@ -177,6 +177,10 @@ fn keys(directory: &Directory) -> Vec<ObjectKey> {
     keys.extend(directory.applications.keys().map(|name| named(Kind::Application, name)));
     keys.extend(directory.agents.keys().map(|name| named(Kind::Agent, name)));
     keys.extend(directory.tasks.keys().map(|id| ObjectKey::task(*id)));
+    keys.extend(directory.issuers.keys().map(|name| named(Kind::Issuer, name)));
+    keys.extend(directory.sessions.keys().map(ObjectKey::session));
+    keys.extend(directory.accounts.keys().map(|(system, person)| ObjectKey::account(system, person)));
+    keys.extend(directory.minted.keys().map(|id| ObjectKey::new(Kind::Minted, id.as_str())));
     keys
 }
 

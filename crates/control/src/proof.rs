@@ -75,6 +75,7 @@ pub(crate) fn view(proof: &Proof) -> ProofView {
     let (kind, added) = match proof {
         Proof::Key { added, .. } => ("key", *added),
         Proof::Subject { added, .. } => ("subject", *added),
+        Proof::Client { added, .. } => ("client", *added),
     };
     ProofView { kind: kind.to_owned(), id: proof.id(), added: added.into() }
 }
@@ -83,7 +84,7 @@ pub(crate) fn view(proof: &Proof) -> ProofView {
 pub(crate) fn public_key(proof: &Proof) -> Option<PublicKey> {
     match proof {
         Proof::Key { jwk, .. } => PublicKey::from_jwk(jwk).ok(),
-        Proof::Subject { .. } => None,
+        Proof::Subject { .. } | Proof::Client { .. } => None,
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) async fn begin(op: &Op, wanted: &TaskStart, parent: Option<&Task>) ->
                 duration: wanted.duration.map(|span| span.0),
                 scope,
                 parent: parent.map(|parent| parent.id),
+                for_person: parent.is_some_and(|parent| parent.for_person),
             };
             let mut task = provost_lifecycle::task::start(agent, start, op.plane.now())?;
             if let Some(parent) = parent {

@@ -67,6 +67,7 @@ fn agent(
     let purpose = table.sentence(desk, "purpose", "say in a sentence a stranger understands what it is for");
     let owner = owner(table.need(desk, "owner", "name the one accountable person"), desk);
     let deputies = table.get("deputies").map_or_else(Vec::new, |item| deputies(&item, owner.as_ref(), desk));
+    let users = table.get("users").map_or_else(Vec::new, |item| people(&item, "users", "user", desk));
     let environment = environment(table, desk);
     let autonomy = autonomy(table, desk);
     let task_duration_max = task_duration_max(table, desk);
@@ -93,6 +94,7 @@ fn agent(
             purpose: purpose.into(),
             owner,
             deputies: deputies.into(),
+            users: users.into(),
             environment,
             autonomy,
             grants: grants.into(),
@@ -109,14 +111,20 @@ fn agent(
 }
 
 fn deputies(item: &Item<'_>, owner: Option<&Name>, desk: &mut Desk<'_>) -> Vec<Name> {
-    desk.mark("deputies", &item.at);
+    let deputies = people(item, "deputies", "deputy", desk);
+    if let Some(owner) = owner.filter(|owner| deputies.contains(owner)) {
+        desk.error(&item.at, format!("{owner} is both owner and deputy"), "name somebody else, or nobody");
+    }
+    deputies
+}
+
+/// A list of people in this role.
+fn people(item: &Item<'_>, part: &str, role: &'static str, desk: &mut Desk<'_>) -> Vec<Name> {
+    desk.mark(part, &item.at);
     let names = item.distinct(desk, Item::name);
-    for (index, (deputy, at)) in names.iter().enumerate() {
-        desk.mark(format!("deputies.{index}"), at);
-        desk.mention(Kind::Person, deputy, "deputy", at);
-        if Some(deputy) == owner {
-            desk.error(at, format!("{deputy} is both owner and deputy"), "name somebody else, or nobody");
-        }
+    for (index, (person, at)) in names.iter().enumerate() {
+        desk.mark(format!("{part}.{index}"), at);
+        desk.mention(Kind::Person, person, role, at);
     }
     names.into_iter().map(|(name, _)| name).collect()
 }

@@ -38,7 +38,15 @@ pub(crate) fn person((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, de
         if active.is_none() {
             declared.silent_on_active.insert(key);
         }
-        let person = Person { name: name.clone(), display, email, manager, active: active.unwrap_or(true) };
+        let person = Person {
+            name: name.clone(),
+            display,
+            email,
+            manager,
+            active: active.unwrap_or(true),
+            roles: Default::default(),
+            logins: Vec::new(),
+        };
         declared.people.insert(name, person);
     }
 }

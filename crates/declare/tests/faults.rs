@@ -123,6 +123,8 @@ fn what_only_the_plane_knows_may_be_mentioned_beside_it() {
         email: None,
         manager: None,
         active: true,
+        roles: Default::default(),
+        logins: Vec::new(),
     }));
     let files = [SourceFile::new("people.toml", "[person.jonas]\ndisplay = \"J\"\nmanager = \"maria\"\n")];
     assert!(provost_declare::read_beside(&files, &plane).1.is_empty());

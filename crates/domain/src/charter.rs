@@ -41,6 +41,9 @@ pub struct Charter {
     /// Who follows when the owner leaves, in order.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub deputies: Arc<[Name]>,
+    /// People it may act for when they sign in, besides owner and deputies.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub users: Arc<[Name]>,
     /// Where it runs.
     pub environment: Environment,
     /// How far it is trusted.
@@ -227,6 +230,7 @@ impl Charter {
         same(&mut self.purpose, &other.purpose);
         same(&mut self.owner.0, &other.owner.0);
         same(&mut self.deputies, &other.deputies);
+        same(&mut self.users, &other.users);
         same(&mut self.grants, &other.grants);
         same(&mut self.data, &other.data);
         same(&mut self.budgets, &other.budgets);

@@ -2,8 +2,9 @@
 //! a change among a million identities costs microseconds, and whoever holds a copy sees it whole.
 
 use crate::{
-    Agent, Kind, Name, Object, ObjectKey, Person, Seq, System, Task, TaskId, Tool, ToolName, Workload,
-    application::Application, organisation::Organisation, policy_file::PolicyFile,
+    Account, Agent, Digest, Issuer, Kind, Minted, Name, Object, ObjectKey, Person, Seq, Session, System,
+    Task, TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation,
+    policy_file::PolicyFile,
 };
 use imbl::{HashMap, OrdMap};
 use std::sync::Arc;
@@ -27,10 +28,18 @@ pub struct Directory {
     pub policies: OrdMap<Name, Arc<PolicyFile>>,
     /// Applications by name, in order.
     pub applications: OrdMap<Name, Arc<Application>>,
+    /// Trusted issuers by name, in order.
+    pub issuers: OrdMap<Name, Arc<Issuer>>,
     /// Agents by name.
     pub agents: HashMap<Name, Arc<Agent>>,
     /// Tasks by id; ended ones leave.
     pub tasks: HashMap<TaskId, Arc<Task>>,
+    /// Sessions of people; ended ones leave.
+    pub sessions: HashMap<Digest, Arc<Session>>,
+    /// Connected accounts by system and person.
+    pub accounts: OrdMap<(Name, Name), Arc<Account>>,
+    /// What the plane made at systems and owes the dropping of; what is gone leaves.
+    pub minted: OrdMap<String, Arc<Minted>>,
 }
 
 impl Directory {
@@ -56,6 +65,14 @@ impl Directory {
                 drop(self.tasks.remove(&row.id))
             }
             Object::Task(row) => insert(&mut self.tasks, row.id, row),
+            Object::Issuer(row) => drop(self.issuers.insert(row.name.clone(), Arc::new(row))),
+            Object::Session(row) if row.ended => drop(self.sessions.remove(&row.id)),
+            Object::Session(row) => insert(&mut self.sessions, row.id, row),
+            Object::Account(row) => {
+                drop(self.accounts.insert((row.system.clone(), row.person.clone()), Arc::new(row)));
+            }
+            Object::Minted(row) if !row.is_owed() => drop(self.minted.remove(&row.id)),
+            Object::Minted(row) => drop(self.minted.insert(row.id.clone(), Arc::new(row))),
         }
     }
 
@@ -72,6 +89,10 @@ impl Directory {
             Kind::Application => name().map_or((), |name| drop(self.applications.remove(&name))),
             Kind::Tool => key.tool_parts().map_or((), |parts| drop(self.tools.remove(&parts))),
             Kind::Task => key.key.parse().map_or((), |id: TaskId| drop(self.tasks.remove(&id))),
+            Kind::Issuer => name().map_or((), |name| drop(self.issuers.remove(&name))),
+            Kind::Session => key.key.parse().map_or((), |id: Digest| drop(self.sessions.remove(&id))),
+            Kind::Account => key.account_parts().map_or((), |parts| drop(self.accounts.remove(&parts))),
+            Kind::Minted => drop(self.minted.remove(&key.key)),
         }
     }
 
@@ -95,6 +116,16 @@ impl Directory {
             Kind::Task => {
                 self.tasks.get(&key.key.parse::<TaskId>().ok()?).map(|row| Object::Task(row.as_ref().clone()))
             }
+            Kind::Issuer => self.issuers.get(&name()?).map(|row| Object::Issuer(row.as_ref().clone())),
+            Kind::Session => {
+                let id: Digest = key.key.parse().ok()?;
+                self.sessions.get(&id).map(|row| Object::Session(row.as_ref().clone()))
+            }
+            Kind::Account => {
+                let parts = key.account_parts().ok()?;
+                self.accounts.get(&parts).map(|row| Object::Account(row.as_ref().clone()))
+            }
+            Kind::Minted => self.minted.get(&key.key).map(|row| Object::Minted(row.as_ref().clone())),
         }
     }
 

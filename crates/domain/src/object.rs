@@ -1,8 +1,8 @@
 //! The rows of the plane: everything that a change can touch, each under one key.
 
 use crate::{
-    Agent, Name, NameError, Person, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
-    organisation::Organisation, policy_file::PolicyFile,
+    Account, Agent, Digest, Issuer, Minted, Name, NameError, Person, Session, System, Task, TaskId, Tool,
+    ToolName, Workload, application::Application, organisation::Organisation, policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -19,8 +19,12 @@ pub enum Kind {
     Tool,
     Policy,
     Application,
+    Issuer,
     Agent,
     Task,
+    Session,
+    Account,
+    Minted,
 }
 
 /// A row: one of the nouns, whole.
@@ -35,8 +39,12 @@ pub enum Object {
     Tool(Tool),
     Policy(PolicyFile),
     Application(Application),
+    Issuer(Issuer),
     Agent(Agent),
     Task(Task),
+    Session(Session),
+    Account(Account),
+    Minted(Minted),
 }
 
 /// What names a row for ever: its kind and a key inside the kind.
@@ -44,7 +52,7 @@ pub enum Object {
 pub struct ObjectKey {
     /// The kind.
     pub kind: Kind,
-    /// Unique inside the kind: a name, `system/tool`, or a task id.
+    /// Unique inside the kind: a name, `system/tool`, `system/person`, or an id.
     pub key: String,
 }
 
@@ -62,6 +70,10 @@ impl Object {
             Self::Application(application) => ObjectKey::new(Kind::Application, application.name.as_str()),
             Self::Agent(agent) => ObjectKey::new(Kind::Agent, agent.name.as_str()),
             Self::Task(task) => ObjectKey::task(task.id),
+            Self::Issuer(issuer) => ObjectKey::new(Kind::Issuer, issuer.name.as_str()),
+            Self::Session(session) => ObjectKey::session(&session.id),
+            Self::Account(account) => ObjectKey::account(&account.system, &account.person),
+            Self::Minted(minted) => ObjectKey::new(Kind::Minted, minted.id.as_str()),
         }
     }
 
@@ -70,9 +82,13 @@ impl Object {
     #[must_use]
     pub fn claims(&self) -> Vec<String> {
         match self {
-            Self::Person(Person { name, .. }) | Self::Workload(Workload { name, .. }) => vec![identity(name)],
+            Self::Person(person) => {
+                let logins = person.logins.iter().map(crate::person::Login::claim);
+                std::iter::once(identity(&person.name)).chain(logins).collect()
+            }
+            Self::Workload(Workload { name, .. }) => vec![identity(name)],
             Self::Agent(agent) => {
-                let proofs = agent.proofs.iter().map(crate::Proof::claim);
+                let proofs = agent.proofs.iter().filter_map(crate::Proof::claim);
                 std::iter::once(identity(&agent.name)).chain(proofs).collect()
             }
             _ => Vec::new(),
@@ -82,7 +98,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -90,8 +106,12 @@ impl Kind {
         Self::Tool,
         Self::Policy,
         Self::Application,
+        Self::Issuer,
         Self::Agent,
         Self::Task,
+        Self::Session,
+        Self::Account,
+        Self::Minted,
     ];
 
     /// The word used in files, records and answers.
@@ -107,6 +127,10 @@ impl Kind {
             Self::Application => "application",
             Self::Agent => "agent",
             Self::Task => "task",
+            Self::Issuer => "issuer",
+            Self::Session => "session",
+            Self::Account => "account",
+            Self::Minted => "minted",
         }
     }
 
@@ -140,6 +164,27 @@ impl ObjectKey {
     #[must_use]
     pub fn task(id: TaskId) -> Self {
         Self::new(Kind::Task, id.to_string())
+    }
+
+    /// A session.
+    #[must_use]
+    pub fn session(id: &Digest) -> Self {
+        Self::new(Kind::Session, id.to_string())
+    }
+
+    /// A person's account at a system.
+    #[must_use]
+    pub fn account(system: &Name, person: &Name) -> Self {
+        Self::new(Kind::Account, format!("{system}/{person}"))
+    }
+
+    /// The system and person of an account's key.
+    ///
+    /// # Errors
+    /// When the key is not `system/person`.
+    pub fn account_parts(&self) -> Result<(Name, Name), NameError> {
+        let (system, person) = self.key.split_once('/').unwrap_or((self.key.as_str(), ""));
+        Ok((system.parse()?, person.parse()?))
     }
 
     /// The system and tool of a tool key.

@@ -55,6 +55,9 @@ impl Pool {
         names.share_with(&mut charter.deputies, |names| {
             names.iter_mut().for_each(|name| texts.share(&mut name.0));
         });
+        names.share_with(&mut charter.users, |names| {
+            names.iter_mut().for_each(|name| texts.share(&mut name.0));
+        });
         let mut share_tools = |list: &mut Arc<[ToolName]>, texts: &mut Known<str>| {
             tools.share_with(list, |list| list.iter_mut().for_each(|tool| texts.share(&mut tool.0)));
         };

@@ -5,7 +5,7 @@ use crate::{Name, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// One way for one agent. No two agents ever share one (REQUIREMENTS.md A3): see [`Proof::claim`].
+/// One way for one agent. No two agents ever share a key or a subject (REQUIREMENTS.md A3): see [`Proof::claim`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Proof {
@@ -27,6 +27,14 @@ pub enum Proof {
         /// When it was registered.
         added: Timestamp,
     },
+    /// Software that people run it in: a public client that proves nothing itself, so what counts is the person who
+    /// signs in (draft-ietf-oauth-client-id-metadata-document).
+    Client {
+        /// The address of its metadata, which is its `client_id`.
+        client_id: String,
+        /// When it was registered.
+        added: Timestamp,
+    },
 }
 
 impl Proof {
@@ -36,15 +44,17 @@ impl Proof {
         match self {
             Self::Key { thumbprint, .. } => thumbprint.clone(),
             Self::Subject { issuer, subject, .. } => format!("{issuer}#{subject}"),
+            Self::Client { client_id, .. } => client_id.clone(),
         }
     }
 
-    /// The word that no two rows may ever claim.
+    /// The word that no two rows may ever claim. Software may run many agents.
     #[must_use]
-    pub fn claim(&self) -> String {
+    pub fn claim(&self) -> Option<String> {
         match self {
-            Self::Key { thumbprint, .. } => format!("key:{thumbprint}"),
-            Self::Subject { issuer, subject, .. } => format!("subject:{issuer}#{subject}"),
+            Self::Key { thumbprint, .. } => Some(format!("key:{thumbprint}")),
+            Self::Subject { issuer, subject, .. } => Some(format!("subject:{issuer}#{subject}")),
+            Self::Client { .. } => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Tasks: bounded runs of an agent. Tokens belong to tasks, and a task ends.
 
 use crate::charter::ArgRule;
-use crate::{DurationMs, Label, Name, TaskId, Timestamp, ToolName};
+use crate::{Digest, DurationMs, Label, Name, TaskId, Timestamp, ToolName};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,6 +34,31 @@ pub struct Task {
     /// `jti` of its tokens that were taken back before the task ended.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub revoked: BTreeSet<String>,
+    /// The requester signed in and agreed to it, or their identity provider said so: it acts for that person, and may use
+    /// their accounts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_person: bool,
+    /// The refresh tokens of the client it was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<Refresh>,
+}
+
+/// Refresh tokens of a task (RFC 9700 section 4.14.2): one is good at a time, and one that comes again ends the task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refresh {
+    /// The client they were issued to.
+    pub client_id: String,
+    /// SHA-256 of the one that is good.
+    pub good: Digest,
+    /// SHA-256 of those that were used.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub used: BTreeSet<Digest>,
+    /// Thumbprint of the key they are bound to (RFC 9449 section 5), base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<String>,
+    /// The one resource that tokens are for; all of the plane's, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<Name>,
 }
 
 /// Tools of one system that a task may use; a subset of the charter's.

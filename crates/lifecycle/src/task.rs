@@ -21,6 +21,8 @@ pub struct Start {
     pub scope: Option<Vec<TaskScope>>,
     /// The task on whose behalf it runs.
     pub parent: Option<TaskId>,
+    /// It acts for the requester, who agreed to it.
+    pub for_person: bool,
 }
 
 /// The task that this start makes.
@@ -56,6 +58,8 @@ pub fn start(agent: &Agent, wanted: Start, now: Timestamp) -> Result<Task, Start
         status: TaskStatus::Running,
         parent: wanted.parent,
         revoked: BTreeSet::new(),
+        for_person: wanted.for_person,
+        refresh: None,
     })
 }
 

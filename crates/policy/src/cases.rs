@@ -142,6 +142,8 @@ fn run(pdp: &Pdp, case: &Case) -> Result<Verdict, String> {
         status: TaskStatus::Running,
         parent: None,
         revoked: Default::default(),
+        for_person: false,
+        refresh: None,
     };
     let state = TaskState { version: 0, labels: case.given.labels.clone() };
     let evaluation = pdp.decide(&Question {

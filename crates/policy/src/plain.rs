@@ -192,6 +192,7 @@ fn agents() -> impl Strategy<Value = Vec<Agent>> {
                 purpose: "".into(),
                 owner: name("p", 0),
                 deputies: Default::default(),
+                users: Default::default(),
                 environment,
                 autonomy,
                 grants: grants(&granted),
@@ -375,6 +376,8 @@ proptest! {
             status: TaskStatus::Running,
             parent: None,
             revoked: Default::default(),
+            for_person: false,
+            refresh: None,
         };
         let labels = world.labels.iter().map(|index| LABELS[*index].parse().unwrap()).collect();
         let state = TaskState { version: 0, labels };

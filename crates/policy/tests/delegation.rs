@@ -114,8 +114,15 @@ fn a_child_never_gets_more_than_it_has_itself() {
 fn the_person_behind_a_task_who_left_takes_it_along() {
     let mut call = payment();
     let leaver = call.task.requester.clone();
-    let person =
-        |active| Person { name: leaver.clone(), display: "M".to_owned(), email: None, manager: None, active };
+    let person = |active| Person {
+        name: leaver.clone(),
+        display: "M".to_owned(),
+        email: None,
+        manager: None,
+        active,
+        roles: Default::default(),
+        logins: Vec::new(),
+    };
     let decide = |call: &Call, active| {
         let mut directory = call.organisation();
         directory.put(Object::Person(person(active)));

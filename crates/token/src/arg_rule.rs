@@ -1,7 +1,7 @@
 //! Two limits on one argument, both in force: the one that allows what both allow.
 
-use crate::pattern;
 use provost_domain::charter::{ArgRule, Scalar};
+use provost_domain::pattern;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 

@@ -6,7 +6,8 @@
 use crate::jws::{Jws, JwsRules};
 use crate::jwt::{Claims, Lifetime, SKEW_SECONDS_MAX, moment, verified};
 use crate::replay::{Replay, ReplayKind};
-use crate::{Algorithm, ClaimRule, Fault, KeySet};
+use crate::{Algorithm, Fault, KeySet};
+use provost_domain::issuer::SubjectRule;
 use provost_domain::{Name, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -29,17 +30,7 @@ pub struct TrustedIssuer {
     pub single_use: bool,
     /// Which of its subjects are which agent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rules: Vec<FederationRule>,
-}
-
-/// The subjects that are one agent: those whose claims fit every one of these.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FederationRule {
-    /// The agent.
-    pub agent: Name,
-    /// What the token must say; at least one.
-    pub claims: Vec<ClaimRule>,
+    pub rules: Vec<SubjectRule>,
 }
 
 /// A subject of an issuer. The pair is its name for ever: issuers do not give `sub` to another.
@@ -170,8 +161,8 @@ impl TrustedIssuer {
         if identity.subject.issuer != self.issuer {
             return FederatedMatch::Nobody;
         }
-        let fits = |rule: &&FederationRule| {
-            !rule.claims.is_empty() && rule.claims.iter().all(|claim| claim.fits(&identity.claims))
+        let fits = |rule: &&SubjectRule| {
+            !rule.claims.is_empty() && rule.claims.iter().all(|claim| claim.fits(identity.claims.members()))
         };
         let agents: BTreeSet<&Name> = self.rules.iter().filter(fits).map(|rule| &rule.agent).collect();
         match agents.first() {

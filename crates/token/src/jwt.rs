@@ -17,6 +17,12 @@ pub(crate) fn verified(token: &str, rules: &JwsRules<'_>, keys: &KeySet) -> Resu
 }
 
 impl Claims {
+    /// All of them.
+    #[must_use]
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
     pub(crate) const fn new(object: Map<String, Value>) -> Self {
         Self(object)
     }

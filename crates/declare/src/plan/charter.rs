@@ -26,6 +26,9 @@ pub(crate) fn added(charter: &Charter) -> Said {
     };
     let (environment, autonomy) = (charter.environment, charter.autonomy);
     said.neutral(format!("is owned by {}{deputies}; {environment}, {autonomy}", charter.owner));
+    if !charter.users.is_empty() {
+        said.wider(format!("may act for {} when they sign in", join(charter.users.iter())));
+    }
     for grant in charter.grants.iter() {
         said.wider(format!("gains {}{}", tools_words(&grant.system, grant.tools.iter()), with(&grant.args)));
     }
@@ -87,6 +90,9 @@ fn standing(said: &mut Said, from: &Charter, to: &Charter) {
     said.moved(Reach::Neutral, "owner", &from.owner, &to.owner);
     let names = |names: &[Name]| if names.is_empty() { "nobody".to_owned() } else { join(names) };
     said.moved(Reach::Neutral, "deputies", &names(&from.deputies), &names(&to.deputies));
+    let reach =
+        if to.users.iter().all(|user| from.users.contains(user)) { Reach::Narrows } else { Reach::Widens };
+    said.moved(reach, "people it may act for", &names(&from.users), &names(&to.users));
     said.moved(Reach::Widens, "environment", &from.environment, &to.environment);
     let reach = if to.autonomy > from.autonomy { Reach::Widens } else { Reach::Narrows };
     said.moved(reach, "autonomy", &from.autonomy, &to.autonomy);

@@ -115,7 +115,9 @@ pub(crate) fn added(row: &Object) -> Said {
             }
         }
         Object::Agent(row) => return charter::added(&row.charter),
-        Object::Task(_) => {}
+        Object::Issuer(row) => said.wider(format!("is trusted as {}", clip(&row.issuer))),
+        // Files declare none of these.
+        Object::Task(_) | Object::Session(_) | Object::Account(_) | Object::Minted(_) => {}
     }
     said
 }

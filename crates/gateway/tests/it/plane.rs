@@ -201,6 +201,8 @@ impl Plane {
             status: TaskStatus::Running,
             parent: None,
             revoked: Default::default(),
+            for_person: false,
+            refresh: None,
         };
         self.change(Object::Task(task), 0).await;
         (id, self.token(id, |_| {}))
@@ -383,7 +385,15 @@ fn agent(charter: Value) -> Agent {
 }
 
 fn person(name: &str) -> Person {
-    Person { name: name.parse().unwrap(), display: name.into(), email: None, manager: None, active: true }
+    Person {
+        name: name.parse().unwrap(),
+        display: name.into(),
+        email: None,
+        manager: None,
+        active: true,
+        roles: Default::default(),
+        logins: Vec::new(),
+    }
 }
 
 fn bank_system(url: &str) -> System {

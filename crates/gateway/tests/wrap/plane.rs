@@ -328,6 +328,8 @@ fn new_task() -> Task {
         status: TaskStatus::Running,
         parent: None,
         revoked: Default::default(),
+        for_person: false,
+        refresh: None,
     }
 }
 
@@ -462,6 +464,8 @@ fn person() -> Person {
         email: None,
         manager: None,
         active: true,
+        roles: Default::default(),
+        logins: Vec::new(),
     }
 }
 

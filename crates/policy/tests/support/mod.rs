@@ -80,6 +80,7 @@ pub fn agent(called: &str) -> Agent {
             purpose: "to be asked about".into(),
             owner: name("maria"),
             deputies: Arc::default(),
+            users: Default::default(),
             environment: Environment::Sandbox,
             autonomy: Autonomy::Bounded,
             grants: Arc::default(),
@@ -120,6 +121,8 @@ pub fn task(of: &Agent) -> Task {
         status: TaskStatus::Running,
         parent: None,
         revoked: Default::default(),
+        for_person: false,
+        refresh: None,
     }
 }
 
@@ -128,8 +131,15 @@ pub fn policy_file(called: &str, text: &str) -> Object {
 }
 
 pub fn put_people(directory: &mut Directory) {
-    let person =
-        Person { name: name("maria"), display: "Maria".to_owned(), email: None, manager: None, active: true };
+    let person = Person {
+        name: name("maria"),
+        display: "Maria".to_owned(),
+        email: None,
+        manager: None,
+        active: true,
+        roles: Default::default(),
+        logins: Vec::new(),
+    };
     directory.put(Object::Person(person));
 }
 

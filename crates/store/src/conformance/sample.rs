@@ -59,7 +59,15 @@ pub fn task_id() -> TaskId {
 #[must_use]
 pub fn person(person: &str) -> Object {
     let display = format!("{person} of the tests");
-    Object::Person(Person { name: name(person), display, email: None, manager: None, active: true })
+    Object::Person(Person {
+        name: name(person),
+        display,
+        email: None,
+        manager: None,
+        active: true,
+        roles: Default::default(),
+        logins: Vec::new(),
+    })
 }
 
 /// A person whose row says something else.
@@ -71,6 +79,8 @@ pub fn person_displayed(person: &str, display: &str) -> Object {
         email: None,
         manager: None,
         active: true,
+        roles: Default::default(),
+        logins: Vec::new(),
     })
 }
 
@@ -153,6 +163,8 @@ pub fn task(id: TaskId, status: TaskStatus) -> Object {
         status,
         parent: None,
         revoked: Default::default(),
+        for_person: false,
+        refresh: None,
     })
 }
 

@@ -29,6 +29,10 @@ pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
         Kind::Application => body(kind, record)?.map(Object::Application),
         Kind::Agent => body(kind, record)?.map(Object::Agent),
         Kind::Task => body(kind, record)?.map(Object::Task),
+        Kind::Issuer => body(kind, record)?.map(Object::Issuer),
+        Kind::Session => body(kind, record)?.map(Object::Session),
+        Kind::Account => body(kind, record)?.map(Object::Account),
+        Kind::Minted => body(kind, record)?.map(Object::Minted),
     })
 }
 

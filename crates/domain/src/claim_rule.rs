@@ -1,10 +1,9 @@
 //! One condition on a claim of a platform's token.
 
-use crate::jwt::Claims;
+use crate::charter::Scalar;
 use crate::pattern;
-use provost_domain::charter::Scalar;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A condition on one claim. In files: `{"claim": "/kubernetes.io/namespace", "equals": "payments"}`, with exactly one of
 /// `equals`, `one_of` and `like`.
@@ -71,7 +70,7 @@ impl ClaimRule {
 
     /// Whether the claims fulfil it.
     #[must_use]
-    pub fn fits(&self, claims: &Claims) -> bool {
+    pub fn fits(&self, claims: &Map<String, Value>) -> bool {
         let Some(value) = self.find(claims) else { return false };
         match &self.test {
             ClaimTest::Equals(wanted) => is(value, wanted),
@@ -81,7 +80,7 @@ impl ClaimRule {
     }
 
     /// The claim itself. Objects only: an index into a list would make its order mean something.
-    fn find<'c>(&self, claims: &'c Claims) -> Option<&'c Value> {
+    fn find<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
         let mut names =
             self.pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
         let first = claims.get(&names.next()?)?;

@@ -1,10 +1,10 @@
 use super::*;
-use serde_json::{Map, json};
+use serde_json::json;
 
-fn claims(value: Value) -> Claims {
+fn claims(value: Value) -> Map<String, Value> {
     match value {
-        Value::Object(object) => Claims::new(object),
-        _ => Claims::new(Map::new()),
+        Value::Object(object) => object,
+        _ => Map::new(),
     }
 }
 

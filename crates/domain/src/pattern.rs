@@ -15,7 +15,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 
 /// Whether every text that fits `narrow` fits `wide` too. Never true when it is not so.
 #[must_use]
-pub(crate) fn includes(wide: &str, narrow: &str) -> bool {
+pub fn includes(wide: &str, narrow: &str) -> bool {
     covers(&signs(wide), &signs(narrow))
 }
 
