@@ -10,6 +10,7 @@ mod resolve;
 pub(crate) use call::run;
 pub(crate) use endpoint::{Endpoint, chain, client};
 pub(crate) use open::open;
+pub(crate) use resolve::is_this_machine;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};

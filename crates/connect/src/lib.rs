@@ -13,6 +13,7 @@
 //! | `http`, `stdio` | the two transports |
 //! | [`import`] | which tools a system has |
 //! | [`api`] | requests to HTTP APIs |
+//! | `fetch` | one bounded exchange: key sets, metadata, token endpoints |
 //! | `address` | which addresses systems may be at |
 //! | [`error`] | what went wrong, and whether the request could have reached the system |
 //!
@@ -23,6 +24,7 @@
 mod address;
 mod call;
 mod credential;
+mod fetch;
 mod http;
 mod shared;
 mod stdio;
@@ -36,6 +38,7 @@ pub mod upstream;
 pub mod upstreams;
 
 pub use api::{ApiAnswer, ApiBody, ApiRequest, Location};
+pub use fetch::{Answer, Ask, FetchError};
 pub use error::{Lie, NotSent, UpstreamError};
 pub use import::{ImportError, list_tools};
 pub use replies::Replies;

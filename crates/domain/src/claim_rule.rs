@@ -68,6 +68,18 @@ impl ClaimRule {
         if vacuous { Err(ClaimRuleFault::Vacuous) } else { Ok(Self { pointer, test }) }
     }
 
+    /// Which claim it is about.
+    #[must_use]
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// What the claim must be.
+    #[must_use]
+    pub const fn test(&self) -> &ClaimTest {
+        &self.test
+    }
+
     /// Whether the claims fulfil it.
     #[must_use]
     pub fn fits(&self, claims: &Map<String, Value>) -> bool {

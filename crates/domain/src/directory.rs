@@ -40,6 +40,9 @@ pub struct Directory {
     pub accounts: OrdMap<(Name, Name), Arc<Account>>,
     /// What the plane made at systems and owes the dropping of; what is gone leaves.
     pub minted: OrdMap<String, Arc<Minted>>,
+    /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
+    /// [`crate::person::Login::claim`]).
+    subjects: OrdMap<Arc<str>, Name>,
 }
 
 impl Directory {
@@ -47,12 +50,19 @@ impl Directory {
     pub fn put(&mut self, object: Object) {
         match object {
             Object::Organisation(row) => self.organisation = Some(Arc::new(row)),
-            Object::Person(row) => insert(&mut self.people, row.name.clone(), row),
+            Object::Person(row) => {
+                let before = self.people.get(&row.name).map(|row| logins(row)).unwrap_or_default();
+                self.index(&row.name, before, logins(&row));
+                insert(&mut self.people, row.name.clone(), row);
+            }
             Object::Workload(row) => insert(&mut self.workloads, row.name.clone(), row),
             Object::Agent(mut row) => {
-                if let Some(before) = self.agents.get(&row.name) {
+                let before = self.agents.get(&row.name).cloned();
+                if let Some(before) = &before {
                     row.charter.share_with(&before.charter);
                 }
+                let before = before.map(|row| subjects(&row)).unwrap_or_default();
+                self.index(&row.name, before, subjects(&row));
                 insert(&mut self.agents, row.name.clone(), row);
             }
             Object::System(row) => drop(self.systems.insert(row.name.clone(), Arc::new(row))),
@@ -81,9 +91,15 @@ impl Directory {
         let name = || key.key.parse::<Name>().ok();
         match key.kind {
             Kind::Organisation => self.organisation = None,
-            Kind::Person => name().map_or((), |name| drop(self.people.remove(&name))),
+            Kind::Person => name().map_or((), |name| {
+                let gone = self.people.remove(&name).map(|row| logins(&row)).unwrap_or_default();
+                self.index(&name, gone, Vec::new());
+            }),
             Kind::Workload => name().map_or((), |name| drop(self.workloads.remove(&name))),
-            Kind::Agent => name().map_or((), |name| drop(self.agents.remove(&name))),
+            Kind::Agent => name().map_or((), |name| {
+                let gone = self.agents.remove(&name).map(|row| subjects(&row)).unwrap_or_default();
+                self.index(&name, gone, Vec::new());
+            }),
             Kind::System => name().map_or((), |name| drop(self.systems.remove(&name))),
             Kind::Policy => name().map_or((), |name| drop(self.policies.remove(&name))),
             Kind::Application => name().map_or((), |name| drop(self.applications.remove(&name))),
@@ -129,6 +145,38 @@ impl Directory {
         }
     }
 
+    /// The agent that is this subject of an issuer.
+    #[must_use]
+    pub fn agent_of(&self, issuer: &Name, subject: &str) -> Option<&Arc<Agent>> {
+        self.agents.get(self.subjects.get(crate::proof::subject_claim(issuer, subject).as_str())?)
+    }
+
+    /// The person who is this subject of an identity provider.
+    #[must_use]
+    pub fn person_of(&self, issuer: &Name, subject: &str) -> Option<&Arc<Person>> {
+        self.people.get(self.subjects.get(crate::person::login_claim(issuer, subject).as_str())?)
+    }
+
+    /// The agents that are subjects of an issuer.
+    pub fn agents_from<'a>(&'a self, issuer: &Name) -> impl Iterator<Item = &'a Arc<Agent>> {
+        let prefix = crate::proof::subject_claim(issuer, "");
+        let from: Arc<str> = prefix.as_str().into();
+        self.subjects
+            .range(from..)
+            .take_while(move |(claim, _name)| claim.starts_with(&prefix))
+            .filter_map(|(_claim, name)| self.agents.get(name))
+    }
+
+    /// Keeps `subjects`: a row's words before and after a change.
+    fn index(&mut self, name: &Name, before: Vec<String>, after: Vec<String>) {
+        for word in before {
+            self.subjects.remove(word.as_str());
+        }
+        for word in after {
+            self.subjects.insert(word.into(), name.clone());
+        }
+    }
+
     /// The tools of one system, in order of their names.
     pub fn tools_of<'a>(&'a self, system: &'a Name) -> impl Iterator<Item = &'a Arc<Tool>> {
         let first = FIRST_TOOL_NAME.parse::<ToolName>().ok().map(|tool| (system.clone(), tool));
@@ -138,6 +186,18 @@ impl Directory {
             .map(|(_key, tool)| tool)
             .take_while(move |tool| tool.system == *system)
     }
+}
+
+fn subjects(agent: &Agent) -> Vec<String> {
+    let subject = |proof: &crate::Proof| match proof {
+        crate::Proof::Subject { .. } => proof.claim(),
+        crate::Proof::Key { .. } | crate::Proof::Client { .. } => None,
+    };
+    agent.proofs.iter().filter_map(subject).collect()
+}
+
+fn logins(person: &Person) -> Vec<String> {
+    person.logins.iter().map(crate::person::Login::claim).collect()
 }
 
 fn insert<K: Clone + Eq + std::hash::Hash, V>(map: &mut HashMap<K, Arc<V>>, key: K, row: V) {
@@ -193,6 +253,26 @@ mod tests {
         let after = directory.agents.values().next().unwrap().clone();
         assert_eq!(*after, suspended);
         assert!(Arc::ptr_eq(&before.charter.grants, &after.charter.grants));
+    }
+
+    #[test]
+    fn a_subject_is_found_for_as_long_as_its_row_says_so() {
+        let row = |proofs: serde_json::Value| {
+            let Object::Agent(mut agent) = crate::pool::tests::agent("clerk", "500.0") else { unreachable!() };
+            agent.proofs = serde_json::from_value(proofs).unwrap();
+            Object::Agent(agent)
+        };
+        let subject = |subject: &str| serde_json::json!({"kind": "subject", "issuer": "ci", "subject": subject, "added": 0});
+        let ci: Name = "ci".parse().unwrap();
+        let mut directory = Directory::default();
+        directory.put(row(serde_json::json!([subject("a"), subject("b")])));
+        assert!(directory.agent_of(&ci, "a").is_some() && directory.agent_of(&ci, "b").is_some());
+        assert!(directory.agent_of(&"c".parse().unwrap(), "a").is_none());
+        assert_eq!(directory.agents_from(&ci).count(), 2);
+        directory.put(row(serde_json::json!([subject("b")])));
+        assert!(directory.agent_of(&ci, "a").is_none() && directory.agent_of(&ci, "b").is_some());
+        directory.remove(&row(serde_json::json!([])).key());
+        assert!(directory.agent_of(&ci, "b").is_none() && directory.agents_from(&ci).count() == 0);
     }
 
     #[test]

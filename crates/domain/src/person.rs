@@ -72,6 +72,11 @@ impl Login {
     /// The word that no two rows may ever claim.
     #[must_use]
     pub fn claim(&self) -> String {
-        format!("login:{}#{}", self.issuer, self.subject)
+        login_claim(&self.issuer, &self.subject)
     }
+}
+
+/// The word that a subject of an identity provider is claimed under.
+pub(crate) fn login_claim(issuer: &Name, subject: &str) -> String {
+    format!("login:{issuer}#{subject}")
 }

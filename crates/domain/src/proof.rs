@@ -53,8 +53,13 @@ impl Proof {
     pub fn claim(&self) -> Option<String> {
         match self {
             Self::Key { thumbprint, .. } => Some(format!("key:{thumbprint}")),
-            Self::Subject { issuer, subject, .. } => Some(format!("subject:{issuer}#{subject}")),
+            Self::Subject { issuer, subject, .. } => Some(subject_claim(issuer, subject)),
             Self::Client { .. } => None,
         }
     }
+}
+
+/// The word that a subject of an issuer is claimed under.
+pub(crate) fn subject_claim(issuer: &Name, subject: &str) -> String {
+    format!("subject:{issuer}#{subject}")
 }

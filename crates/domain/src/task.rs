@@ -41,6 +41,45 @@ pub struct Task {
     /// The refresh tokens of the client it was started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Refresh>,
+    /// What the plane's faces said to a token of it after it had ended; nothing before that was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Box<Trial>>,
+}
+
+/// The plane's own try of a task that ended (REQUIREMENTS.md B5: gone, not dormant): a token of it that is good in every
+/// other way, presented at each face it could have reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// How often it was tried, from 1.
+    pub round: u8,
+    /// What the newest round met, one for each face.
+    pub probes: Vec<Probe>,
+}
+
+/// One face, tried once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Its path: `/mcp/bank`.
+    pub face: String,
+    /// When.
+    pub at: Timestamp,
+    /// What it said.
+    pub answer: ProbeAnswer,
+    /// The HTTP status of that, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+/// What a face said to a token that must not be good any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProbeAnswer {
+    /// It does not take the token.
+    Refused,
+    /// It did not refuse the token. This is an alarm.
+    Accepted,
+    /// It did not answer, or did not get to judging the token.
+    Unreachable,
 }
 
 /// Refresh tokens of a task (RFC 9700 section 4.14.2): one is good at a time, and one that comes again ends the task.
@@ -91,6 +130,26 @@ pub struct TaskState {
     pub version: u64,
     /// What it has read so far.
     pub labels: BTreeSet<Label>,
+}
+
+impl ProbeAnswer {
+    /// The word used in records and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Accepted => "accepted",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+impl Trial {
+    /// Whether every face refused.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.probes.iter().all(|probe| probe.answer == ProbeAnswer::Refused)
+    }
 }
 
 impl Task {
