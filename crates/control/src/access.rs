@@ -22,6 +22,7 @@ pub enum Operator {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Action {
     AgentCreate,
+    AgentDiscover,
     AgentMove,
     AgentProof,
     AgentRead,
@@ -84,7 +85,7 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
     match subject {
         // The one who can read the token file could as well write the database beside it.
         Operator::LocalAdministrator => true,
-        Operator::Plane => matches!(action, Action::TaskEnd),
+        Operator::Plane => matches!(action, Action::TaskEnd | Action::AgentDiscover),
         Operator::Workload(_) => matches!(action, Action::Evaluate),
         // Of its own tasks; each operation sees to that.
         Operator::Agent(_) => matches!(action, Action::TaskStart | Action::TaskEnd | Action::TaskToken),
@@ -129,6 +130,7 @@ macro_rules! actions {
 }
 actions! {
     AgentCreate = "agent create",
+    AgentDiscover = "agent discover",
     AgentMove = "agent move",
     AgentProof = "agent proof",
     AgentRead = "agent read",

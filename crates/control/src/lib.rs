@@ -41,6 +41,7 @@ pub mod session;
 pub mod system;
 pub mod task;
 pub mod token_keys;
+pub mod trusted;
 pub mod unfinished;
 mod why;
 mod words;

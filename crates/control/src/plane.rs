@@ -29,6 +29,8 @@ pub struct Plane {
     pub token_lifetime_max: DurationMs,
     /// Signs task tokens.
     pub token_keys: Arc<TokenKeys>,
+    /// The keys of trusted issuers.
+    pub trusted: crate::trusted::Trusted,
     /// Environments whose agents get tokens that are bound to a key only (RFC 9449).
     pub bound_tokens: BTreeSet<Environment>,
     /// Signs checkpoints.

@@ -94,6 +94,7 @@ pub async fn import(op: &Op, wanted: SystemImport) -> Result<SystemDraft, Contro
         name: used.name,
         target: used.target,
         prefix: used.prefix,
+        source: Default::default(),
     });
     let system = System {
         description: format!("{}, as imported; say in a sentence what it is", wanted.name),

@@ -26,17 +26,32 @@ use provost_token::AccessClaims;
 /// When the operator may not, the agent is unknown or may not act, the requester is nobody, or the task would reach
 /// past the charter.
 pub async fn start(op: &Op, wanted: TaskStart) -> Result<TaskStarted, ControlError> {
-    let task = begin(op, &wanted, None).await?;
+    let task = begin(op, &wanted, Behalf::Itself).await?;
     issue(&op.plane, &task, wanted.system.as_ref())
 }
 
-/// Starts a task, perhaps on behalf of another, and issues nothing for it.
+/// On whose behalf a task starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Behalf<'a> {
+    /// The agent's own doing.
+    Itself,
+    /// Another task's.
+    Task(&'a Task),
+    /// The requester's, who agreed, or whose identity provider did.
+    Person,
+}
+
+/// Starts a task, and issues nothing for it.
 ///
 /// # Errors
 /// As [`start`].
-pub(crate) async fn begin(op: &Op, wanted: &TaskStart, parent: Option<&Task>) -> Result<Task, ControlError> {
+pub(crate) async fn begin(op: &Op, wanted: &TaskStart, behalf: Behalf<'_>) -> Result<Task, ControlError> {
     let authorised = op.authorize(Action::TaskStart)?;
     check_own(op, &wanted.agent)?;
+    let parent = match behalf {
+        Behalf::Task(parent) => Some(parent),
+        Behalf::Itself | Behalf::Person => None,
+    };
     let id = op.plane.new_task_id();
     let key = ObjectKey::task(id);
     let why = wanted.purpose.chars().filter(|c| !c.is_control()).take(WHY_CHARS_MAX).collect::<String>();
@@ -58,7 +73,8 @@ pub(crate) async fn begin(op: &Op, wanted: &TaskStart, parent: Option<&Task>) ->
                 duration: wanted.duration.map(|span| span.0),
                 scope,
                 parent: parent.map(|parent| parent.id),
-                for_person: parent.is_some_and(|parent| parent.for_person),
+                for_person: matches!(behalf, Behalf::Person)
+                    || parent.is_some_and(|parent| parent.for_person),
             };
             let mut task = provost_lifecycle::task::start(agent, start, op.plane.now())?;
             if let Some(parent) = parent {

@@ -71,17 +71,13 @@ impl Directory {
             }
             Object::Policy(row) => drop(self.policies.insert(row.name.clone(), Arc::new(row))),
             Object::Application(row) => drop(self.applications.insert(row.name.clone(), Arc::new(row))),
-            Object::Task(row) if row.status == crate::task::TaskStatus::Ended => {
-                drop(self.tasks.remove(&row.id))
-            }
+            over if over.is_over() => self.remove(&over.key()),
             Object::Task(row) => insert(&mut self.tasks, row.id, row),
             Object::Issuer(row) => drop(self.issuers.insert(row.name.clone(), Arc::new(row))),
-            Object::Session(row) if row.ended => drop(self.sessions.remove(&row.id)),
             Object::Session(row) => insert(&mut self.sessions, row.id, row),
             Object::Account(row) => {
                 drop(self.accounts.insert((row.system.clone(), row.person.clone()), Arc::new(row)));
             }
-            Object::Minted(row) if !row.is_owed() => drop(self.minted.remove(&row.id)),
             Object::Minted(row) => drop(self.minted.insert(row.id.clone(), Arc::new(row))),
         }
     }
@@ -258,7 +254,9 @@ mod tests {
     #[test]
     fn a_subject_is_found_for_as_long_as_its_row_says_so() {
         let row = |proofs: serde_json::Value| {
-            let Object::Agent(mut agent) = crate::pool::tests::agent("clerk", "500.0") else { unreachable!() };
+            let Object::Agent(mut agent) = crate::pool::tests::agent("clerk", "500.0") else {
+                unreachable!()
+            };
             agent.proofs = serde_json::from_value(proofs).unwrap();
             Object::Agent(agent)
         };

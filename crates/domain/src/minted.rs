@@ -1,6 +1,6 @@
 //! What the plane makes at a system for one task: it is on record before it is made, and owed until it is seen to be gone.
 
-use crate::{Name, TaskId, Timestamp};
+use crate::{Name, NodeId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A credential made at a system.
@@ -14,6 +14,8 @@ pub struct Minted {
     pub agent: Name,
     /// The task it goes with.
     pub task: TaskId,
+    /// The node that ordered it and serves the agent with it; it takes back what it does not remember after a restart.
+    pub node: NodeId,
     /// What it is: `postgres-role`, `oauth-token`.
     pub what: String,
     /// When it was ordered.

@@ -77,6 +77,17 @@ impl Object {
         }
     }
 
+    /// Whether it is over: it stays on record and leaves the directory.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::Task(task) => task.status == crate::task::TaskStatus::Ended,
+            Self::Session(session) => session.ended,
+            Self::Minted(minted) => !minted.is_owed(),
+            _ => false,
+        }
+    }
+
     /// Words that no two rows may ever claim (REQUIREMENTS.md A3): the name of an identity, across the three classes, and
     /// the ways in which agents prove themselves.
     #[must_use]
@@ -113,6 +124,12 @@ impl Kind {
         Self::Account,
         Self::Minted,
     ];
+
+    /// Whether every decision may read rows of this kind; of the others only those it names.
+    #[must_use]
+    pub const fn is_shared(self) -> bool {
+        !matches!(self, Self::Agent | Self::Task | Self::Session | Self::Account | Self::Minted)
+    }
 
     /// The word used in files, records and answers.
     #[must_use]

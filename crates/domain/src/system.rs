@@ -1,6 +1,6 @@
 //! Systems: what agents act on.
 
-use crate::{DurationMs, Environment, Label, Name};
+use crate::{DurationMs, Environment, Label, Name, credential::CredentialSource};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,14 +52,18 @@ pub enum Connection {
     McpLocal,
 }
 
-/// How a sealed credential is put on a request to the system.
+/// How a credential is put on a request to the system, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialUse {
-    /// The name the credential was sealed under (`provost credential set NAME`).
+    /// The credential's name. What its source needs is sealed under it (`provost credential set NAME`), if it needs anything.
     pub name: Name,
-    /// The header it goes into (HTTP), or the environment variable (stdio).
+    /// The header it goes into (HTTP), or the environment variable (stdio). Not used by [`CredentialSource::AwsRole`], whose
+    /// variables have names of their own.
     pub target: String,
     /// Text before the secret, such as `Bearer `.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
+    /// Where it comes from.
+    #[serde(default, skip_serializing_if = "CredentialSource::is_sealed")]
+    pub source: CredentialSource,
 }

@@ -60,6 +60,7 @@ pub fn start(agent: &Agent, wanted: Start, now: Timestamp) -> Result<Task, Start
         revoked: BTreeSet::new(),
         for_person: wanted.for_person,
         refresh: None,
+        trial: None,
     })
 }
 

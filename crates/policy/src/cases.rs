@@ -144,6 +144,7 @@ fn run(pdp: &Pdp, case: &Case) -> Result<Verdict, String> {
         revoked: Default::default(),
         for_person: false,
         refresh: None,
+        trial: None,
     };
     let state = TaskState { version: 0, labels: case.given.labels.clone() };
     let evaluation = pdp.decide(&Question {

@@ -378,6 +378,7 @@ proptest! {
             revoked: Default::default(),
             for_person: false,
             refresh: None,
+            trial: None,
         };
         let labels = world.labels.iter().map(|index| LABELS[*index].parse().unwrap()).collect();
         let state = TaskState { version: 0, labels };

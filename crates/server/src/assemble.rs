@@ -95,6 +95,7 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
         issuer,
         token_lifetime_max: config.token_lifetime_max,
         token_keys: Arc::new(token_keys),
+        trusted: provost_control::trusted::Trusted::default(),
         bound_tokens: config.bound_tokens.clone(),
         ledger_key,
         sealing_key: sealing,

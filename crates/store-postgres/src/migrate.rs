@@ -7,6 +7,7 @@ use provost_store::StoreError;
 pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_spine", include_str!("../migrations/0001_spine.sql")),
     ("0002_credentials", include_str!("../migrations/0002_credentials.sql")),
+    ("0003_more_kinds", include_str!("../migrations/0003_more_kinds.sql")),
 ];
 
 /// Makes the schema current.

@@ -48,7 +48,7 @@ pub(crate) async fn load_shared_at(connections: &Connections, seq: Seq) -> Resul
     let mut client = connections.get().await?;
     let snapshot = Transaction::snapshot(&mut client).await?;
     let mut objects = Vec::new();
-    for kind in Kind::ALL.into_iter().filter(|kind| !matches!(kind, Kind::Agent | Kind::Task)) {
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_shared()) {
         read(&snapshot, ALL_AT, &[&kind.as_str(), &signed(seq.0)], &mut |object| objects.push(object))
             .await?;
     }

@@ -198,6 +198,8 @@ FROM object JOIN journal ON journal.row = object.row
 WHERE object.state <> CASE
     WHEN json_extract(journal.record, '$.after') IS NULL THEN 'removed'
     WHEN object.kind = 'task' AND json_extract(journal.record, '$.after.body.status') = 'ended' THEN 'ended'
+    WHEN object.kind = 'session' AND json_extract(journal.record, '$.after.body.ended') THEN 'ended'
+    WHEN object.kind = 'minted' AND json_extract(journal.record, '$.after.body.status.is') <> 'owed' THEN 'ended'
     ELSE 'live'
 END",
     ),

@@ -51,7 +51,7 @@ pub(crate) fn load_at(db: &Connection, seq: Seq, keys: &[ObjectKey]) -> Result<V
 /// What every decision may read, as it stood.
 pub(crate) fn load_shared_at(db: &Connection, seq: Seq) -> Result<Vec<Object>, StoreError> {
     let mut objects = Vec::new();
-    for kind in Kind::ALL.into_iter().filter(|kind| !matches!(kind, Kind::Agent | Kind::Task)) {
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_shared()) {
         read(db, kind, ALL_AT, (kind.as_str(), signed(seq.0)), |object| {
             objects.push(object);
             Ok(())

@@ -173,6 +173,21 @@ impl TrustedIssuer {
     }
 }
 
+impl FederatedIdentity {
+    /// A verified SVID as an identity of its trust domain, so that rules can name it by `/sub`.
+    #[must_use]
+    pub fn of_svid(trust_domain: &str, svid: &crate::Svid) -> Self {
+        let subject = svid.id.as_str().to_owned();
+        let claims = serde_json::Map::from_iter([("sub".to_owned(), subject.clone().into())]);
+        Self {
+            subject: FederatedSubject { issuer: trust_domain.to_owned(), subject },
+            claims: Claims::new(claims),
+            expires: svid.expires,
+            replay: None,
+        }
+    }
+}
+
 const fn ahead_default() -> i64 {
     86_400
 }

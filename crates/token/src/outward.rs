@@ -33,6 +33,12 @@ pub struct OutwardGrant {
     /// What may be granted at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// The person's mail address, which some servers know people by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The task here that it is for, for the other side's records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
     /// What may be granted at most, finer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization_details: Option<Value>,

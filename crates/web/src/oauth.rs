@@ -108,11 +108,16 @@ pub(crate) async fn revoke(
         (status = 401, content_type = "application/json", description = "Whoever asks did not prove themselves")
     )
 )]
-pub(crate) async fn introspect(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn introspect(
+    State(app): State<App>,
+    Extension(id): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let answer = async {
         check_form(&headers)?;
         if !headers.contains_key(header::AUTHORIZATION) {
-            return oauth::introspect(&app.plane, &body).await;
+            return oauth::introspect(&app.plane, &id.0, &body).await;
         }
         let unknown =
             || OauthError::new(OauthCode::InvalidToken, "nobody has this token, or it was replaced");

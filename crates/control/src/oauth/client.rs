@@ -1,6 +1,6 @@
 //! Which agent asks. Agents have no secrets here: they sign, and the plane knows their public keys.
 
-use super::once;
+use super::{federation, once};
 use crate::plane::Plane;
 use provost_domain::Agent;
 use provost_replica::Stale;
@@ -15,14 +15,16 @@ use std::sync::Arc;
 /// # Errors
 /// `invalid_client`, with one sentence for every agent that is not known or has no such key, so that nobody learns which.
 pub(super) async fn authenticate(
-    plane: &Plane,
+    plane: &Arc<Plane>,
+    request_id: &str,
     credential: &ClientCredential,
     client_id: Option<&str>,
 ) -> Result<Arc<Agent>, OauthError> {
     let assertion = match credential {
         ClientCredential::Assertion { kind: AssertionKind::JwtBearer, assertion } => assertion,
-        ClientCredential::Assertion { kind: AssertionKind::JwtSpiffe, .. } => {
-            return Err(invalid("JWT-SVIDs are not accepted on this plane: use private_key_jwt"));
+        ClientCredential::Assertion { kind: AssertionKind::JwtSpiffe, assertion } => {
+            let svid = assertion.dangerous_expose_secret();
+            return federation::spiffe(plane, request_id, svid, client_id).await;
         }
         ClientCredential::None => {
             return Err(invalid(

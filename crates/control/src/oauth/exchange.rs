@@ -2,7 +2,7 @@
 //! and never for more. The token says the chain; what counts at each call is the chain of tasks, as it stands then.
 
 use super::{client, op, refused, token::Ask};
-use crate::task;
+use crate::task::{self, Behalf};
 use provost_api::task::TaskStart;
 use provost_domain::{Agent, Directory, DurationMs, Task, Timestamp};
 use provost_token::{
@@ -51,7 +51,7 @@ pub(super) async fn exchange(ask: &Ask<'_>, wanted: &TokenExchange) -> Result<Ac
         system: system.clone(),
     };
     let op = op(plane, &ask.agent.name, ask.request_id);
-    let task = task::begin(&op, &start, Some(&parent)).await.map_err(refused)?;
+    let task = task::begin(&op, &start, Behalf::Task(&parent)).await.map_err(refused)?;
     let claims = task::claims(plane, &task, system.as_ref());
     Ok(AccessClaims {
         aud: delegated.audience.unwrap_or(claims.aud),

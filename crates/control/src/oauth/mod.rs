@@ -4,6 +4,8 @@
 //! | file | what it does |
 //! |---|---|
 //! | `client` | which agent asks, by its signature |
+//! | `federation` | which agent asks, by its platform's word |
+//! | `assertion` | for which person an agent may act, by their identity provider's word |
 //! | `token` | the token endpoint: grants to tasks and tokens |
 //! | `exchange` | authority handed on (RFC 8693) |
 //! | `query` | revocation and introspection |
@@ -11,8 +13,10 @@
 //! Every token belongs to a task, so every grant starts one, or joins one that runs. What has been presented once (an
 //! assertion, a proof) is remembered in the store before anything is issued, on every node and across restarts.
 
+mod assertion;
 mod client;
 mod exchange;
+mod federation;
 mod query;
 mod token;
 
@@ -28,12 +32,15 @@ use std::sync::Arc;
 /// What the server can do (RFC 8414).
 #[must_use]
 pub fn metadata(plane: &Plane) -> ServerMetadata {
-    let mut metadata = ServerMetadata::new(&plane.issuer, ServerParts::default());
-    let offered = ["client_credentials", provost_token::TOKEN_EXCHANGE_GRANT];
-    metadata.grant_types_supported.retain(|grant| offered.contains(grant));
-    metadata.token_endpoint_auth_methods_supported.retain(|method| *method != "none");
-    metadata.revocation_endpoint_auth_methods_supported.retain(|method| *method != "none");
-    metadata
+    let view = plane.replica.latest();
+    let issuers = &view.directory.issuers;
+    let parts = ServerParts {
+        authorize: false,
+        id_jag: issuers.values().any(|issuer| issuer.people.as_ref().is_some_and(|people| people.assertions)),
+        client_id_documents: false,
+        spiffe: issuers.values().any(|issuer| issuer.trust_domain().is_some()),
+    };
+    ServerMetadata::new(&plane.issuer, parts)
 }
 
 /// Whether tokens of agents in this environment must be bound to a key. Production is real: a token that leaks there

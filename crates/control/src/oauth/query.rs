@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// When the client does not prove itself, or the token is another's.
 pub async fn revoke(plane: &Arc<Plane>, request_id: &str, body: &[u8]) -> Result<(), OauthError> {
     let query = TokenQuery::parse(body)?;
-    let agent = client::authenticate(plane, &query.credential, query.client_id.as_deref()).await?;
+    let agent =
+        client::authenticate(plane, request_id, &query.credential, query.client_id.as_deref()).await?;
     let verifier = plane.token_keys.verifier();
     let Ok(claims) = verifier.issued(query.token.dangerous_expose_secret(), plane.now()) else {
         return Ok(());
@@ -29,9 +30,14 @@ pub async fn revoke(plane: &Arc<Plane>, request_id: &str, body: &[u8]) -> Result
 ///
 /// # Errors
 /// When the client does not prove itself.
-pub async fn introspect(plane: &Arc<Plane>, body: &[u8]) -> Result<Introspection, OauthError> {
+pub async fn introspect(
+    plane: &Arc<Plane>,
+    request_id: &str,
+    body: &[u8],
+) -> Result<Introspection, OauthError> {
     let query = TokenQuery::parse(body)?;
-    let agent = client::authenticate(plane, &query.credential, query.client_id.as_deref()).await?;
+    let agent =
+        client::authenticate(plane, request_id, &query.credential, query.client_id.as_deref()).await?;
     let claims = active(plane, query.token.dangerous_expose_secret())?;
     let involved = claims.filter(|claims| claims.chain().contains(&&agent.name));
     Ok(involved.map_or_else(Introspection::inactive, Introspection::active))

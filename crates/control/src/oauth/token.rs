@@ -1,12 +1,15 @@
 //! The token endpoint.
 
-use super::{client, exchange, needs_proof, once, op, refused};
-use crate::{plane::Plane, task};
+use super::{assertion, client, exchange, federation, needs_proof, once, op, refused};
+use crate::{
+    plane::Plane,
+    task::{self, Behalf},
+};
 use provost_api::task::{ScopePart, TaskStart};
 use provost_domain::{Agent, Name, Task, TaskId};
 use provost_token::{
-    AccessClaims, Confirmation, Details, Grant, MayAct, OauthCode, OauthError, Proof, ProofRules, Scope,
-    TokenRequest, verify_proof,
+    AccessClaims, ClientCredential, Confirmation, Details, Grant, MayAct, OauthCode, OauthError, Proof,
+    ProofRules, Scope, TokenRequest, verify_proof,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -45,7 +48,7 @@ pub async fn token(
 ) -> Result<Granted, OauthError> {
     let request = TokenRequest::parse(body)?;
     let proof = proof.map(|proof| judged(plane, proof)).transpose()?;
-    let agent = client::authenticate(plane, &request.credential, request.client_id.as_deref()).await?;
+    let agent = agent(plane, request_id, &request).await?;
     if let Some(proof) = &proof {
         once(plane, &proof.replay, OauthCode::InvalidDpopProof).await?;
     } else if needs_proof(plane, agent.charter.environment) {
@@ -59,8 +62,14 @@ pub async fn token(
     let (mut claims, issued_token_type) = match &request.grant {
         Grant::ClientCredentials => (ask.own().await?, None),
         Grant::TokenExchange(wanted) => (exchange::exchange(&ask, wanted).await?, Some(ACCESS_TOKEN)),
-        Grant::AuthorizationCode { .. } | Grant::RefreshToken { .. } | Grant::JwtBearer { .. } => {
-            let text = "this plane grants client_credentials and token-exchange";
+        // A platform's token is the client's proof already, and its own work is what it asks for.
+        Grant::JwtBearer { .. } if request.credential == ClientCredential::None => (ask.own().await?, None),
+        Grant::JwtBearer { assertion } => {
+            let assertion = assertion.dangerous_expose_secret();
+            (assertion::redeem(&ask, assertion, proof.as_ref()).await?, None)
+        }
+        Grant::AuthorizationCode { .. } | Grant::RefreshToken { .. } => {
+            let text = "this plane grants client_credentials, jwt-bearer and token-exchange";
             return Err(OauthError::new(OauthCode::UnsupportedGrantType, text));
         }
     };
@@ -83,12 +92,33 @@ pub async fn token(
     })
 }
 
+/// Who asks.
+async fn agent(
+    plane: &Arc<Plane>,
+    request_id: &str,
+    request: &TokenRequest,
+) -> Result<Arc<Agent>, OauthError> {
+    let client_id = request.client_id.as_deref();
+    match (&request.grant, &request.credential) {
+        (Grant::JwtBearer { assertion }, ClientCredential::None) => {
+            let agent = federation::workload(plane, request_id, assertion.dangerous_expose_secret()).await?;
+            if client_id.is_some_and(|client_id| client_id != agent.name.as_str()) {
+                let text = "client_id is not the agent that the assertion is of: leave it out";
+                return Err(OauthError::new(OauthCode::InvalidGrant, text));
+            }
+            Ok(agent)
+        }
+        (_, credential) => client::authenticate(plane, request_id, credential, client_id).await,
+    }
+}
+
 fn judged(plane: &Plane, proof: &str) -> Result<Proof, OauthError> {
     let uri = format!("{}/oauth/token", plane.issuer);
     verify_proof(proof, &ProofRules::new("POST", &uri), plane.now()).map_err(|fault| fault.as_proof_error())
 }
 
 /// One request of one agent that proved itself.
+#[derive(Clone, Copy)]
 pub(super) struct Ask<'a> {
     pub(super) plane: &'a Arc<Plane>,
     pub(super) agent: &'a Agent,
@@ -119,7 +149,7 @@ impl Ask<'_> {
             scope: self.parts(self.request.details.as_ref())?,
             system: system.clone(),
         };
-        let task = task::begin(&op, &wanted, None).await.map_err(refused)?;
+        let task = task::begin(&op, &wanted, Behalf::Itself).await.map_err(refused)?;
         self.narrowed(task::claims(self.plane, &task, system.as_ref()))
     }
 

@@ -203,6 +203,7 @@ impl Plane {
             revoked: Default::default(),
             for_person: false,
             refresh: None,
+            trial: None,
         };
         self.change(Object::Task(task), 0).await;
         (id, self.token(id, |_| {}))
@@ -406,6 +407,7 @@ fn bank_system(url: &str) -> System {
             name: "bank-key".parse().unwrap(),
             target: "Authorization".into(),
             prefix: "Bearer ".into(),
+            source: Default::default(),
         }),
         revocation_max: DurationMs(0),
         resource_labels: Default::default(),

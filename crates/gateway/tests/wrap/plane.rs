@@ -330,6 +330,7 @@ fn new_task() -> Task {
         revoked: Default::default(),
         for_person: false,
         refresh: None,
+        trial: None,
     }
 }
 

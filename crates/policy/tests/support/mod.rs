@@ -123,6 +123,7 @@ pub fn task(of: &Agent) -> Task {
         revoked: Default::default(),
         for_person: false,
         refresh: None,
+        trial: None,
     }
 }
 

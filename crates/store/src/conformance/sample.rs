@@ -4,11 +4,13 @@ use crate::{
     Attribution, ChangeSet, Charge, Intent, Sequenced, Store, TaskExpectation, TileKey, WindowKey, Write,
 };
 use provost_domain::{
-    Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Label, Name, NodeId,
-    Object, Outcome, Person, Seq, System, Task, TaskId, Timestamp, Tool, Verdict, Workload,
+    Account, Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Issuer,
+    Label, Minted, Name, NodeId, Object, Outcome, Person, Seq, Session, System, Task, TaskId, Timestamp,
+    Tool, Verdict, Workload,
     agent::{AgentStatus, Level, Provenance},
     decision::Subject,
     ids::AgentId,
+    minted::MintedStatus,
     system::Connection,
     task::TaskStatus,
 };
@@ -81,6 +83,65 @@ pub fn person_displayed(person: &str, display: &str) -> Object {
         active: true,
         roles: Default::default(),
         logins: Vec::new(),
+    })
+}
+
+/// A trusted issuer.
+#[must_use]
+pub fn issuer(issuer: &str) -> Object {
+    Object::Issuer(Issuer {
+        name: name(issuer),
+        description: "an issuer of the tests".to_owned(),
+        issuer: format!("https://{issuer}.example"),
+        keys: provost_domain::issuer::KeySource::Discovery,
+        owner: name("maria"),
+        workloads: None,
+        people: None,
+    })
+}
+
+/// An account at a system.
+#[must_use]
+pub fn account(system: &str, person: &str) -> Object {
+    Object::Account(Account {
+        system: name(system),
+        person: name(person),
+        sealed: name("account-1"),
+        scope: None,
+        connected: NOON,
+    })
+}
+
+/// A session of maria.
+#[must_use]
+pub fn session(id: u8, ended: bool) -> Object {
+    Object::Session(Session {
+        id: Digest::of(&[id]),
+        person: name("maria"),
+        roles: Default::default(),
+        by: "issuer ci".to_owned(),
+        started: NOON,
+        expires: NOON.plus(DurationMs::from_mins(60)),
+        ended,
+    })
+}
+
+/// Something made at the bank for a task.
+#[must_use]
+pub fn minted(id: &str, task: TaskId, gone: bool) -> Object {
+    Object::Minted(Minted {
+        id: id.to_owned(),
+        system: name("bank"),
+        agent: name("clerk"),
+        task,
+        node: node(),
+        what: "postgres-role".to_owned(),
+        made: NOON,
+        expires: NOON.plus(DurationMs::from_mins(60)),
+        status: match gone {
+            true => MintedStatus::Gone { at: NOON },
+            false => MintedStatus::Owed,
+        },
     })
 }
 
@@ -165,6 +226,7 @@ pub fn task(id: TaskId, status: TaskStatus) -> Object {
         revoked: Default::default(),
         for_person: false,
         refresh: None,
+        trial: None,
     })
 }
 

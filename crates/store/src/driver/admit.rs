@@ -1,7 +1,7 @@
 //! Whether a set of writes may be made: every version as expected, every claim free. Writes nothing.
 
 use crate::{ChangeRecord, ChangeSet, CommitError, StoreError, Write};
-use provost_domain::{Object, ObjectKey, Seq, task::TaskStatus};
+use provost_domain::{Object, ObjectKey, Seq};
 use std::collections::HashMap;
 
 /// Where a row stands, gone or not.
@@ -18,7 +18,7 @@ pub struct Standing {
 pub enum RowState {
     /// Stands.
     Live,
-    /// A task that is over.
+    /// A task, session or minted credential that is over.
     Ended,
     /// Gone.
     Removed,
@@ -30,7 +30,7 @@ impl RowState {
     pub fn of(after: Option<&Object>) -> Self {
         match after {
             None => Self::Removed,
-            Some(Object::Task(task)) if task.status == TaskStatus::Ended => Self::Ended,
+            Some(over) if over.is_over() => Self::Ended,
             Some(_) => Self::Live,
         }
     }

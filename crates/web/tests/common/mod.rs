@@ -55,6 +55,7 @@ pub async fn plane_over(store: Arc<dyn Store>, data: &Path, issuer: String) -> A
         token_keys: Arc::new(
             TokenKeys::load(store.as_ref(), &sealing_key, &OsRandom, &issuer).await.unwrap(),
         ),
+        trusted: Default::default(),
         bound_tokens: [provost_domain::Environment::Production].into(),
         ledger_key: keys::ledger_key(store.as_ref(), &sealing_key, &OsRandom, "test.example/ledger")
             .await
