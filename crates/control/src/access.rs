@@ -15,6 +15,8 @@ pub enum Operator {
     Workload(Name),
     /// An agent that proved itself: starts and ends its own tasks.
     Agent(Name),
+    /// A person who signed in: lets agents act for them.
+    Person(Name),
 }
 
 /// What can be asked of the plane.
@@ -36,14 +38,18 @@ pub enum Action {
     DecisionRead,
     Evaluate,
     Fsck,
+    IssuerRead,
     KeysRotate,
     LedgerAdopt,
     LedgerRead,
+    PersonLink,
     PersonRead,
     Plan,
     PolicyCheck,
     PolicyRead,
     PolicyTest,
+    SessionEnd,
+    SessionStart,
     Status,
     SystemImport,
     SystemRead,
@@ -52,6 +58,7 @@ pub enum Action {
     TaskRead,
     TaskStart,
     TaskToken,
+    TaskTry,
     WorkloadRead,
     WorkloadToken,
 }
@@ -85,10 +92,14 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
     match subject {
         // The one who can read the token file could as well write the database beside it.
         Operator::LocalAdministrator => true,
-        Operator::Plane => matches!(action, Action::TaskEnd | Action::AgentDiscover),
+        Operator::Plane => matches!(action, Action::TaskEnd | Action::TaskTry | Action::AgentDiscover | Action::PersonLink | Action::SessionEnd),
         Operator::Workload(_) => matches!(action, Action::Evaluate),
         // Of its own tasks; each operation sees to that.
         Operator::Agent(_) => matches!(action, Action::TaskStart | Action::TaskEnd | Action::TaskToken),
+        // Of their own: each operation sees to that.
+        Operator::Person(_) => {
+            matches!(action, Action::SessionStart | Action::SessionEnd | Action::TaskStart | Action::TaskEnd)
+        }
     }
 }
 
@@ -96,7 +107,7 @@ impl Operator {
     /// Whether there is anything at all for this operator in the administration interface.
     #[must_use]
     pub fn may_administer(&self) -> bool {
-        !matches!(self, Self::Agent(_))
+        !matches!(self, Self::Agent(_) | Self::Person(_))
             && Action::ALL.into_iter().any(|action| action != Action::Evaluate && allows(self, action))
     }
 }
@@ -108,6 +119,7 @@ impl fmt::Display for Operator {
             Self::Plane => f.write_str("plane"),
             Self::Workload(name) => write!(f, "workload {name}"),
             Self::Agent(name) => write!(f, "agent {name}"),
+            Self::Person(name) => write!(f, "person {name}"),
         }
     }
 }
@@ -144,14 +156,18 @@ actions! {
     DecisionRead = "decision read",
     Evaluate = "evaluate",
     Fsck = "fsck",
+    IssuerRead = "issuer read",
     KeysRotate = "keys rotate",
     LedgerAdopt = "ledger adopt",
     LedgerRead = "ledger read",
+    PersonLink = "person link",
     PersonRead = "person read",
     Plan = "plan",
     PolicyCheck = "policy check",
     PolicyRead = "policy read",
     PolicyTest = "policy test",
+    SessionEnd = "session end",
+    SessionStart = "session start",
     Status = "status",
     SystemImport = "system import",
     SystemRead = "system read",
@@ -160,6 +176,7 @@ actions! {
     TaskRead = "task read",
     TaskStart = "task start",
     TaskToken = "task token",
+    TaskTry = "task try",
     WorkloadRead = "workload read",
     WorkloadToken = "workload token",
 }
@@ -174,12 +191,13 @@ mod tests {
         let workload = Operator::Workload("checkout".parse().unwrap());
         let agent = Operator::Agent("clerk".parse().unwrap());
         let mut table =
-            format!("{:<18}{:<22}{:<10}{:<10}agent\n", "action", "local administrator", "plane", "workload");
+            format!("{:<18}{:<22}{:<10}{:<10}{:<10}person\n", "action", "local administrator", "plane", "workload", "agent");
         for action in Action::ALL {
             let word = |subject: &Operator| if allows(subject, action) { "yes" } else { "-" };
             let administrator = word(&Operator::LocalAdministrator);
             let (plane, workload, agent) = (word(&Operator::Plane), word(&workload), word(&agent));
-            let row = format!("{administrator:<22}{plane:<10}{workload:<10}{agent}");
+            let person = word(&Operator::Person("maria".parse().unwrap()));
+            let row = format!("{administrator:<22}{plane:<10}{workload:<10}{agent:<10}{person}");
             writeln!(table, "{:<18}{row}", action.as_str()).unwrap();
         }
         assert_eq!(table, include_str!("access.golden"), "{table}");

@@ -185,6 +185,11 @@ impl From<CommitError> for ControlError {
             CommitError::Conflict { .. } => {
                 Self::conflict(error.to_string()).cure("read it again, then decide again")
             }
+            CommitError::Taken { claim, by } if !claim.starts_with("identity:") => {
+                Self::conflict(format!("{claim} belongs to {by} already"))
+                    .because("a key or subject stands for one alone, so that nobody is taken for somebody else")
+                    .cure("register another: what once stood for one is never given to another")
+            }
             CommitError::Taken { claim, by } => Self::conflict(format!(
                 "{claim} is already taken by {by}; names of identities are given once"
             ))

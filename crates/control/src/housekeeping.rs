@@ -1,4 +1,4 @@
-//! What the plane does by itself, now and then: tasks that expired are ended on the record, and charges that no
+//! What the plane does by itself, now and then: tasks and sessions that expired are ended on the record, and charges that no
 //! window counts any more are forgotten. Nothing here is needed for a refusal: an expired task is refused anyway.
 
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     plane::{Op, Plane},
     task,
 };
-use provost_domain::{DurationMs, TaskId};
+use provost_domain::{DurationMs, Session, TaskId};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -35,6 +35,9 @@ pub async fn once(plane: &Arc<Plane>) -> Result<usize, ControlError> {
     for id in &expired {
         task::end(&op, *id, "it expired").await?;
     }
+    for session in expired_sessions(plane) {
+        crate::browser::end(&op, &session).await?;
+    }
     let view = plane.replica.latest();
     let budgets = view.directory.agents.values().flat_map(|agent| agent.charter.budgets.iter());
     let longest = budgets.map(|budget| budget.window).max().unwrap_or_default();
@@ -50,7 +53,14 @@ fn expired(plane: &Plane) -> Vec<TaskId> {
     expired.take(TASKS_MAX).map(|task| task.id).collect()
 }
 
+fn expired_sessions(plane: &Plane) -> Vec<Arc<Session>> {
+    let view = plane.replica.latest();
+    let now = plane.now();
+    let expired = view.directory.sessions.values().filter(|session| now.since(session.expires) > GRACE);
+    expired.take(TASKS_MAX).map(Arc::clone).collect()
+}
+
 const GRACE: DurationMs = DurationMs::from_mins(1);
 const TASKS_MAX: usize = 500;
 /// A charter may have had a longer window until a moment ago.
-const WINDOW_KEPT_MIN: DurationMs = DurationMs::from_mins(35 * 24 * 60);
+const WINDOW_KEPT_MIN: DurationMs = DurationMs::from_mins(366 * 24 * 60);

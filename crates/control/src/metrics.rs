@@ -1,6 +1,7 @@
 //! Counters of administration and of the sequencer, in the Prometheus text format (version 0.0.4). Looked at by
 //! people, never by a decision. The gateway's own text is added through a [`MetricsSource`].
 
+use provost_domain::task::ProbeAnswer;
 use std::{
     fmt::Write as _,
     sync::{
@@ -20,6 +21,9 @@ pub struct Metrics {
     sequenced: AtomicU64,
     sequencer_failures: AtomicU64,
     sequencer_lost: AtomicU64,
+    gone_refused: AtomicU64,
+    gone_accepted: AtomicU64,
+    gone_unreachable: AtomicU64,
     /// When the sequencer last found nothing left to do, or did it; milliseconds since 1970-01-01 UTC.
     sequenced_at: AtomicI64,
     sources: Mutex<Vec<MetricsSource>>,
@@ -52,6 +56,16 @@ impl Metrics {
         self.sequencer_failures.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A face was tried with a token of a task that had ended.
+    pub(crate) fn tried(&self, answer: ProbeAnswer) {
+        let counter = match answer {
+            ProbeAnswer::Refused => &self.gone_refused,
+            ProbeAnswer::Accepted => &self.gone_accepted,
+            ProbeAnswer::Unreachable => &self.gone_unreachable,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// When the sequencer last did its work; the epoch, if never.
     pub(crate) fn sequenced_at(&self) -> provost_domain::Timestamp {
         provost_domain::Timestamp::from_millis(self.sequenced_at.load(Ordering::Relaxed))
@@ -71,6 +85,21 @@ impl Metrics {
                 &self.sequencer_failures,
             ),
             ("provost_sequencer_lost_total", "Steps another node was faster at.", &self.sequencer_lost),
+            (
+                "provost_gone_refused_total",
+                "Faces that refused a token of a task that had ended.",
+                &self.gone_refused,
+            ),
+            (
+                "provost_gone_accepted_total",
+                "Faces that did not refuse a token of a task that had ended: an alarm.",
+                &self.gone_accepted,
+            ),
+            (
+                "provost_gone_unreachable_total",
+                "Faces that could not be asked whether they refuse such a token.",
+                &self.gone_unreachable,
+            ),
         ];
         for (name, help, value) in counters {
             let value = value.load(Ordering::Relaxed);

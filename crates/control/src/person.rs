@@ -1,8 +1,11 @@
 //! People, to look at. They are declared in files.
 
 use crate::{Action, ControlError, Op, page::page};
-use provost_api::{Page, PageQuery, identity::PersonView};
-use provost_domain::{Directory, Name, Person};
+use provost_api::{
+    Page, PageQuery,
+    identity::{LoginView, PersonView},
+};
+use provost_domain::{Directory, Name, Person, person::Login};
 
 /// People, in order of their names.
 ///
@@ -44,8 +47,14 @@ fn view_of(person: &Person, owns: Vec<Name>) -> PersonView {
         email: person.email.clone(),
         manager: person.manager.clone(),
         active: person.active,
+        roles: person.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+        logins: person.logins.iter().map(login).collect(),
         owns,
     }
+}
+
+fn login(login: &Login) -> LoginView {
+    LoginView { issuer: login.issuer.clone(), subject: login.subject.clone(), added: login.added.into() }
 }
 
 const OWNED_MAX: usize = 1_000;

@@ -29,6 +29,8 @@ pub struct Plane {
     pub token_lifetime_max: DurationMs,
     /// Signs task tokens.
     pub token_keys: Arc<TokenKeys>,
+    /// What clients of people say of themselves.
+    pub documents: crate::oauth::Documents,
     /// The keys of trusted issuers.
     pub trusted: crate::trusted::Trusted,
     /// Environments whose agents get tokens that are bound to a key only (RFC 9449).

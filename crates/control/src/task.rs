@@ -48,6 +48,11 @@ pub(crate) enum Behalf<'a> {
 pub(crate) async fn begin(op: &Op, wanted: &TaskStart, behalf: Behalf<'_>) -> Result<Task, ControlError> {
     let authorised = op.authorize(Action::TaskStart)?;
     check_own(op, &wanted.agent)?;
+    if let crate::Operator::Person(person) = &op.subject
+        && wanted.requester.as_ref() != Some(person)
+    {
+        return Err(ControlError::refused(format!("{person} asks for tasks in their own name only")));
+    }
     let parent = match behalf {
         Behalf::Task(parent) => Some(parent),
         Behalf::Itself | Behalf::Person => None,
@@ -124,6 +129,7 @@ pub async fn end(op: &Op, id: TaskId, why: &str) -> Result<TaskSummary, ControlE
     let authorised = op.authorize(Action::TaskEnd)?;
     let known = find(op, id).await?;
     check_own(op, &known.agent)?;
+    check_asked(op, &known)?;
     let mut keys = vec![ObjectKey::task(id)];
     keys.extend(below(&op.plane.replica.latest().directory, id).into_iter().map(ObjectKey::task));
     let (_seq, task) = authorised
@@ -179,6 +185,7 @@ pub async fn show(op: &Op, id: TaskId) -> Result<TaskView, ControlError> {
         labels: state.labels.iter().map(ToString::to_string).collect(),
         balances: balances.iter().map(balance).collect(),
         decisions: decisions.iter().map(decision::summary).collect(),
+        trial: task.trial.as_deref().map(Into::into),
         history: diff::history(plane.store.history(&ObjectKey::task(id), HISTORY_MAX).await?),
     })
 }
@@ -322,6 +329,19 @@ fn check_own(op: &Op, agent: &Name) -> Result<(), ControlError> {
         }
         _ => Ok(()),
     }
+}
+
+/// A person ends what they asked for, and what agents do that they answer for.
+fn check_asked(op: &Op, task: &Task) -> Result<(), ControlError> {
+    let crate::Operator::Person(person) = &op.subject else { return Ok(()) };
+    let view = op.plane.replica.latest();
+    let answers = view.directory.agents.get(&task.agent).is_some_and(|agent| {
+        agent.charter.owner == *person || agent.charter.deputies.contains(person)
+    });
+    if answers || task.requester == *person {
+        return Ok(());
+    }
+    Err(ControlError::refused(format!("{person} neither asked for this task nor answers for {}", task.agent)))
 }
 
 fn check_limits(directory: &provost_domain::Directory, scope: &[TaskScope]) -> Result<(), ControlError> {

@@ -11,7 +11,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use provost_connect::SealingKey;
-use provost_domain::{DurationMs, Timestamp, decision::Refused};
+use provost_domain::{Digest, DurationMs, Timestamp, decision::Refused};
 use provost_store::Store;
 use provost_token::{Algorithm, JwksDocument, KeyRing, SigningKey, Verifier};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use tokio::sync::watch;
 /// The ring of this node as it stands, and who verifies with it.
 pub struct TokenKeys {
     issuer: String,
+    access: Algorithm,
     current: ArcSwap<Current>,
 }
 
@@ -59,18 +60,37 @@ impl TokenKeys {
     ) -> Result<Self, KeysError> {
         let first = State { signing: keys::TOKEN_SEED.to_owned(), earlier: Vec::new() };
         let current = open(store, sealing, random, issuer, 0, first).await?;
-        let keys = Self { issuer: issuer.to_owned(), current: ArcSwap::from_pointee(current) };
+        let keys = Self { issuer: issuer.to_owned(), access: Algorithm::EdDsa, current: ArcSwap::from_pointee(current) };
         while keys.look(store, sealing, random).await? {}
         Ok(keys)
     }
 
-    /// Signs with the present key.
+    /// Signs access tokens with this algorithm from now on: EdDSA, unless said otherwise, or ES256.
+    #[must_use]
+    pub fn signing_with(mut self, access: Algorithm) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Signs an access token with the present key.
     ///
     /// # Errors
     /// When there is none, which there is.
     pub fn with_signing<T>(&self, sign: impl FnOnce(&SigningKey) -> T) -> Result<T, ControlError> {
+        self.with_key(self.access, sign)
+    }
+
+    /// Signs something for others, who understand ES256 everywhere and EdDSA not yet.
+    ///
+    /// # Errors
+    /// As [`TokenKeys::with_signing`].
+    pub fn with_outward<T>(&self, sign: impl FnOnce(&SigningKey) -> T) -> Result<T, ControlError> {
+        self.with_key(Algorithm::Es256, sign)
+    }
+
+    fn with_key<T>(&self, alg: Algorithm, sign: impl FnOnce(&SigningKey) -> T) -> Result<T, ControlError> {
         let current = self.current.load();
-        let key = current.ring.signing(Algorithm::EdDsa);
+        let key = current.ring.signing(alg);
         key.map(sign).ok_or_else(|| ControlError::unavailable("there is no key to sign tokens with"))
     }
 
@@ -190,9 +210,19 @@ async fn open(
         let seed = keys::seed(store, sealing, random, name).await?;
         SigningKey::from_seed(&seed).map_err(|_refused| KeysError::NotASeed { name: RING })
     };
-    let mut ring = KeyRing::new(key(&state.signing).await?);
-    for earlier in &state.earlier {
-        ring = ring.with_verifying(key(&earlier.seed).await?.verifying().clone(), Some(earlier.until));
+    // Each state has a key for either algorithm: one named, the other named after it.
+    let second = async |name: &str| {
+        let seed = keys::seed(store, sealing, random, &format!("{name}/es256")).await?;
+        // Not every 32 bytes are a scalar of the curve; the next ones are.
+        SigningKey::es256_from_seed(&seed)
+            .or_else(|_refused| SigningKey::es256_from_seed(Digest::of(&*seed).as_bytes()))
+            .map_err(|_refused| KeysError::NotASeed { name: RING })
+    };
+    let mut ring = KeyRing::new(key(&state.signing).await?).with_signing(second(&state.signing).await?);
+    for Earlier { seed, until } in &state.earlier {
+        ring = ring
+            .with_verifying(key(seed).await?.verifying().clone(), Some(*until))
+            .with_verifying(second(seed).await?.verifying().clone(), Some(*until));
     }
     let verifier = Arc::new(Verifier::with_ring(issuer, &ring));
     Ok(Current { number, state, ring, verifier })

@@ -155,7 +155,15 @@ impl Directory {
 
     /// The agents that are subjects of an issuer.
     pub fn agents_from<'a>(&'a self, issuer: &Name) -> impl Iterator<Item = &'a Arc<Agent>> {
-        let prefix = crate::proof::subject_claim(issuer, "");
+        self.agents_under(crate::proof::subject_claim(issuer, ""))
+    }
+
+    /// The agents that run in this software.
+    pub fn agents_in<'a>(&'a self, client_id: &str) -> impl Iterator<Item = &'a Arc<Agent>> {
+        self.agents_under(format!("client:{client_id}#"))
+    }
+
+    fn agents_under<'a>(&'a self, prefix: String) -> impl Iterator<Item = &'a Arc<Agent>> {
         let from: Arc<str> = prefix.as_str().into();
         self.subjects
             .range(from..)
@@ -187,7 +195,9 @@ impl Directory {
 fn subjects(agent: &Agent) -> Vec<String> {
     let subject = |proof: &crate::Proof| match proof {
         crate::Proof::Subject { .. } => proof.claim(),
-        crate::Proof::Key { .. } | crate::Proof::Client { .. } => None,
+        // Software may run many agents: each has a word of its own.
+        crate::Proof::Client { client_id, .. } => Some(format!("client:{client_id}#{}", agent.name)),
+        crate::Proof::Key { .. } => None,
     };
     agent.proofs.iter().filter_map(subject).collect()
 }

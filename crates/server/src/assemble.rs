@@ -6,6 +6,7 @@ use crate::{
     config::{Config, StoreAt},
     data::{Data, sealing_key},
 };
+use provost_broker::{Broker, BrokerParts, Signer};
 use provost_cli::{Failure, client::TOKEN_FILE, failure::chain};
 use provost_connect::{Config as UpstreamConfig, HostPolicy, Upstreams};
 use provost_control::{
@@ -26,6 +27,8 @@ pub(crate) struct Assembled {
     pub plane: Arc<Plane>,
     /// Everything it serves.
     pub router: axum::Router,
+    /// What systems are shown.
+    pub broker: Arc<Broker>,
 }
 
 /// Opens the plane and makes it ready, or says in four parts why not.
@@ -59,8 +62,9 @@ pub(crate) async fn assemble(
                 .cure(format!("remove {}; the next start makes a new one", token.display()))
         },
     )?;
-    let router = router(config, &plane, listen)?;
-    Ok(Assembled { plane, router })
+    let broker = broker(config, &plane)?;
+    let router = router(config, &plane, Arc::clone(&broker), listen)?;
+    Ok(Assembled { plane, router, broker })
 }
 
 /// Opens store, keys and view; neither compares nor serves anything.
@@ -95,6 +99,7 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
         issuer,
         token_lifetime_max: config.token_lifetime_max,
         token_keys: Arc::new(token_keys),
+        documents: Default::default(),
         trusted: provost_control::trusted::Trusted::default(),
         bound_tokens: config.bound_tokens.clone(),
         ledger_key,
@@ -189,7 +194,25 @@ fn upstreams(config: &Config) -> Result<Upstreams, Failure> {
     })
 }
 
-fn router(config: &Config, plane: &Arc<Plane>, listen: SocketAddr) -> Result<axum::Router, Failure> {
+fn broker(config: &Config, plane: &Plane) -> Result<Arc<Broker>, Failure> {
+    Ok(Broker::new(BrokerParts {
+        store: Arc::clone(&plane.store),
+        replica: Arc::clone(&plane.replica),
+        clock: Arc::clone(&plane.clock),
+        sealing: Arc::new(sealing_key(config)?),
+        upstreams: plane.upstreams.clone(),
+        node: plane.node,
+        issuer: plane.issuer.clone(),
+        signer: Arc::clone(&plane.token_keys) as Arc<dyn Signer>,
+    }))
+}
+
+fn router(
+    config: &Config,
+    plane: &Arc<Plane>,
+    broker: Arc<Broker>,
+    listen: SocketAddr,
+) -> Result<axum::Router, Failure> {
     let names = || config.public_names.iter().cloned().chain(Some(host_of(&plane.issuer)));
     let hosts = Arc::new(Hosts::new(names()));
     let resource = format!("{}/mcp", plane.issuer);
@@ -203,6 +226,7 @@ fn router(config: &Config, plane: &Arc<Plane>, listen: SocketAddr) -> Result<axu
         node: plane.node,
         identifier: Identifier::new(verifiers, resource.clone(), plane.now()),
         upstreams: plane.upstreams.clone(),
+        broker,
     }));
     let counted = Arc::clone(&pipeline);
     plane.metrics.add_source(Arc::new(move || counted.metrics().render()));
@@ -213,13 +237,11 @@ fn router(config: &Config, plane: &Arc<Plane>, listen: SocketAddr) -> Result<axu
         public_url: plane.issuer.clone(),
     });
     let wrapped = wrap::router(Arc::clone(&pipeline), Arc::clone(&hosts));
-    let sealing = Arc::new(sealing_key(config)?);
     let proxied = proxy::Proxy::new(proxy::ProxyParts {
         pipeline: Arc::clone(&pipeline),
-        sealing: Arc::clone(&sealing),
         hosts: Arc::clone(&hosts),
     });
-    let front = mcp::Front::new(mcp::FrontParts { pipeline, sealing, hosts: Arc::clone(&hosts) });
+    let front = mcp::Front::new(mcp::FrontParts { pipeline, hosts: Arc::clone(&hosts) });
     let metadata = metadata::Metadata { resource, issuer: plane.issuer.clone(), hosts };
     let gateway = front
         .router()

@@ -25,6 +25,7 @@ mod fault;
 pub mod federation;
 mod form;
 pub mod id_jag;
+pub mod id_token;
 pub mod introspection;
 mod json;
 pub mod jwks;
@@ -62,13 +63,14 @@ pub use exchange::{Delegated, ExchangeLink, ExchangeRequest, ExchangeRules, Exch
 pub use fault::Fault;
 pub use federation::{FederatedIdentity, FederatedMatch, FederatedSubject, TrustedIssuer};
 pub use id_jag::{ID_JAG_PROFILE, ID_JAG_TYPE, IdJag, IdJagRules, verify_id_jag};
+pub use id_token::{IdToken, IdTokenRules, verify_id_token};
 pub use introspection::Introspection;
 pub use jwks::{KeyPurpose, KeySet, KeySetFault};
 pub use key::{Jwk, JwkFault, PublicKey};
 pub use metadata::{ServerMetadata, ServerParts};
 pub use nonce::Nonces;
 pub use oauth_error::{OauthCode, OauthError};
-pub use outward::{OutwardClientAssertion, OutwardGrant};
+pub use outward::{OutwardClientAssertion, OutwardGrant, OutwardProof};
 pub use pkce::Challenge;
 pub use replay::Replay;
 pub use request::{

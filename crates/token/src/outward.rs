@@ -1,7 +1,7 @@
-//! What Provost signs for other authorization servers: grants in the name of an agent's principal, and its own
-//! authentication as a client there. None of these is an access token here, and their `typ` says so.
+//! What Provost signs for others: grants in the name of an agent's principal and its own authentication as a client, for
+//! their authorization servers, and proofs of possession for whoever asks for one. None of these is an access token here, and their `typ` says so.
 
-use crate::{Actor, Confirmation, KeyError, SigningKey};
+use crate::{Actor, Confirmation, KeyError, SigningKey, Thumbprint, dpop::DPOP_TYPE};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -90,5 +90,37 @@ impl OutwardClientAssertion {
     /// [`KeyError`], when the key does not sign.
     pub fn issue(&self, key: &SigningKey) -> Result<String, KeyError> {
         key.sign("client-authentication+jwt", self)
+    }
+}
+
+/// Says to one request that whoever sends it holds the key (RFC 9449 section 4.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutwardProof {
+    /// The request's method.
+    pub htm: String,
+    /// Its address, without query and fragment.
+    pub htu: String,
+    /// When it was made, in seconds since 1970-01-01 UTC.
+    pub iat: i64,
+    /// Unique.
+    pub jti: String,
+    /// The hash of the access token it goes with ([`OutwardProof::hash_of`]); none at a token endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ath: Option<String>,
+}
+
+impl OutwardProof {
+    /// What `ath` of a proof for this token is.
+    #[must_use]
+    pub fn hash_of(access_token: &str) -> String {
+        Thumbprint::of(access_token.as_bytes()).to_string()
+    }
+
+    /// Signs it, `typ: dpop+jwt`, with the public key in its header.
+    ///
+    /// # Errors
+    /// [`KeyError`], when the key does not sign.
+    pub fn issue(&self, key: &SigningKey) -> Result<String, KeyError> {
+        key.sign_with_key(DPOP_TYPE, self)
     }
 }

@@ -25,6 +25,12 @@ impl Challenge {
         challenge.parse().map(Self).map_err(wrong)
     }
 
+    /// The challenge of this verifier.
+    #[must_use]
+    pub fn of(verifier: &str) -> Self {
+        Self(Thumbprint::of(verifier.as_bytes()))
+    }
+
     /// Back from what was stored with the code.
     #[must_use]
     pub const fn from_stored(stored: Thumbprint) -> Self {

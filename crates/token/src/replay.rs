@@ -27,6 +27,8 @@ pub enum ReplayKind {
     IdJag,
     /// A DPoP proof (RFC 9449 section 11.1).
     Dpop,
+    /// An authorization code (RFC 6749 section 4.1.2).
+    Code,
 }
 
 impl Replay {
@@ -39,6 +41,7 @@ impl Replay {
             ReplayKind::Federated => "federated",
             ReplayKind::IdJag => "id-jag",
             ReplayKind::Dpop => "dpop",
+            ReplayKind::Code => "code",
         };
         let text = format!("{kind}:{}:{}{}", self.issuer.len(), self.issuer, self.jti);
         Digest::of(text.as_bytes())

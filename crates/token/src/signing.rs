@@ -109,8 +109,19 @@ impl SigningKey {
     /// # Errors
     /// When the claims have no JSON, or the library fails to sign.
     pub(crate) fn sign<C: Serialize>(&self, typ: &str, claims: &C) -> Result<String, KeyError> {
-        let header = Header { alg: self.verifying.alg, typ, kid: &self.verifying.kid };
-        let header = serde_json::to_vec(&header).map_err(|_unwritable| KeyError)?;
+        self.compact(&Header { alg: self.verifying.alg, typ, kid: &self.verifying.kid }, claims)
+    }
+
+    /// The same with the public half in the header instead of its name (`jwk`, RFC 7515 section 4.1.3).
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign`].
+    pub(crate) fn sign_with_key<C: Serialize>(&self, typ: &str, claims: &C) -> Result<String, KeyError> {
+        self.compact(&KeyHeader { alg: self.verifying.alg, typ, jwk: self.verifying.jwk() }, claims)
+    }
+
+    fn compact<H: Serialize, C: Serialize>(&self, header: &H, claims: &C) -> Result<String, KeyError> {
+        let header = serde_json::to_vec(header).map_err(|_unwritable| KeyError)?;
         let payload = serde_json::to_vec(claims).map_err(|_unwritable| KeyError)?;
         let mut token = String::with_capacity((header.len() + payload.len()) * 4 / 3 + 96);
         URL_SAFE_NO_PAD.encode_string(header, &mut token);
@@ -202,6 +213,13 @@ struct Header<'a> {
     alg: Algorithm,
     typ: &'a str,
     kid: &'a str,
+}
+
+#[derive(Serialize)]
+struct KeyHeader<'a> {
+    alg: Algorithm,
+    typ: &'a str,
+    jwk: Jwk,
 }
 
 /// Modulus and exponent of an RSAPublicKey (RFC 8017 appendix A.1.1), without leading zeros.

@@ -10,8 +10,9 @@ use axum::Json;
 use provost_api::{
     Because, Page,
     agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Restrict},
+    proof::{ProofAdd, ProofRemove, ProofView},
 };
-use provost_control::agent;
+use provost_control::{agent, proof};
 use provost_domain::Name;
 
 /// Agents, in order of their names.
@@ -111,4 +112,40 @@ pub(crate) async fn agent_move(
     Said(why): Said<Because>,
 ) -> Answer<AgentView> {
     Ok(Json(agent::step(&op, &name, agent::move_named(&wanted)?, &why.reason).await?))
+}
+
+/// Registers a way in which an agent proves itself other than by a key: a subject of a trusted issuer, or the client that
+/// people run it in.
+#[utoipa::path(
+    post,
+    path = "/agents/{name}/proofs",
+    tag = "agents",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The agent")),
+    request_body = ProofAdd,
+    responses((status = 200, body = ProofView), Problems)
+)]
+pub(crate) async fn agent_proof_add(
+    Asked(op): Asked,
+    At(name): At<Name>,
+    Said(wanted): Said<ProofAdd>,
+) -> Answer<ProofView> {
+    Ok(Json(proof::add(&op, &name, &wanted).await?))
+}
+
+/// Takes a way to prove itself from an agent, keys too.
+#[utoipa::path(
+    delete,
+    path = "/agents/{name}/proofs",
+    tag = "agents",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The agent"), ProofRemove),
+    responses((status = 200, body = ProofView), Problems)
+)]
+pub(crate) async fn agent_proof_remove(
+    Asked(op): Asked,
+    At(name): At<Name>,
+    Asking(wanted): Asking<ProofRemove>,
+) -> Answer<ProofView> {
+    Ok(Json(proof::remove(&op, &name, &wanted.id, &wanted.reason).await?))
 }

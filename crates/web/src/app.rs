@@ -3,7 +3,7 @@
 use crate::{
     agent, credential, decision, document, door,
     door::Hosts,
-    home, identity, ledger, oauth, plan, plane, policy,
+    home, identity, issuer, ledger, oauth, pages, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
     system, task,
 };
@@ -36,7 +36,7 @@ impl App {
 pub fn router(app: App, hosts: Hosts, beside: Router) -> Router {
     let body_bytes_max = app.plane.limits.body_bytes_max;
     let (ours, _document) = routes(body_bytes_max).split_for_parts();
-    let ours = ours.with_state(app).method_not_allowed_fallback(no_such_method);
+    let ours = ours.merge(pages::routes()).with_state(app).method_not_allowed_fallback(no_such_method);
     door::door(ours.merge(beside).fallback(no_such_path), hosts)
 }
 
@@ -52,6 +52,7 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(agent::agent_move))
         .routes(routes!(oauth::agent_key_add))
         .routes(routes!(oauth::agent_key_remove))
+        .routes(routes!(agent::agent_proof_add, agent::agent_proof_remove))
         .routes(routes!(oauth::keys_rotate))
         .routes(routes!(task::task_list, task::task_start))
         .routes(routes!(task::task_show))
@@ -65,6 +66,8 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(credential::credential_set, credential::credential_delete))
         .routes(routes!(identity::person_list))
         .routes(routes!(identity::person_show))
+        .routes(routes!(issuer::issuer_list))
+        .routes(routes!(issuer::issuer_show))
         .routes(routes!(identity::workload_list))
         .routes(routes!(identity::workload_show))
         .routes(routes!(identity::workload_token))

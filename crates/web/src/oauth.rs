@@ -128,7 +128,7 @@ pub(crate) async fn introspect(
             Some(Operator::Workload(_) | Operator::LocalAdministrator) => {
                 oauth::introspect_any(&app.plane, &body)
             }
-            Some(Operator::Agent(_) | Operator::Plane) | None => Err(unknown()),
+            Some(Operator::Agent(_) | Operator::Person(_) | Operator::Plane) | None => Err(unknown()),
         }
     };
     told(answer.await)

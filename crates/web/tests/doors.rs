@@ -216,6 +216,19 @@ async fn every_change_leaves_a_record_of_who_and_why() {
                 .into(),
             None,
         ),
+        (
+            "agent_proof_add",
+            "POST",
+            "/agents/clerk/proofs".into(),
+            Some(json!({ "client_id": "https://app.example/client.json", "reason": "because of the test" })),
+        ),
+        (
+            "agent_proof_remove",
+            "DELETE",
+            "/agents/clerk/proofs?id=https%3A%2F%2Fapp.example%2Fclient.json&reason=because%20of%20the%20test"
+                .into(),
+            None,
+        ),
         ("system_remove", "DELETE", "/systems/spare?reason=because%20of%20the%20test".into(), None),
     ];
     let mut covered: Vec<&str> = WITHOUT_RECORD.to_vec();

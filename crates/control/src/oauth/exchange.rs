@@ -2,7 +2,11 @@
 //! and never for more. The token says the chain; what counts at each call is the chain of tasks, as it stands then.
 
 use super::{client, op, refused, token::Ask};
-use crate::task::{self, Behalf};
+use crate::{
+    ControlError,
+    plane::Plane,
+    task::{self, Behalf},
+};
 use provost_api::task::TaskStart;
 use provost_domain::{Agent, Directory, DurationMs, Task, Timestamp};
 use provost_token::{
@@ -62,6 +66,18 @@ pub(super) async fn exchange(ask: &Ask<'_>, wanted: &TokenExchange) -> Result<Ac
         authorization_details: delegated.details,
         ..claims
     })
+}
+
+/// Whether a token of this plane can be exchanged no more because its task, or one above it, has ended.
+///
+/// # Errors
+/// When the token is not good at all, or the node's knowledge is too old: then nobody knows.
+pub(crate) fn is_spent(plane: &Plane, token: &str) -> Result<bool, ControlError> {
+    let now = plane.now();
+    let subject = plane.token_keys.verifier().issued(token, now);
+    let subject = subject.map_err(|error| ControlError::us("a token of the plane is not good", error))?;
+    let view = plane.replica.fresh(plane.limits.staleness_max)?;
+    Ok(chain(&view.directory, &subject, now).is_err())
 }
 
 fn check_types(wanted: &TokenExchange) -> Result<(), OauthError> {

@@ -7,6 +7,9 @@
 //! | `federation` | which agent asks, by its platform's word |
 //! | `assertion` | for which person an agent may act, by their identity provider's word |
 //! | `token` | the token endpoint: grants to tasks and tokens |
+//! | `authorize` | a person says which agent may act for them, for what |
+//! | `documents` | what the software says of itself in which people run agents |
+//! | `code` | the person's yes, carried as a code; refresh tokens |
 //! | `exchange` | authority handed on (RFC 8693) |
 //! | `query` | revocation and introspection |
 //!
@@ -14,12 +17,17 @@
 //! assertion, a proof) is remembered in the store before anything is issued, on every node and across restarts.
 
 mod assertion;
+pub mod authorize;
 mod client;
+mod code;
+mod documents;
 mod exchange;
 mod federation;
 mod query;
 mod token;
 
+pub use documents::Documents;
+pub(crate) use exchange::is_spent;
 pub use query::{introspect, introspect_any, revoke};
 pub use token::{Granted, token};
 
@@ -35,9 +43,9 @@ pub fn metadata(plane: &Plane) -> ServerMetadata {
     let view = plane.replica.latest();
     let issuers = &view.directory.issuers;
     let parts = ServerParts {
-        authorize: false,
+        authorize: issuers.values().any(|issuer| issuer.people.as_ref().is_some_and(|people| people.sign_in)),
         id_jag: issuers.values().any(|issuer| issuer.people.as_ref().is_some_and(|people| people.assertions)),
-        client_id_documents: false,
+        client_id_documents: true,
         spiffe: issuers.values().any(|issuer| issuer.trust_domain().is_some()),
     };
     ServerMetadata::new(&plane.issuer, parts)

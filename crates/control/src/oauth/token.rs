@@ -1,6 +1,6 @@
 //! The token endpoint.
 
-use super::{assertion, client, exchange, federation, needs_proof, once, op, refused};
+use super::{assertion, client, code, exchange, federation, needs_proof, once, op, refused};
 use crate::{
     plane::Plane,
     task::{self, Behalf},
@@ -20,6 +20,8 @@ pub struct Granted {
     access_token: String,
     token_type: &'static str,
     expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issued_token_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,48 +50,97 @@ pub async fn token(
 ) -> Result<Granted, OauthError> {
     let request = TokenRequest::parse(body)?;
     let proof = proof.map(|proof| judged(plane, proof)).transpose()?;
-    let agent = agent(plane, request_id, &request).await?;
-    if let Some(proof) = &proof {
-        once(plane, &proof.replay, OauthCode::InvalidDpopProof).await?;
-    } else if needs_proof(plane, agent.charter.environment) {
-        let text = format!(
-            "tokens of agents in {} are bound to a key: send a DPoP proof",
-            agent.charter.environment
-        );
-        return Err(OauthError::new(OauthCode::InvalidDpopProof, text));
+    let asked = TokenAsked { plane, request_id, request: &request, proof: proof.as_ref() };
+    match &request.grant {
+        Grant::AuthorizationCode { code, redirect_uri, code_verifier } => {
+            asked.check_public()?;
+            let redeemed = code::redeem(&asked, code, redirect_uri.as_deref(), code_verifier).await?;
+            asked.granted(redeemed.claims, None, redeemed.refresh_token)
+        }
+        Grant::RefreshToken { refresh_token } => {
+            asked.check_public()?;
+            let redeemed = code::refresh(&asked, refresh_token).await?;
+            asked.granted(redeemed.claims, None, redeemed.refresh_token)
+        }
+        Grant::ClientCredentials | Grant::JwtBearer { .. } | Grant::TokenExchange(_) => {
+            let agent = agent(plane, request_id, &request).await?;
+            asked.check_proof(&agent).await?;
+            let ask = Ask { plane, agent: &agent, request_id, request: &request };
+            match &request.grant {
+                Grant::TokenExchange(wanted) => {
+                    let claims = exchange::exchange(&ask, wanted).await?;
+                    asked.granted(claims, Some(ACCESS_TOKEN), None)
+                }
+                // A platform's token proved who the client is already; what it asks for is its own work.
+                Grant::JwtBearer { assertion } if request.credential != ClientCredential::None => {
+                    let assertion = assertion.dangerous_expose_secret();
+                    asked.granted(assertion::redeem(&ask, assertion, asked.proof).await?, None, None)
+                }
+                _ => asked.granted(ask.own().await?, None, None),
+            }
+        }
     }
-    let ask = Ask { plane, agent: &agent, request_id, request: &request };
-    let (mut claims, issued_token_type) = match &request.grant {
-        Grant::ClientCredentials => (ask.own().await?, None),
-        Grant::TokenExchange(wanted) => (exchange::exchange(&ask, wanted).await?, Some(ACCESS_TOKEN)),
-        // A platform's token is the client's proof already, and its own work is what it asks for.
-        Grant::JwtBearer { .. } if request.credential == ClientCredential::None => (ask.own().await?, None),
-        Grant::JwtBearer { assertion } => {
-            let assertion = assertion.dangerous_expose_secret();
-            (assertion::redeem(&ask, assertion, proof.as_ref()).await?, None)
+}
+
+/// A token request, its form and its proof read.
+pub(super) struct TokenAsked<'a> {
+    pub(super) plane: &'a Arc<Plane>,
+    pub(super) request_id: &'a str,
+    pub(super) request: &'a TokenRequest,
+    pub(super) proof: Option<&'a Proof>,
+}
+
+impl TokenAsked<'_> {
+    /// That the proof was not used before, and is there where tokens have to be bound.
+    pub(super) async fn check_proof(&self, agent: &Agent) -> Result<(), OauthError> {
+        let environment = agent.charter.environment;
+        match self.proof {
+            Some(proof) => once(self.plane, &proof.replay, OauthCode::InvalidDpopProof).await,
+            None if needs_proof(self.plane, environment) => {
+                let text = format!("tokens of agents in {environment} are bound to a key: send a DPoP proof");
+                Err(OauthError::new(OauthCode::InvalidDpopProof, text))
+            }
+            None => Ok(()),
         }
-        Grant::AuthorizationCode { .. } | Grant::RefreshToken { .. } => {
-            let text = "this plane grants client_credentials, jwt-bearer and token-exchange";
-            return Err(OauthError::new(OauthCode::UnsupportedGrantType, text));
+    }
+
+    /// Clients of people prove nothing; the person did.
+    fn check_public(&self) -> Result<(), OauthError> {
+        match (&self.request.credential, &self.request.client_id) {
+            (ClientCredential::None, Some(_client_id)) => Ok(()),
+            _ => {
+                let text = "clients of people are public: send client_id, and no client_assertion";
+                Err(OauthError::new(OauthCode::InvalidClient, text))
+            }
         }
-    };
-    claims.cnf = proof.as_ref().map(|proof| Confirmation::Jkt(proof.jkt));
-    let signed = plane.token_keys.with_signing(|key| claims.issue(key)).map_err(refused)?;
-    let access_token = signed.map_err(|_unwritable| {
-        OauthError::new(
-            OauthCode::InvalidRequest,
-            "the token would be longer than anybody accepts: ask for less",
-        )
-    })?;
-    Ok(Granted {
-        access_token,
-        token_type: if proof.is_some() { "DPoP" } else { "Bearer" },
-        expires_in: claims.exp.saturating_sub(claims.iat),
-        issued_token_type,
-        scope: claims.scope.clone(),
-        authorization_details: claims.authorization_details.clone(),
-        task: claims.task,
-    })
+    }
+
+    fn granted(
+        &self,
+        claims: AccessClaims,
+        issued_token_type: Option<&'static str>,
+        refresh_token: Option<String>,
+    ) -> Result<Granted, OauthError> {
+        let cnf = self.proof.map(|proof| Confirmation::Jkt(proof.jkt));
+        let claims = AccessClaims { cnf, ..claims };
+        let signed = self.plane.token_keys.with_signing(|key| claims.issue(key)).map_err(refused)?;
+        let access_token = signed.map_err(|_unwritable| {
+            OauthError::new(
+                OauthCode::InvalidRequest,
+                "the token would be longer than anybody accepts: ask for less",
+            )
+        })?;
+        Ok(Granted {
+            access_token,
+            token_type: if self.proof.is_some() { "DPoP" } else { "Bearer" },
+            expires_in: claims.exp.saturating_sub(claims.iat),
+            refresh_token,
+            issued_token_type,
+            scope: claims.scope,
+            authorization_details: claims.authorization_details,
+            task: claims.task,
+        })
+    }
 }
 
 /// Who asks.

@@ -151,3 +151,28 @@ fn jti_and_body_are_checked() {
     assert!(judged(json!({}), &rules).is_ok(), "only where the client says it");
     assert_eq!(judged(json!({"content_digest": "sha-256=:AAAA=:"}), &rules), Err(Fault::Content));
 }
+
+#[test]
+fn a_proof_of_ours_is_good_for_its_request_and_token_alone() {
+    let key = crate::SigningKey::from_seed(&[7; 32]).unwrap();
+    let proof = crate::OutwardProof {
+        htm: "POST".to_owned(),
+        htu: "https://plane.example/mcp".to_owned(),
+        iat: 1_000,
+        jti: "once".to_owned(),
+        ath: Some(crate::OutwardProof::hash_of("token")),
+    };
+    let proof = proof.issue(&key).unwrap();
+    let now = provost_domain::Timestamp::from_millis(1_000_000);
+    let uri = "https://plane.example/mcp";
+    let rules = ProofRules { access_token: Some("token"), ..ProofRules::new("POST", uri) };
+    let read = verify_proof(&proof, &rules, now).unwrap();
+    assert_eq!(read.jkt.to_string(), key.verifying().kid());
+    for other in [
+        ProofRules { access_token: Some("another"), ..ProofRules::new("POST", uri) },
+        ProofRules { access_token: Some("token"), ..ProofRules::new("GET", uri) },
+        ProofRules { access_token: Some("token"), ..ProofRules::new("POST", "https://plane.example/mcp/x") },
+    ] {
+        assert!(verify_proof(&proof, &other, now).is_err());
+    }
+}

@@ -102,6 +102,8 @@ fn a_grant_we_issue_for_an_upstream_is_one_it_accepts_and_no_access_token_here()
         jti: "one".into(),
         act: Some(Actor { sub: "clerk".into(), iss: Some(ISSUER.into()), act: None }),
         resource: Some("https://bank.example/api".into()),
+        email: None,
+        task: None,
         scope: Some("pay".into()),
         authorization_details: None,
         cnf: None,

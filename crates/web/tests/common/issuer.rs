@@ -6,13 +6,22 @@ use aws_lc_rs::{
     rsa::KeySize,
     signature::{RSA_PKCS1_SHA256, RsaKeyPair},
 };
-use axum::{Json, Router, routing::get};
+use axum::{
+    Json, Router,
+    extract::Query,
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use provost_token::{Algorithm, SigningKey};
 use serde_json::{Value, json};
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// An RSA key as platforms have them.
@@ -47,7 +56,11 @@ impl Rsa {
 /// An issuer on a socket.
 pub struct TestIssuer {
     pub url: String,
-    pub key: Rsa,
+    pub key: Arc<Rsa>,
+    /// What the next ID token says besides the usual.
+    pub says: Arc<Mutex<Value>>,
+    /// What was sent to the token endpoint last.
+    pub redeemed: Arc<Mutex<HashMap<String, String>>>,
     served: Arc<Mutex<Value>>,
     asked: Arc<AtomicUsize>,
     serving: tokio::task::JoinHandle<()>,
@@ -66,7 +79,14 @@ impl TestIssuer {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let served = Arc::new(Mutex::new(json!({ "keys": [key.jwk] })));
         let asked = Arc::new(AtomicUsize::new(0));
-        let metadata = json!({ "issuer": url, "jwks_uri": format!("{url}/jwks") });
+        let metadata = json!({
+            "issuer": url, "jwks_uri": format!("{url}/jwks"), "authorization_endpoint": format!("{url}/authorize"),
+            "token_endpoint": format!("{url}/token"), "authorization_response_iss_parameter_supported": true,
+        });
+        let says = Arc::new(Mutex::new(json!({ "sub": "00u1" })));
+        let redeemed = Arc::new(Mutex::new(HashMap::new()));
+        let nonces: Arc<Mutex<HashMap<String, HashMap<String, String>>>> = Arc::default();
+        let key = Arc::new(key);
         let (keys, count) = (Arc::clone(&served), Arc::clone(&asked));
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(async move || Json(metadata)))
@@ -77,8 +97,42 @@ impl TestIssuer {
                     Json(keys.lock().unwrap().clone())
                 }),
             );
+        let (asked_for, name) = (Arc::clone(&nonces), url.clone());
+        let authorize = async move |Query(query): Query<HashMap<String, String>>| {
+            let mut back = reqwest::Url::parse(&query["redirect_uri"]).unwrap();
+            let code = format!("code-{}", query["nonce"]);
+            back.query_pairs_mut()
+                .append_pair("code", &code)
+                .append_pair("state", &query["state"])
+                .append_pair("iss", &name);
+            asked_for.lock().unwrap().insert(code, query);
+            Redirect::to(back.as_str())
+        };
+        let (signs, says_now, last, name) = (Arc::clone(&key), Arc::clone(&says), Arc::clone(&redeemed), url.clone());
+        let token = async move |body: String| -> Response {
+            let read = reqwest::Url::parse(&format!("form:?{body}")).unwrap();
+            let form: HashMap<String, String> = read.query_pairs().into_owned().collect();
+            let query = nonces.lock().unwrap().remove(&form["code"]);
+            let Some(query) = query else {
+                return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant" }))).into_response();
+            };
+            let challenge = provost_token::Challenge::of(&form["code_verifier"]).to_stored().to_string();
+            assert_eq!(challenge, query["code_challenge"]);
+            assert_eq!(form["redirect_uri"], query["redirect_uri"]);
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+            let mut claims = json!({
+                "iss": name, "aud": query["client_id"], "nonce": query["nonce"], "iat": now, "exp": now + 300,
+            });
+            for (member, value) in says_now.lock().unwrap().as_object().unwrap() {
+                claims[member] = value.clone();
+            }
+            *last.lock().unwrap() = form;
+            let id_token = signs.sign("JWT", &claims);
+            Json(json!({ "access_token": "x", "token_type": "Bearer", "id_token": id_token })).into_response()
+        };
+        let router = router.route("/authorize", get(authorize)).route("/token", post(token));
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, key, served, asked, serving }
+        Self { url, key, says, redeemed, served, asked, serving }
     }
 
     /// How often its keys were asked for.

@@ -55,6 +55,7 @@ pub async fn plane_over(store: Arc<dyn Store>, data: &Path, issuer: String) -> A
         token_keys: Arc::new(
             TokenKeys::load(store.as_ref(), &sealing_key, &OsRandom, &issuer).await.unwrap(),
         ),
+        documents: Default::default(),
         trusted: Default::default(),
         bound_tokens: [provost_domain::Environment::Production].into(),
         ledger_key: keys::ledger_key(store.as_ref(), &sealing_key, &OsRandom, "test.example/ledger")
@@ -76,12 +77,17 @@ pub async fn plane_over(store: Arc<dyn Store>, data: &Path, issuer: String) -> A
 }
 
 pub async fn serve() -> Served {
+    serve_beside(axum::Router::new()).await
+}
+
+/// A plane with the routes of somebody else beside its own.
+pub async fn serve_beside(beside: axum::Router) -> Served {
     let data = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&data.path().join("provost.db"), &Limits::default()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let plane = plane_over(Arc::new(store), data.path(), format!("http://{address}")).await;
-    let app = router(App::new(Arc::clone(&plane)).unwrap(), Hosts::new(address, []), axum::Router::new());
+    let app = router(App::new(Arc::clone(&plane)).unwrap(), Hosts::new(address, []), beside);
     let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let token = std::fs::read_to_string(data.path().join("token")).unwrap().trim().to_owned();
     Served { plane, address, token, client: reqwest::Client::new(), data, serving }

@@ -1,0 +1,92 @@
+//! Pages for people: HTML made here, no script needed, nothing of it from elsewhere. What others wrote (names of software,
+//! descriptions of tools) is text in them, never markup: askama escapes it.
+//!
+//! | file | page |
+//! |---|---|
+//! | `sign_in` | how to sign in; the way to an identity provider and back |
+//! | `consent` | which agent may act for the person, for what |
+//! | `visitor` | whose browser it is, and that a form was sent from a page of this plane |
+//! | `assets` | the style |
+
+mod assets;
+mod consent;
+mod sign_in;
+mod visitor;
+
+use crate::app::App;
+use askama::Template;
+use axum::{
+    Router,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
+    },
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use provost_control::ControlError;
+
+/// The routes of the pages. They are no part of the API: programs have better ways.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/signin", get(sign_in::choose))
+        .route("/signin/callback", get(sign_in::back))
+        .route("/signin/{issuer}", get(sign_in::leave))
+        .route("/signout", post(sign_in::out))
+        .route("/oauth/authorize", get(consent::ask).post(consent::answer))
+        .route("/assets/provost.css", get(assets::style))
+}
+
+/// A page, under a policy that lets it load our style, send forms here and to `also`, and nothing else.
+fn page(status: StatusCode, template: &impl Template, also: &str) -> Response {
+    let Ok(text) = template.render() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let mut response = (status, text).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {also}; base-uri 'none'; \
+         frame-ancestors 'none'; require-trusted-types-for 'script'"
+    );
+    // An address of a client that is no header value would leave the page without a policy.
+    let strict = HeaderValue::from_static("default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'");
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_str(&policy).unwrap_or(strict));
+    // With `no-referrer`, browsers send `Origin: null` with our own forms.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    response
+}
+
+/// A page that says one thing.
+#[derive(Template)]
+#[template(path = "notice.html")]
+struct Notice<'a> {
+    title: &'a str,
+    what: &'a str,
+    because: Option<&'a str>,
+    cure: Option<&'a str>,
+}
+
+/// What went wrong, for a person.
+fn refused(error: &ControlError) -> Response {
+    let text = error.text();
+    let status = match error {
+        ControlError::Caller(_) => StatusCode::BAD_REQUEST,
+        ControlError::NotFound(_) => StatusCode::NOT_FOUND,
+        ControlError::Refused(_) => StatusCode::FORBIDDEN,
+        ControlError::Conflict(_) => StatusCode::CONFLICT,
+        ControlError::Upstream { .. } => StatusCode::BAD_GATEWAY,
+        ControlError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        ControlError::Us { .. } => {
+            tracing::error!(%error, "a page could not be made");
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    };
+    let notice = Notice {
+        title: "That did not work",
+        what: &text.what,
+        because: text.because.as_deref(),
+        cure: text.cure.as_deref(),
+    };
+    page(status, &notice, "")
+}
