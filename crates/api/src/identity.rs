@@ -1,5 +1,6 @@
 //! People and workloads.
 
+use crate::Moment;
 use provost_domain::Name;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,10 +22,28 @@ pub struct PersonView {
     pub manager: Option<Name>,
     /// False once the person has left.
     pub active: bool,
+    /// What the person may do here, besides what owning agents allows: `viewer`, `approver`, `operator`, `administrator`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// Who the person is to identity providers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logins: Vec<LoginView>,
     /// The agents owned, at most 1,000; empty in a listing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub owns: Vec<Name>,
+}
+
+/// A subject of an identity provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LoginView {
+    /// The provider.
+    #[schema(value_type = String)]
+    pub issuer: Name,
+    /// `sub`, exactly as the provider writes it.
+    pub subject: String,
+    /// Since when.
+    pub added: Moment,
 }
 
 /// A workload.

@@ -16,6 +16,7 @@ pub mod agent;
 pub mod credential;
 pub mod decision;
 pub mod identity;
+pub mod issuer;
 pub mod ledger;
 pub mod oauth;
 pub mod page;

@@ -1,9 +1,10 @@
 //! How agents prove themselves.
 
 use crate::Moment;
+use provost_domain::Name;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A public key to register for an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -16,12 +17,42 @@ pub struct KeyAdd {
     pub reason: String,
 }
 
+/// A way in which an agent proves itself, to register: either `issuer` and `subject`, or `client_id`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProofAdd {
+    /// The trusted issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub issuer: Option<Name>,
+    /// `sub` of its tokens, exactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The address of the metadata of the client that people run the agent in
+    /// (draft-ietf-oauth-client-id-metadata-document).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Why, for the record.
+    pub reason: String,
+}
+
+/// Which way to prove itself an agent loses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ProofRemove {
+    /// Its `id`, as the agent's view tells it.
+    pub id: String,
+    /// Why, for the record.
+    pub reason: String,
+}
+
 /// One way in which an agent proves itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProofView {
-    /// `key` or `subject`.
+    /// `key`, `subject` or `client`.
     pub kind: String,
-    /// The key's RFC 7638 thumbprint, or issuer and subject.
+    /// The key's RFC 7638 thumbprint, `issuer#subject`, or the client id.
     pub id: String,
     /// When it was registered.
     pub added: Moment,

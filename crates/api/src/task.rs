@@ -1,7 +1,11 @@
 //! Tasks and their tokens.
 
 use crate::{Moment, Span};
-use provost_domain::{Name, TaskId, charter::ArgRule, task::TaskScope};
+use provost_domain::{
+    Name, TaskId,
+    charter::ArgRule,
+    task::{Probe, TaskScope, Trial},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -144,8 +148,48 @@ pub struct TaskView {
     pub balances: Vec<BalanceView>,
     /// What was decided for it, newest first, at most 20; the rest through `GET /decisions?task=`.
     pub decisions: Vec<crate::decision::DecisionSummary>,
+    /// What the plane's faces said to a token of it after it had ended; not tried yet, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<TrialView>,
     /// Who changed it, newest first.
     pub history: Vec<crate::agent::ChangeView>,
+}
+
+/// How the plane tried a task that had ended: with a token good in every other way, at each face it could have reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrialView {
+    /// Whether every face refused.
+    pub gone: bool,
+    /// How often it was tried.
+    pub round: u8,
+    /// What each face said the last time.
+    pub probes: Vec<ProbeView>,
+}
+
+/// What one face said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProbeView {
+    /// Its path.
+    pub face: String,
+    /// When.
+    pub at: Moment,
+    /// `refused`; `accepted`, which is an alarm; or `unreachable`.
+    pub answer: String,
+    /// The HTTP status, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+impl From<&Trial> for TrialView {
+    fn from(trial: &Trial) -> Self {
+        let probe = |probe: &Probe| ProbeView {
+            face: probe.face.clone(),
+            at: probe.at.into(),
+            answer: probe.answer.as_str().to_owned(),
+            status: probe.status,
+        };
+        Self { gone: trial.is_gone(), round: trial.round, probes: trial.probes.iter().map(probe).collect() }
+    }
 }
 
 /// What a budget has left.

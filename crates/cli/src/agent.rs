@@ -5,7 +5,7 @@ use crate::{
     client::part,
     key,
     out::{clean, facts, table, wrapped},
-    when,
+    proof, when,
 };
 use clap::{Args, Subcommand};
 use provost_api::{
@@ -47,6 +47,9 @@ pub enum AgentCommand {
     /// Keys with which an agent proves itself
     #[command(subcommand)]
     Key(key::AgentKeyCommand),
+    /// Other ways to prove itself: a subject of a trusted issuer, or the client people run it in
+    #[command(subcommand)]
+    Proof(proof::AgentProofCommand),
     /// Get a token as an agent does: with its key, for a new task
     Token(key::AgentTokenArgs),
     /// Leave an agent less than its charter: approvals-only, read-only, off; or normal again
@@ -107,6 +110,7 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
         AgentCommand::Decommission(args) => step(args, "decommission", client, out).await?,
         AgentCommand::Reapprove(args) => step(args, "reapprove", client, out).await?,
         AgentCommand::Key(command) => return key::run(command, client, out).await,
+        AgentCommand::Proof(command) => return proof::run(command, client, out).await,
         AgentCommand::Token(args) => return key::token(&args, client, out).await,
         AgentCommand::Restrict { level, agent: MoveArgs { name, reason } } => {
             let level = word(&level, "level")?;

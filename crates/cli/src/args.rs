@@ -1,7 +1,8 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    agent, care, credential, decision, identity, key, ledger, node, plan, policy, shell, system, task, wrap,
+    agent, care, credential, decision, identity, issuer, key, ledger, node, plan, policy, shell, system,
+    task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -63,6 +64,9 @@ pub enum Command {
     /// Workloads: programs that ask the plane for decisions
     #[command(subcommand, visible_alias = "workloads")]
     Workload(identity::WorkloadCommand),
+    /// Issuers the plane trusts: whose word it takes for who somebody is
+    #[command(subcommand, visible_alias = "issuers")]
+    Issuer(issuer::IssuerCommand),
     /// Sealed credentials of systems; agents never see them
     #[command(subcommand, visible_alias = "credentials")]
     Credential(credential::CredentialCommand),

@@ -61,15 +61,21 @@ pub async fn run_person(command: PersonCommand, client: &Client, out: Out) -> Re
                         clean(&person.display),
                         clean(&mail),
                         manager,
+                        person.roles.join(", "),
                         active(person.active),
                     ]
                 };
-                table(&["name", "display", "mail", "manager", ""], page.items.iter().map(row), style)
+                table(&["name", "display", "mail", "manager", "roles", ""], page.items.iter().map(row), style)
             });
         }
         PersonCommand::Show { name } => {
             let person: PersonView = client.get(&format!("people/{}", part(name.as_str()))).await?;
             out.show(&person, |person, style| {
+                let logins: Vec<_> = person
+                    .logins
+                    .iter()
+                    .map(|login| format!("{} at {}", clean(&login.subject), login.issuer))
+                    .collect();
                 let owns: Vec<_> = person.owns.iter().map(ToString::to_string).collect();
                 let rows = [
                     ("person", style.bold(person.name.as_str())),
@@ -77,6 +83,11 @@ pub async fn run_person(command: PersonCommand, client: &Client, out: Out) -> Re
                     ("mail", clean(person.email.as_deref().unwrap_or_default())),
                     ("manager", person.manager.as_ref().map(ToString::to_string).unwrap_or_default()),
                     ("", active(person.active)),
+                    (
+                        "roles",
+                        if person.roles.is_empty() { "none".to_owned() } else { person.roles.join(", ") },
+                    ),
+                    ("comes as", if logins.is_empty() { "nobody yet".to_owned() } else { logins.join("\n") }),
                     ("owns", if owns.is_empty() { "no agents".to_owned() } else { owns.join("\n") }),
                 ];
                 facts(&rows, style)

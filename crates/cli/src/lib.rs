@@ -16,6 +16,7 @@ mod exit;
 pub mod failure;
 pub mod folder;
 pub mod identity;
+pub mod issuer;
 pub mod key;
 pub mod ledger;
 pub mod node;
@@ -23,6 +24,7 @@ mod openapi;
 pub mod out;
 pub mod plan;
 pub mod policy;
+pub mod proof;
 pub mod shell;
 pub mod system;
 pub mod task;
@@ -84,6 +86,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::System(command) => system::run(command, &client, out).await,
             Command::Tool(command) => system::run_tool(command, &client, out).await,
             Command::Person(command) => identity::run_person(command, &client, out).await,
+            Command::Issuer(command) => issuer::run(command, &client, out).await,
             Command::Workload(command) => identity::run_workload(command, &client, out).await,
             Command::Credential(command) => credential::run(command, &client, out).await,
             Command::Keys(command) => key::run_keys(command, &client, out).await,

@@ -10,7 +10,10 @@ use crate::{
 use clap::{Args, Subcommand};
 use provost_api::{
     Because, Span,
-    task::{ScopePart, TaskQuery, TaskStart, TaskStarted, TaskSummary, TaskView, TokenRequest},
+    task::{
+        ProbeView, ScopePart, TaskQuery, TaskStart, TaskStarted, TaskSummary, TaskView, TokenRequest,
+        TrialView,
+    },
 };
 use provost_domain::{Name, TaskId};
 use std::fmt::Write as _;
@@ -196,6 +199,9 @@ fn render(task: &TaskView, style: Style) -> String {
             table(&["budget", "within", "used", "max", "left"], rows, style)
         );
     }
+    if let Some(trial) = &task.trial {
+        let _written = writeln!(text, "\n{}\n{}", style.bold("Tried after its end"), tried(trial, style));
+    }
     let _written = writeln!(
         text,
         "\n{}\n{}",
@@ -204,6 +210,20 @@ fn render(task: &TaskView, style: Style) -> String {
     );
     text.push_str(&history(&task.history, style));
     text
+}
+
+/// What each face said to a token of a task that had ended.
+fn tried(trial: &TrialView, style: Style) -> String {
+    let row = |probe: &ProbeView| {
+        let answer = match probe.answer.as_str() {
+            "refused" => style.green("refused"),
+            "accepted" => style.red("NOT REFUSED"),
+            other => style.yellow(other),
+        };
+        let status = probe.status.map(|status| status.to_string()).unwrap_or_default();
+        vec![clean(&probe.face), answer, status, when::short(probe.at)]
+    };
+    table(&["face", "answer", "status", "at"], trial.probes.iter().map(row), style)
 }
 
 /// Tasks as a table.

@@ -26,6 +26,7 @@ use crate::error::{Lie, UpstreamError};
 use crate::http::{Endpoint, chain};
 use crate::seal::Secret;
 use crate::shared::{Bounds, Shared};
+use crate::shown::Shown;
 use crate::upstreams::Upstreams;
 use mask::Mask;
 
@@ -75,7 +76,8 @@ impl Upstreams {
         request: ApiRequest,
     ) -> Result<ApiAnswer, UpstreamError> {
         let (config, client) = self.http();
-        let credential = Credential::of(system, secret)?;
+        let shown = secret.cloned().map(Shown::from);
+        let credential = Credential::of(system, shown.as_ref())?;
         let shared = Arc::new(Shared::new(system.name.clone(), Bounds::of(config), credential));
         let Connection::HttpApi { url } = &system.connection else {
             return Err(shared.misuse("it is no http api"));

@@ -173,6 +173,17 @@ impl UpstreamError {
         }
     }
 
+    /// Whether the system did not accept the credential it was shown (RFC 9110 section 15.5.2), also while the connection was
+    /// opened.
+    #[must_use]
+    pub fn refused_credential(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status == 401,
+            Self::NotSent { why: NotSent::Opening(error), .. } => error.refused_credential(),
+            _ => false,
+        }
+    }
+
     /// The system it is about.
     #[must_use]
     pub fn system(&self) -> &Name {

@@ -13,6 +13,7 @@
 //! | `http`, `stdio` | the two transports |
 //! | [`import`] | which tools a system has |
 //! | [`api`] | requests to HTTP APIs |
+//! | [`shown`] | what a system is shown |
 //! | `fetch` | one bounded exchange: key sets, metadata, token endpoints |
 //! | `address` | which addresses systems may be at |
 //! | [`error`] | what went wrong, and whether the request could have reached the system |
@@ -34,6 +35,7 @@ pub mod error;
 pub mod import;
 pub mod replies;
 pub mod seal;
+pub mod shown;
 pub mod upstream;
 pub mod upstreams;
 
@@ -43,5 +45,6 @@ pub use error::{Lie, NotSent, UpstreamError};
 pub use import::{ImportError, list_tools};
 pub use replies::Replies;
 pub use seal::{SealError, SealingKey, Secret};
+pub use shown::Shown;
 pub use upstream::{Handshake, Upstream};
 pub use upstreams::{CallerKey, ClientProfile, Config, ConfigError, HostPolicy, Upstreams};

@@ -117,6 +117,11 @@ impl Shared {
         state.last_used = Instant::now();
     }
 
+    /// Whether a call is under way.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.state().calls > 0
+    }
+
     /// Whether nothing has happened for so long, nothing is in flight and nobody listens.
     pub(crate) fn idle_for(&self, idle_max: Duration) -> bool {
         let state = self.state();

@@ -5,7 +5,7 @@ use provost_domain::system::Connection;
 use provost_domain::{DurationMs, Name, System, TaskId};
 use provost_mcp::Era;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use crate::credential::Credential;
 use crate::error::{NotSent, UpstreamError};
 use crate::seal::Secret;
 use crate::shared::{Bounds, Shared};
+use crate::shown::Shown;
 use crate::upstream::{Link, Upstream};
 
 /// All outward MCP connections of a node. Cheap to clone. Must be made inside a tokio runtime.
@@ -140,7 +141,22 @@ impl Upstreams {
         profile: &ClientProfile,
         secret: Option<&Secret>,
     ) -> Result<Arc<Upstream>, UpstreamError> {
-        let credential = Credential::of(system, secret)?;
+        let shown = secret.cloned().map(Shown::from);
+        self.get_with(system, caller, profile, shown.as_ref()).await
+    }
+
+    /// As [`Upstreams::get`], whatever the system is shown.
+    ///
+    /// # Errors
+    /// As [`Upstreams::get`].
+    pub async fn get_with(
+        &self,
+        system: &System,
+        caller: &CallerKey,
+        profile: &ClientProfile,
+        shown: Option<&Shown>,
+    ) -> Result<Arc<Upstream>, UpstreamError> {
+        let credential = Credential::of(system, shown)?;
         let key = Key::new(&system.name, caller, profile);
         let slot = self.0.slot(key, system)?;
         tokio::select! {
@@ -158,6 +174,12 @@ impl Upstreams {
     /// Ends all connections of a task: its requests in flight end with an error at once, its children within the grace.
     pub async fn end_task(&self, task: TaskId) {
         self.0.end(|key| key.caller.task == task).await;
+    }
+
+    /// Whose connections there are.
+    #[must_use]
+    pub fn callers(&self) -> HashSet<CallerKey> {
+        lock(&self.0.slots).keys().map(|key| key.caller.clone()).collect()
     }
 
     /// Ends all connections to a system and forgets what was learned about it.
@@ -259,7 +281,7 @@ impl Pool {
             open.shared.touch();
             return Ok(open);
         }
-        state.retire().await;
+        state.replace(self.config.limits.call_duration_max).await;
         state.wait_for_restart(&system.name).await?;
         let opened = self.open(system, profile, credential).await;
         state.opened(system, opened)
@@ -358,6 +380,15 @@ impl SlotState {
         open.upstream.close().await;
     }
 
+    /// Makes room for another connection. What is under way on the one before may end: a credential that is changed breaks no
+    /// call.
+    async fn replace(&mut self, call_max: DurationMs) {
+        match self.open.take_if(|open| open.upstream.is_open() && open.upstream.shared.is_busy()) {
+            Some(busy) => drop(tokio::spawn(close_when_idle(busy.upstream, call_max))),
+            None => self.retire().await,
+        }
+    }
+
     fn opened(
         &mut self,
         system: &System,
@@ -432,6 +463,15 @@ async fn sweep(pool: Weak<Pool>) {
         let Some(pool) = pool.upgrade() else { return };
         pool.sweep().await;
     }
+}
+
+/// Closes a connection as soon as the calls under way on it have ended; no call lasts longer than this.
+async fn close_when_idle(upstream: Arc<Upstream>, call_max: DurationMs) {
+    let ends = Instant::now() + call_max.to_std();
+    while upstream.is_open() && upstream.shared.is_busy() && Instant::now() < ends {
+        tokio::time::sleep(SWEEP_MIN).await;
+    }
+    upstream.close().await;
 }
 
 fn not_sent(system: &Name, why: NotSent) -> UpstreamError {

@@ -23,6 +23,8 @@ pub enum Operator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Action {
+    AccountConnect,
+    AccountDisconnect,
     AgentCreate,
     AgentDiscover,
     AgentMove,
@@ -98,7 +100,15 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
         Operator::Agent(_) => matches!(action, Action::TaskStart | Action::TaskEnd | Action::TaskToken),
         // Of their own: each operation sees to that.
         Operator::Person(_) => {
-            matches!(action, Action::SessionStart | Action::SessionEnd | Action::TaskStart | Action::TaskEnd)
+            matches!(
+                action,
+                Action::SessionStart
+                    | Action::SessionEnd
+                    | Action::TaskStart
+                    | Action::TaskEnd
+                    | Action::AccountConnect
+                    | Action::AccountDisconnect
+            )
         }
     }
 }
@@ -141,6 +151,8 @@ macro_rules! actions {
     (@one $variant:ident) => { () };
 }
 actions! {
+    AccountConnect = "account connect",
+    AccountDisconnect = "account end",
     AgentCreate = "agent create",
     AgentDiscover = "agent discover",
     AgentMove = "agent move",

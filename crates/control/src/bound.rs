@@ -3,7 +3,7 @@
 
 use crate::plane::Plane;
 use provost_api::agent::{RevocationBound, RevocationLink};
-use provost_domain::{Charter, Directory, DurationMs, Name};
+use provost_domain::{Charter, Directory, DurationMs, Name, credential::CredentialBound};
 
 /// What the plane adds, whatever the systems do.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ impl Links {
 
     /// The worst case of a charter: the slowest of its systems after the plane's own links.
     pub(crate) fn worst(&self, charter: &Charter, directory: &Directory) -> DurationMs {
-        let slowest = slowest(charter, directory).map_or(0, |(_name, takes)| takes.0);
+        let slowest = slowest(charter, directory).map_or(0, |(_name, takes)| takes.at_most.0);
         DurationMs(self.staleness_max.0.saturating_add(self.token_lifetime_max.0).saturating_add(slowest))
     }
 }
@@ -49,10 +49,9 @@ pub(crate) fn bound(links: Links, charter: &Charter, directory: &Directory) -> R
         let counts = slowest.as_ref().is_some_and(|(slow, _)| *slow == name);
         chain.push(RevocationLink {
             link: format!("system {name}"),
-            at_most: takes.into(),
+            at_most: takes.at_most.into(),
             counts,
-            meaning: "it goes on honouring a credential for so long after it was revoked (`revocation_max`)"
-                .to_owned(),
+            meaning: takes.because.to_owned(),
         });
     }
     let counting = chain.iter().filter(|link| link.counts);
@@ -66,11 +65,11 @@ pub(crate) fn bound(links: Links, charter: &Charter, directory: &Directory) -> R
     }
 }
 
-fn systems(charter: &Charter, directory: &Directory) -> Vec<(Name, DurationMs)> {
+fn systems(charter: &Charter, directory: &Directory) -> Vec<(Name, CredentialBound)> {
     let known = charter.systems().into_iter().filter_map(|name| directory.systems.get(name));
-    known.map(|system| (system.name.clone(), system.revocation_max)).collect()
+    known.map(|system| (system.name.clone(), system.credential_bound())).collect()
 }
 
-fn slowest(charter: &Charter, directory: &Directory) -> Option<(Name, DurationMs)> {
-    systems(charter, directory).into_iter().max_by_key(|(_name, takes)| *takes)
+fn slowest(charter: &Charter, directory: &Directory) -> Option<(Name, CredentialBound)> {
+    systems(charter, directory).into_iter().max_by_key(|(_name, takes)| takes.at_most)
 }

@@ -110,10 +110,7 @@ fn check(secret: &str) -> Result<(), ControlError> {
 }
 
 fn wanted(directory: &Directory) -> impl Iterator<Item = (&Name, &Arc<System>)> {
-    directory
-        .systems
-        .values()
-        .filter_map(|system| system.credential.as_ref().map(|used| (&used.name, system)))
+    directory.systems.values().filter_map(|system| system.sealed_name().map(|name| (name, system)))
 }
 
 fn users(directory: &Directory, name: &Name) -> Vec<Arc<System>> {

@@ -212,3 +212,12 @@ impl From<UpstreamError> for ControlError {
         Self::Upstream { text, source: Some(Box::new(error)) }
     }
 }
+
+impl From<provost_broker::BrokerError> for ControlError {
+    fn from(error: provost_broker::BrokerError) -> Self {
+        match error.into_store() {
+            Ok(error) => error.into(),
+            Err(error) => Self::Upstream { text: error.to_string().into(), source: None },
+        }
+    }
+}

@@ -13,6 +13,7 @@
 //! answered binds. A secret that comes in never goes out, not into a record, not into a log, not into an error.
 
 pub mod access;
+pub mod account;
 pub mod agent;
 pub mod anchor;
 mod bound;

@@ -48,9 +48,9 @@ pub async fn show(op: &Op, name: &Name) -> Result<SystemView, ControlError> {
     let history = op.plane.store.history(&key, HISTORY_MAX).await?;
     let view = op.plane.replica.latest();
     let system = find(&view.directory, name)?;
-    let credential_state = match &system.credential {
+    let credential_state = match system.sealed_name() {
         None => "none wanted",
-        Some(used) if credential::is_set(op, &used.name).await? => "set",
+        Some(name) if credential::is_set(op, name).await? => "set",
         Some(_missing) => "missing",
     };
     Ok(SystemView {

@@ -1,6 +1,7 @@
 //! What files say about each other: mentions of what does not exist, circles of managers, one name for two.
 
 mod charters;
+mod issuers;
 
 use crate::{
     Declared, Fault, Place, Severity,
@@ -28,6 +29,7 @@ pub(crate) fn all(declared: &mut Declared, found: &mut Found, current: &Director
     }
     found.faults.extend(one_name_for_two(declared, &found.named));
     found.faults.extend(circles_of_managers(declared, &found.managers));
+    found.faults.extend(issuers::clashes(declared, found, current));
     write_decimals_as_text(declared, current);
     let hollow = charters::hollow_grants(declared, current, found);
     found.faults.extend(hollow);

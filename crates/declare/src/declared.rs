@@ -2,7 +2,7 @@
 
 use crate::{Fault, Place, Severity, source::Source};
 use provost_domain::{
-    Charter, Name, ObjectKey, Person, System, Tool, ToolName, Workload, application::Application,
+    Charter, Issuer, Name, ObjectKey, Person, System, Tool, ToolName, Workload, application::Application,
     organisation::Organisation, policy_file::PolicyFile,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,10 +24,14 @@ pub struct Declared {
     pub policies: BTreeMap<Name, PolicyFile>,
     /// Applications by name.
     pub applications: BTreeMap<Name, Application>,
+    /// Trusted issuers by name.
+    pub issuers: BTreeMap<Name, Issuer>,
     /// Agents by name.
     pub agents: BTreeMap<Name, DeclaredAgent>,
     /// People and workloads whose file does not say whether they are active: what the plane says stays.
     pub(crate) silent_on_active: BTreeSet<ObjectKey>,
+    /// People whose file does not mention logins: those that signing in has linked stay.
+    pub(crate) silent_on_logins: BTreeSet<ObjectKey>,
     pub(crate) named: BTreeMap<ObjectKey, Place>,
     pub(crate) parts: BTreeMap<(ObjectKey, String), Place>,
     pub(crate) texts: BTreeMap<(ObjectKey, String), String>,

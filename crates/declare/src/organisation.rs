@@ -1,8 +1,12 @@
 //! `[organisation]`, `[person.NAME]`, `[workload.NAME]`.
 
 use crate::{Declared, desk::Desk, table::Item};
-use provost_domain::{Kind, Name, ObjectKey, Person, Workload, organisation::Organisation};
-use std::ops::Range;
+use provost_domain::{
+    Kind, Name, ObjectKey, Person, Timestamp, Workload,
+    organisation::Organisation,
+    person::{Login, Role},
+};
+use std::{collections::BTreeSet, ops::Range};
 
 /// A name and where it stands.
 pub(crate) type Named = (Name, Range<usize>);
@@ -33,10 +37,15 @@ pub(crate) fn person((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, de
         Some(manager)
     });
     let active = table.boolean(desk, "active");
+    let roles = table.get("roles").map_or_else(BTreeSet::new, |item| roles(&item, desk));
+    let logins = table.get("logins").map(|item| logins(&item, desk));
     table.finish(desk);
     if let (Some(display), true) = (display, fresh) {
         if active.is_none() {
-            declared.silent_on_active.insert(key);
+            declared.silent_on_active.insert(key.clone());
+        }
+        if logins.is_none() {
+            declared.silent_on_logins.insert(key);
         }
         let person = Person {
             name: name.clone(),
@@ -44,8 +53,8 @@ pub(crate) fn person((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, de
             email,
             manager,
             active: active.unwrap_or(true),
-            roles: Default::default(),
-            logins: Vec::new(),
+            roles,
+            logins: logins.unwrap_or_default(),
         };
         declared.people.insert(name, person);
     }
@@ -83,6 +92,38 @@ pub(crate) fn owner(item: Option<Item<'_>>, desk: &mut Desk<'_>) -> Option<Name>
     desk.mention(Kind::Person, &owner, "owner", &item.at);
     Some(owner)
 }
+
+/// What somebody may do in the administration: a list of roles, none twice.
+pub(crate) fn roles(item: &Item<'_>, desk: &mut Desk<'_>) -> BTreeSet<Role> {
+    desk.mark("roles", &item.at);
+    let words: Vec<_> = Role::ALL.iter().map(|role| (role.as_str(), role.as_str())).collect();
+    let words = item.distinct(desk, |item, desk| item.word(desk, &words));
+    let role = |word: &str| Role::ALL.into_iter().find(|role| role.as_str() == word);
+    words.into_iter().filter_map(|(word, _)| role(word)).collect()
+}
+
+/// Who a person is to identity providers. Since when, only the plane knows.
+fn logins(item: &Item<'_>, desk: &mut Desk<'_>) -> Vec<Login> {
+    desk.mark("logins", &item.at);
+    let Some(table) = item.table(desk, "logins") else { return Vec::new() };
+    let mut out = Vec::new();
+    for (key, at, value) in table.entries() {
+        match key.parse::<Name>() {
+            Ok(issuer) => {
+                desk.mark(format!("logins.{issuer}"), &at);
+                desk.mention(Kind::Issuer, &issuer, "issuer", &at);
+                if let Some(subject) = value.text(desk) {
+                    out.push(Login { issuer, subject: subject.to_owned(), added: Timestamp::from_millis(0) });
+                }
+            }
+            Err(error) => desk.error(&at, format!("{error}"), LOGINS_CURE),
+        }
+    }
+    out
+}
+
+const LOGINS_CURE: &str =
+    "write logins = { ISSUER = \"subject\" }, with the name of an [issuer] and its `sub`";
 
 fn email(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<String> {
     let text = item.text(desk)?.trim();

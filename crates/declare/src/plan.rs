@@ -5,6 +5,7 @@
 //! is never removed but decommissioned. Files stop an agent and never start a stopped one.
 
 mod charter;
+mod issuer;
 mod render;
 mod words;
 
@@ -12,7 +13,8 @@ pub use render::render;
 
 use crate::{Declared, DeclaredAgent, Fault, Severity};
 use provost_domain::{
-    Agent, AgentStatus, Directory, Kind, Level, Object, ObjectKey, Timestamp, agent::Provenance, ids::AgentId,
+    Agent, AgentStatus, Directory, Kind, Level, Name, Object, ObjectKey, Timestamp, agent::Provenance,
+    ids::AgentId, person::Login,
 };
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -149,6 +151,8 @@ pub fn plan(declared: &Declared, planning: &Planning<'_>, make: &mut dyn FnMut()
     }
     let left_alone = planner.absent();
     planner.taken_names();
+    planner.taken_issuers();
+    planner.taken_logins();
     planner.faults.sort();
     Plan { steps: planner.steps, faults: planner.faults, left_alone }
 }
@@ -170,6 +174,10 @@ impl Planner<'_> {
             if self.silent(Kind::Person, person.name.as_str()) {
                 person.active = current.people.get(&person.name).is_none_or(|now| now.active);
             }
+            let silent =
+                declared.silent_on_logins.contains(&ObjectKey::new(Kind::Person, person.name.as_str()));
+            let known = current.people.get(&person.name).map_or(&[][..], |now| &now.logins);
+            person.logins = self.logins(&person.logins, known, silent);
             Object::Person(person)
         });
         let workloads = declared.workloads.values().cloned().map(|mut workload| {
@@ -185,6 +193,7 @@ impl Planner<'_> {
             .chain(declared.tools.values().cloned().map(Object::Tool))
             .chain(declared.policies.values().cloned().map(Object::Policy))
             .chain(declared.applications.values().cloned().map(Object::Application))
+            .chain(declared.issuers.values().cloned().map(Object::Issuer))
             .collect();
         for row in rows {
             let key = row.key();
@@ -194,6 +203,18 @@ impl Planner<'_> {
                 Some(now) => self.put(StepKind::Change, words::changed(&now, &row), row),
             }
         }
+    }
+
+    /// Those of the file, each since when the plane knows it, in the plane's order as long as they are the same; those of
+    /// the plane, when the file is silent.
+    fn logins(&self, declared: &[Login], known: &[Login], silent: bool) -> Vec<Login> {
+        if silent {
+            return known.to_vec();
+        }
+        let kept = known.iter().filter(|known| declared.iter().any(|login| issuer::same(login, known)));
+        let new = declared.iter().filter(|login| !known.iter().any(|known| issuer::same(login, known)));
+        let new = new.map(|login| Login { added: self.planning.now, ..login.clone() });
+        kept.cloned().chain(new).collect()
     }
 
     fn silent(&self, kind: Kind, name: &str) -> bool {
@@ -307,6 +328,7 @@ impl Planner<'_> {
         keys.extend(current.tools.keys().map(|(system, tool)| ObjectKey::tool(system, tool)));
         keys.extend(current.policies.keys().map(|name| key(Kind::Policy, name)));
         keys.extend(current.applications.keys().map(|name| key(Kind::Application, name)));
+        keys.extend(current.issuers.keys().map(|name| key(Kind::Issuer, name)));
         keys.extend(current.agents.values().filter(live).map(|agent| key(Kind::Agent, &agent.name)));
         keys.retain(|key| !declared.named.contains_key(key));
         keys.sort_by(|a, b| b.kind.cmp(&a.kind).then_with(|| a.key.cmp(&b.key)));
@@ -332,6 +354,47 @@ impl Planner<'_> {
         let expected = (self.planning.versions)(&key);
         let write = PlannedWrite::Put { object: Box::new(object), expected };
         self.steps.push(said.step(kind, key, Some(write)));
+    }
+
+    /// An issuer that stays in the plane under another name has its tokens to itself.
+    fn taken_issuers(&mut self) {
+        let (declared, current) = (self.declared, self.planning.current);
+        for row in declared.issuers.values() {
+            let stays =
+                |name: &Name| !declared.issuers.contains_key(name) && !self.removes(Kind::Issuer, name);
+            let other =
+                current.issuers.iter().find(|(name, other)| other.issuer == row.issuer && stays(name));
+            if let Some((name, _)) = other {
+                let message = format!("the plane trusts this issuer already, as {name}");
+                let cure = "keep its name, or apply with --prune what has none of the old";
+                let key = ObjectKey::new(Kind::Issuer, row.name.as_str());
+                let fault = self.declared.fault_in((&key, "issuer"), Severity::Error, message, cure);
+                self.faults.push(fault);
+            }
+        }
+    }
+
+    /// A subject of an issuer stands for one person, and is never given to another.
+    fn taken_logins(&mut self) {
+        let (declared, current) = (self.declared, self.planning.current);
+        for person in declared.people.values() {
+            for login in &person.logins {
+                let Some(holder) = current.person_of(&login.issuer, &login.subject) else { continue };
+                if holder.name != person.name {
+                    let message = format!("this subject of {} is {} in the plane", login.issuer, holder.name);
+                    let cure = "name the person's own: one that was somebody's is never given to another";
+                    let key = ObjectKey::new(Kind::Person, person.name.as_str());
+                    let place = format!("logins.{}", login.issuer);
+                    let fault = declared.fault_in((&key, &place), Severity::Error, message, cure);
+                    self.faults.push(fault);
+                }
+            }
+        }
+    }
+
+    fn removes(&self, kind: Kind, name: &Name) -> bool {
+        let key = ObjectKey::new(kind, name.as_str());
+        self.steps.iter().any(|step| step.kind == StepKind::Remove && step.key == key)
     }
 
     /// A name in the plane belongs to its first bearer for ever, in whatever class.

@@ -3,6 +3,7 @@
 use crate::{
     Declared, Fault, Severity, SourceFile, agent, application, check,
     desk::{Desk, Found},
+    issuer,
     limits::{FAULTS_MAX, FILE_BYTES_MAX, FILES_BYTES_MAX, FILES_MAX},
     organisation,
     source::{Source, extension, folder_name, stem},
@@ -108,6 +109,7 @@ fn read_toml(source: &Source, text: &str, folder: Folder<'_>, found: &mut Found,
     each(root.get("workload"), desk, "workload", |name, item, desk| {
         organisation::workload(name, item, desk, declared);
     });
+    each(root.get("issuer"), desk, "issuer", |name, item, desk| issuer::named(name, item, desk, declared));
     let own = own_name(source, desk);
     match (folder_name(&source.path), own) {
         ("systems", Some(own)) => system::own_file(own, &mut root, desk, declared),
@@ -201,8 +203,14 @@ fn unread_files(files: &BTreeMap<&str, &SourceFile>, used: &BTreeSet<String>, fo
     }
 }
 
-/// In the order of the files, each once, and not more than a person can read.
+/// In the order of the files, each once, and not more than a person can read. A line that one fault keeps back, because
+/// it may hold a secret, is not shown by another.
 fn settle(faults: &mut Vec<Fault>) {
+    let quiet = faults.iter().filter(|fault| fault.line == 99_999 && fault.excerpt.is_none());
+    let quiet: BTreeSet<(String, u32)> = quiet.map(|fault| (fault.file.clone(), fault.line)).collect();
+    for fault in faults.iter_mut().filter(|fault| quiet.contains(&(fault.file.clone(), fault.line))) {
+        fault.excerpt = None;
+    }
     faults.sort();
     faults.dedup();
     let more = faults.len().saturating_sub(FAULTS_MAX);

@@ -3,6 +3,7 @@
 
 use crate::{
     Declared,
+    credential::credential,
     desk::Desk,
     limits::TEXT_CHARS_MAX,
     organisation::Named,
@@ -11,7 +12,7 @@ use crate::{
 };
 use provost_domain::{
     DurationMs, Environment, Kind, Label, Name, ObjectKey, System,
-    system::{Connection, CredentialUse},
+    system::Connection,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
@@ -48,7 +49,7 @@ fn system((name, at): Named, table: &mut Table<'_>, desk: &mut Desk<'_>, declare
     let environment = environment(table, desk);
     let connection = connection(table, desk);
     let credential_item = table.get("credential");
-    let credential = credential_item.as_ref().and_then(|item| credential(item, connection.as_ref(), desk));
+    let credential = credential_item.as_ref().and_then(|item| credential(item, &name, connection.as_ref(), desk));
     let revocation_max = revocation(table, credential_item.is_some(), desk);
     let resource_labels = table.get("resource_labels").map_or_else(BTreeSet::new, |item| labels(&item, desk));
     if let (Some(item), Some(Connection::McpHttp { url } | Connection::HttpApi { url })) =
@@ -142,7 +143,7 @@ fn connection(table: &mut Table<'_>, desk: &mut Desk<'_>) -> Option<Connection> 
 }
 
 /// An endpoint: http or https, with a host, without credentials, white space or fragment.
-fn http(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<String> {
+pub(crate) fn http(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<String> {
     let text = item.text(desk)?.trim();
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
@@ -163,8 +164,9 @@ fn http(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<String> {
     };
     if let Some(why) = fault {
         let cure = match item.what.as_str() {
-            "api" => "write api = \"https://host/v1\"",
-            _ => "write url = \"https://host/mcp\"",
+            "api" => "write api = \"https://host/v1\"".to_owned(),
+            "url" => "write url = \"https://host/mcp\"".to_owned(),
+            other => format!("write {} = \"https://host/…\"", clip(other)),
         };
         desk.error(&item.at, format!("`{}` {why}", item.what), cure);
         return None;
@@ -213,58 +215,6 @@ fn env(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<BTreeMap<String, String>>
     Some(out)
 }
 
-fn credential(
-    item: &Item<'_>,
-    connection: Option<&Connection>,
-    desk: &mut Desk<'_>,
-) -> Option<CredentialUse> {
-    let mut table = item.table(desk, "credential")?;
-    let name = table
-        .need(desk, "name", "name a credential sealed with `provost credential set NAME`")
-        .and_then(|item| item.name(desk));
-    let (target_item, prefix_item) = (table.get("target"), table.get("prefix"));
-    let prefix = prefix_item.as_ref().and_then(|item| item.raw_text(desk, TEXT_CHARS_MAX));
-    table.finish(desk);
-    let target = match (&target_item, connection) {
-        (_, Some(Connection::McpLocal)) => {
-            let cure = "take it out: the plane is not on the way to a local system";
-            desk.error(&item.at, "a local system gets no credential from the plane", cure);
-            return None;
-        }
-        (None, Some(Connection::McpStdio { .. })) => {
-            let cure = "write target = \"VARIABLE\", the environment variable the program reads";
-            desk.missing(&item.at, "`credential` has no `target`", cure);
-            return None;
-        }
-        (None, _) => "Authorization".to_owned(),
-        (Some(target), connection) => {
-            let text = target.text(desk)?;
-            let stdio = matches!(connection, Some(Connection::McpStdio { .. }));
-            let (good, what) = if stdio {
-                (is_variable(text), "an environment variable")
-            } else {
-                (is_header(text), "a header")
-            };
-            if !good {
-                desk.error(
-                    &target.at,
-                    format!("`{}` is not the name of {what}", clip(text)),
-                    format!("name {what}"),
-                );
-                return None;
-            }
-            text.to_owned()
-        }
-    };
-    if prefix.is_some_and(|prefix| prefix.contains(char::is_control)) {
-        let at = prefix_item.map_or(item.at.clone(), |item| item.at);
-        desk.error(&at, "`prefix` has control characters", "write prefix = \"Bearer \"");
-        return None;
-    }
-    let usual = if target_item.is_none() { "Bearer " } else { "" };
-    Some(CredentialUse { name: name?, target, prefix: prefix.unwrap_or(usual).to_owned() })
-}
-
 /// How long a revoked credential goes on working. Without a credential there is nothing to revoke.
 fn revocation(table: &mut Table<'_>, has_credential: bool, desk: &mut Desk<'_>) -> Option<DurationMs> {
     let cure = "write revocation_max = \"24h\": how long, at worst, the system honours a credential after it was \
@@ -283,7 +233,7 @@ fn revocation(table: &mut Table<'_>, has_credential: bool, desk: &mut Desk<'_>) 
 }
 
 /// Whether an endpoint is reached without TLS and is not this machine.
-fn in_the_clear(url: &str) -> bool {
+pub(crate) fn in_the_clear(url: &str) -> bool {
     url.strip_prefix("http://").is_some_and(|rest| {
         let host = rest.split(['/', '?']).next().unwrap_or("");
         let host =
@@ -292,7 +242,7 @@ fn in_the_clear(url: &str) -> bool {
     })
 }
 
-fn is_variable(text: &str) -> bool {
+pub(crate) fn is_variable(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= VARIABLE_BYTES_MAX
         && !text.starts_with(|c: char| c.is_ascii_digit())
@@ -300,7 +250,7 @@ fn is_variable(text: &str) -> bool {
 }
 
 /// A header's name (RFC 9110 section 5.1).
-fn is_header(text: &str) -> bool {
+pub(crate) fn is_header(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= VARIABLE_BYTES_MAX
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))

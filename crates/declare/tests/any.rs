@@ -110,7 +110,7 @@ fn organisation() -> Vec<SourceFile> {
     ]
 }
 
-const MORE_LINES: [&str; 12] = [
+const MORE_LINES: [&str; 24] = [
     "[[grant]]",
     "[system]",
     "[agent]",
@@ -123,6 +123,18 @@ const MORE_LINES: [&str; 12] = [
     "args.a.b = { max = 1e3 }",
     "manager = \"jonas\"",
     "expires = 00:00:00",
+    "[issuer.ci]",
+    "issuer = \"https://ci.example\"",
+    "keys = \"discovery\"",
+    "keys = { jwks = '{}' }",
+    "[issuer.ci.workloads]",
+    "audiences = [\"a\"]",
+    "[[issuer.ci.rule]]",
+    "claims = { \"/sub\" = \"x\", \"/n\" = [1, true] }",
+    "[issuer.ci.people]",
+    "client_id = \"x\"",
+    "logins = { ci = \"1\" }",
+    "roles = [\"viewer\"]",
 ];
 
 const ALL: &str = r#"
@@ -141,6 +153,20 @@ active = true
 [workload.archive]
 purpose = "asks"
 owner = "maria"
+
+[issuer.ci]
+description = "The CI"
+issuer = "https://ci.example"
+keys = "discovery"
+owner = "maria"
+[issuer.ci.workloads]
+audiences = ["https://plane.example"]
+[[issuer.ci.rule]]
+agent = "clerk"
+claims = { "/sub" = "x", "/ref" = { like = "v*" }, "/n" = [1, true] }
+[issuer.ci.people]
+client_id = "provost"
+sign_in = true
 
 [system.bank]
 description = "A bank"

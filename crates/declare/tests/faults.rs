@@ -5,13 +5,7 @@ use provost_declare::{SourceFile, read, render_all};
 
 /// Files, separated by lines that begin with `=== `, and what `read` says: a line per fault.
 fn said(files: &str) -> Vec<String> {
-    let files: Vec<SourceFile> = files
-        .split("=== ")
-        .skip(1)
-        .map(|file| file.split_once('\n').unwrap())
-        .map(|(path, text)| SourceFile::new(path.trim(), text))
-        .collect();
-    let (_, faults) = read(&files);
+    let (_, faults) = read(&sources(files));
     let line = |fault: &provost_declare::Fault| {
         let word = if fault.is_error() { "error" } else { "warning" };
         format!("{}:{}:{} {word}: {} | {}", fault.file, fault.line, fault.column, fault.message, fault.cure)
@@ -19,9 +13,22 @@ fn said(files: &str) -> Vec<String> {
     faults.iter().map(line).collect()
 }
 
+fn sources(files: &str) -> Vec<SourceFile> {
+    let files = files.split("=== ").skip(1).map(|file| file.split_once('\n').unwrap());
+    files.map(|(path, text)| SourceFile::new(path.trim(), text)).collect()
+}
+
 #[test]
 fn every_fault_of_an_organisation_is_named_at_once() {
-    let text = include_str!("faults/all.txt");
+    as_expected(include_str!("faults/all.txt"));
+}
+
+#[test]
+fn every_fault_of_an_issuer_and_of_who_comes_through_it_is_named_at_once() {
+    as_expected(include_str!("faults/issuers.txt"));
+}
+
+fn as_expected(text: &str) {
     let (files, expected) = text.split_once("=== expected\n").unwrap();
     let expected: Vec<&str> = expected.lines().collect();
     let said = said(files);
@@ -69,6 +76,18 @@ fn a_secret_in_a_file_is_not_repeated_by_its_fault() {
         read(&[SourceFile::new("systems/a.toml", text), SourceFile::new("systems/b.toml", url)]);
     assert_eq!(faults.len(), 2);
     assert!(!format!("{faults:?}{}", render_all(&faults)).contains("hunter2"));
+}
+
+#[test]
+fn no_fault_shows_a_line_of_an_issuer_that_may_hold_a_secret() {
+    let text = include_str!("faults/issuers.txt");
+    let (files, _expected) = text.split_once("=== expected\n").unwrap();
+    let (_, faults) = read(&sources(files));
+    let shown = format!("{faults:?}{}", render_all(&faults));
+    // In the file: two secrets in the place of names, two private keys, and a text where a key set should be.
+    for secret in ["hunter2", "Hunter 2!", "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A", "aHVudGVyMg"] {
+        assert!(files.contains(secret) && !shown.contains(secret), "{secret}");
+    }
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn an_import_shows_a_reviewer_everything_and_hides_nothing() {
                 name: "bank".parse().unwrap(),
                 target: "Authorization".to_owned(),
                 prefix: "Bearer ".to_owned(),
+                source: Default::default(),
             }),
             revocation_max: DurationMs::from_mins(5),
             resource_labels: Default::default(),

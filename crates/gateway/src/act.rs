@@ -314,6 +314,7 @@ impl Running {
 
     async fn failed(&mut self, error: UpstreamError) -> Refusal {
         self.incoming = None;
+        self.pipeline.note_refused(&self.attempt.system, &self.attempt.caller, &error);
         let text: String = error.to_string().chars().take(OUTCOME_ERROR_CHARS_MAX).collect();
         let outcome = match error.may_have_acted() {
             true => Outcome::Unknown { error: text.clone() },

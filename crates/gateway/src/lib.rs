@@ -8,6 +8,7 @@
 mod act;
 pub mod authzen;
 mod bounds;
+mod credential;
 mod decide;
 pub mod hosts;
 mod identify;

@@ -10,6 +10,7 @@ use crate::{
     refusal::Refusal,
 };
 use moka::sync::Cache;
+use provost_broker::Broker;
 use provost_connect::Upstreams;
 use provost_domain::{Clock, DecisionId, NodeId, TaskId, TaskState, Timestamp, limits::Limits};
 use provost_policy::Draw;
@@ -27,6 +28,7 @@ pub struct Pipeline {
     pub(crate) identifier: Identifier,
     pub(crate) journal: Arc<Journal>,
     pub(crate) upstreams: Upstreams,
+    pub(crate) broker: Arc<Broker>,
     pub(crate) metrics: Metrics,
     /// What this node last saw of each task's state. The store has the last word when a decision is recorded.
     states: Cache<TaskId, TaskState>,
@@ -153,6 +155,8 @@ pub struct Parts {
     pub identifier: Identifier,
     /// The systems behind.
     pub upstreams: Upstreams,
+    /// What they are shown.
+    pub broker: Arc<Broker>,
 }
 
 impl From<Parts> for Pipeline {
@@ -169,6 +173,7 @@ impl From<Parts> for Pipeline {
             node: parts.node,
             identifier: parts.identifier,
             upstreams: parts.upstreams,
+            broker: parts.broker,
         }
     }
 }

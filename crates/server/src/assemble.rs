@@ -98,7 +98,7 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
         node,
         issuer,
         token_lifetime_max: config.token_lifetime_max,
-        token_keys: Arc::new(token_keys),
+        token_keys: Arc::new(token_keys.signing_with(config.token_algorithm)),
         documents: Default::default(),
         trusted: provost_control::trusted::Trusted::default(),
         bound_tokens: config.bound_tokens.clone(),

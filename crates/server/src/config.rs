@@ -10,6 +10,7 @@ use file::Found;
 use provost_api::problem::Fault;
 use provost_cli::{Exit, Failure, Global, node::ConfigArgs};
 use provost_domain::{DurationMs, Environment, limits::Limits};
+use provost_token::Algorithm;
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub token_lifetime_max: DurationMs,
     /// Environments whose agents get tokens that are bound to a key only.
     pub bound_tokens: BTreeSet<Environment>,
+    /// What access tokens are signed with.
+    pub token_algorithm: Algorithm,
     /// How long calls under way may go on once it is told to stop.
     pub drain_max: DurationMs,
     /// How often journalled records become leaves of the ledger.
@@ -94,6 +97,7 @@ impl Config {
             limits,
             token_lifetime_max: TOKEN_LIFETIME_DEFAULT,
             bound_tokens: BTreeSet::from([Environment::Production]),
+            token_algorithm: Algorithm::EdDsa,
             drain_max: DRAIN_DEFAULT,
             sequence_every: SEQUENCE_EVERY_DEFAULT,
             system_hosts: None,
@@ -180,6 +184,7 @@ fn mean(
         limits,
         token_lifetime_max: found.token_lifetime_max.unwrap_or(TOKEN_LIFETIME_DEFAULT),
         bound_tokens: found.bound_tokens.unwrap_or_else(|| BTreeSet::from([Environment::Production])),
+        token_algorithm: found.token_algorithm.unwrap_or(Algorithm::EdDsa),
         drain_max: found.drain_max.unwrap_or(DRAIN_DEFAULT),
         sequence_every: found.sequence_every.unwrap_or(SEQUENCE_EVERY_DEFAULT),
         system_hosts: found.system_hosts,
@@ -311,7 +316,7 @@ mod tests {
     #[test]
     fn every_fault_is_told_at_once_and_ends_with_64() {
         let dir = tempfile::tempdir().unwrap();
-        let text = "lisen = '127.0.0.1:1'\nlisten = 'here'\npublic_url = 'ftp://x'\ntoken_lifetime_max = 3\n\
+        let text = "lisen = '127.0.0.1:1'\nlisten = 'here'\npublic_url = 'ftp://x'\ntoken_lifetime_max = 3\ntoken_algorithm = 'HS256'\n\
             [limits]\nbody_bytes_max = 'big'\nbody_byte_max = 3\nstaleness_max = 'soon'\n[journal]\nx = 1\n";
         let (args, global) = args(dir.path(), text);
         let failure = read(&args, &global).unwrap_err();
@@ -322,6 +327,7 @@ mod tests {
             "`listen` is not",
             "public_url",
             "token_lifetime_max",
+            "token_algorithm",
             "`body_bytes_max`",
             "body_byte_max",
             "staleness_max",
@@ -329,7 +335,7 @@ mod tests {
         ] {
             assert!(faults.iter().any(|fault| fault.contains(part)), "{part} in {faults:#?}");
         }
-        assert_eq!(faults.len(), 8, "{faults:#?}");
+        assert_eq!(faults.len(), 9, "{faults:#?}");
         assert!(
             failure.faults.iter().any(|f| f.cure.as_deref().is_some_and(|cure| cure.contains("`listen`")))
         );

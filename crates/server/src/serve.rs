@@ -11,11 +11,12 @@ use crate::{
     data::Data,
     drain, log,
 };
-use provost_cli::{Exit, Failure};
-use provost_control::{Plane, sequencer, token_keys};
+use provost_cli::{Exit, Failure, client::TOKEN_FILE};
+use provost_control::{Plane, gone, housekeeping, sequencer, token_keys};
 use provost_domain::DurationMs;
-use std::{future::IntoFuture as _, net::SocketAddr, sync::Arc};
+use std::{future::IntoFuture as _, net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use zeroize::Zeroizing;
 
 /// A plane that is being served.
 pub(crate) struct Running {
@@ -62,13 +63,15 @@ pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running
     let listener = listen(config.listen).await?;
     let addr =
         listener.local_addr().map_err(|error| Failure::new("the listener has no address").because(error))?;
-    let Assembled { plane, router } = assemble::assemble(config, &data, addr, adopt).await?;
+    let Assembled { plane, router, broker } = assemble::assemble(config, &data, addr, adopt).await?;
     let (stop, stopped) = watch::channel(false);
     let workers = vec![
         tokio::spawn(Arc::clone(&plane.replica).follow(config.follow_every, stopped.clone())),
         tokio::spawn(sequencer::run(Arc::clone(&plane), config.sequence_every, stopped.clone())),
         tokio::spawn(token_keys::follow(Arc::clone(&plane), stopped.clone())),
-        tokio::spawn(sweep(Arc::clone(&plane), stopped.clone())),
+        tokio::spawn(housekeeping::run(Arc::clone(&plane), HOUSE_KEPT_EVERY, stopped.clone())),
+        tokio::spawn(gone::run(Arc::clone(&plane), door(data.path(), addr)?, stopped.clone())),
+        tokio::spawn(provost_broker::follow(broker, stopped.clone())),
     ];
     let router = drain::ends_with(router, stopped.clone());
     let server = axum::serve(listener, router).with_graceful_shutdown(told(stopped));
@@ -132,19 +135,16 @@ async fn listen(addr: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Forgets charges no window of a charter can still count.
-async fn sweep(plane: Arc<Plane>, mut stop: watch::Receiver<bool>) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(SWEEP_EVERY.to_std()) => {}
-            _changed = stop.changed() => return,
-        }
-        match plane.store.sweep(plane.now(), WINDOW_MAX).await {
-            Ok(0) => {}
-            Ok(charges) => tracing::debug!(charges, "forgot charges whose window has passed"),
-            Err(error) => tracing::warn!(%error, "old charges stay for now"),
-        }
-    }
+/// Where the plane tries for itself whether its ended tasks are gone, with the token that stands in its own folder.
+fn door(data: &Path, addr: SocketAddr) -> Result<gone::Door, Failure> {
+    let path = data.join(TOKEN_FILE);
+    let text = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| {
+        Failure::new("refusing to start: the administrator token cannot be read back")
+            .because(error)
+            .means("the plane could not try whether its ended tasks are gone")
+            .cure(format!("remove {}; the next start makes a new one", path.display()))
+    })?;
+    Ok(gone::Door::new(addr, Zeroizing::new(text.trim().to_owned())))
 }
 
 async fn told(mut stop: watch::Receiver<bool>) {
@@ -163,6 +163,4 @@ async fn signal() -> Result<&'static str, Failure> {
     })
 }
 
-const SWEEP_EVERY: DurationMs = DurationMs::from_mins(1);
-/// The longest window a budget may have.
-const WINDOW_MAX: DurationMs = DurationMs(366 * 86_400_000);
+const HOUSE_KEPT_EVERY: DurationMs = DurationMs::from_mins(1);

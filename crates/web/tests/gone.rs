@@ -1,4 +1,9 @@
-#![expect(clippy::unwrap_used, dead_code, reason = "tests; and not every test uses all of `common`")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests; and not every test uses all of `common`"
+)]
 
 //! Gone, not dormant: a task that ended is tried at every face, and what they say is on record. The faces of the gateway
 //! are played here, so that their guard can be taken out; `provost-server` has the same with the real ones.
@@ -52,7 +57,10 @@ async fn after_its_end_a_task_is_refused_at_every_face_and_that_is_on_record() {
     );
     let newest = &shown["history"][0];
     assert_eq!(newest["actor"], "plane");
-    assert!(newest["why"].as_str().unwrap().starts_with("tried at 5 faces after its end: 5 refused"), "{newest}");
+    assert!(
+        newest["why"].as_str().unwrap().starts_with("tried at 5 faces after its end: 5 refused"),
+        "{newest}"
+    );
     // Production: the token was bound to a key, and came with a proof for that face.
     let asked = faces.asked.lock().unwrap().clone();
     let (path, headers) = asked.iter().find(|(path, _)| path == "/mcp/bank").unwrap();
@@ -78,7 +86,8 @@ async fn a_face_that_does_not_refuse_is_an_alarm_and_is_tried_again_until_it_doe
     assert_eq!(gone::once(&served.plane, &door).await.unwrap(), 1);
     let shown = served.get(&format!("/tasks/{task}")).await.ok();
     assert_eq!(shown["trial"]["gone"], false);
-    let accepted: Vec<_> = answers(&shown).into_iter().filter(|(_, answer, _)| answer == "accepted").collect();
+    let accepted: Vec<_> =
+        answers(&shown).into_iter().filter(|(_, answer, _)| answer == "accepted").collect();
     assert_eq!(accepted.len(), 3, "{shown:#}");
     assert!(metric(&served, "provost_gone_accepted_total").await >= 3);
     let why = shown["history"][0]["why"].as_str().unwrap().to_owned();
@@ -267,6 +276,7 @@ fn answers(shown: &Value) -> Vec<(String, String, Value)> {
 
 async fn metric(served: &Served, name: &str) -> u64 {
     let text = served.send("GET", "/metrics", None, None).await.body;
-    let line = text.as_str().unwrap().lines().find(|line| line.starts_with(&format!("{name} "))).unwrap().to_owned();
+    let line =
+        text.as_str().unwrap().lines().find(|line| line.starts_with(&format!("{name} "))).unwrap().to_owned();
     line.split_once(' ').unwrap().1.parse().unwrap()
 }

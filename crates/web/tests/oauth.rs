@@ -391,7 +391,8 @@ async fn keys_rotate_without_a_restart_and_old_tokens_live_out_their_minutes() {
     let served = ready().await;
     let before = CLERK.own(&served).await;
     let rotated = served.post("/keys/rotate", json!({"reason": "yearly"})).await.ok();
-    assert_eq!(rotated["keys"].as_array().unwrap().len(), 2);
+    // The new ones and the ones before, of either algorithm.
+    assert_eq!(rotated["keys"].as_array().unwrap().len(), 4);
     let after = CLERK.own(&served).await;
     let verifier = served.plane.token_keys.verifier();
     let journal = served.plane.store.unsequenced(1_000).await.unwrap();
@@ -407,8 +408,11 @@ async fn keys_rotate_without_a_restart_and_old_tokens_live_out_their_minutes() {
     }
     assert_ne!(kid(&before["access_token"]), kid(&after["access_token"]));
     let published = served.send("GET", "/oauth/jwks", None, None).await.ok();
-    assert_eq!(published["keys"][0]["kid"], kid(&after["access_token"]));
-    assert_eq!(published["keys"][1]["kid"], kid(&before["access_token"]));
+    let kids: Vec<&str> =
+        published["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap()).collect();
+    for token in [&before, &after] {
+        assert!(kids.contains(&kid(&token["access_token"]).as_str()), "{kids:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -418,9 +422,15 @@ async fn the_metadata_announces_what_is_there_and_nothing_else() {
     assert_eq!(metadata["issuer"], served.plane.issuer);
     assert_eq!(
         metadata["grant_types_supported"],
-        json!(["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"])
+        json!([
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:token-exchange"
+        ])
     );
-    assert_eq!(metadata["token_endpoint_auth_methods_supported"], json!(["private_key_jwt"]));
+    // `none` is of platforms' tokens, which prove the client by themselves.
+    assert_eq!(metadata["token_endpoint_auth_methods_supported"], json!(["private_key_jwt", "none"]));
+    assert!(metadata.get("authorization_endpoint").is_none(), "nobody can sign in, so nobody can agree");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -445,4 +455,32 @@ async fn an_independent_oauth_client_gets_hands_on_and_takes_back_a_bound_token(
     assert_eq!(said["handed"], "urn:ietf:params:oauth:token-type:access_token");
     assert_eq!((&said["bound"], &said["active_before"]), (&json!(true), &json!(true)));
     assert_eq!(said["active_after"], json!(false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plane_that_signs_with_es256_is_verified_with_the_same_key_set() {
+    let served = ready().await;
+    let store = std::sync::Arc::clone(&served.plane.store);
+    let mut plane = std::sync::Arc::into_inner(
+        common::plane_over(store, served.data.path(), served.plane.issuer.clone()).await,
+    )
+    .unwrap();
+    let keys = std::sync::Arc::into_inner(plane.token_keys).unwrap();
+    plane.token_keys = std::sync::Arc::new(keys.signing_with(provost_token::Algorithm::Es256));
+    let plane = std::sync::Arc::new(plane);
+    let mut body = reqwest::Url::parse("form:").unwrap();
+    body.query_pairs_mut().extend_pairs(CLERK.form(&served, &[("grant_type", "client_credentials")]));
+    let proof = CLERK.proof(&served, "POST", "/oauth/token", None);
+    let granted =
+        provost_control::oauth::token(&plane, "test", body.query().unwrap().as_bytes(), Some(&proof)).await;
+    let granted = serde_json::to_value(granted.unwrap()).unwrap();
+    let token = granted["access_token"].as_str().unwrap();
+    let header = jsonwebtoken::decode_header(token).unwrap();
+    assert_eq!(header.alg, Algorithm::ES256);
+    // The other node, which signs with EdDSA, knows the key too.
+    assert!(served.plane.token_keys.verifier().issued(token, served.plane.now()).is_ok());
+    let kid = header.kid.unwrap();
+    let set = served.client.get(format!("{}/oauth/jwks", served.plane.issuer)).send().await.unwrap();
+    let set: Value = set.json().await.unwrap();
+    assert!(set["keys"].as_array().unwrap().iter().any(|key| key["kid"] == kid.as_str() && key["alg"] == "ES256"));
 }

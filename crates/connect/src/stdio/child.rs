@@ -218,8 +218,9 @@ fn spawn(
         }
     }
     if let Some(credential) = &shared.credential {
-        let (variable, value) = credential.variable(&shared.system)?;
-        starting.env(variable, value.as_str());
+        for (variable, value) in credential.variables(&shared.system)? {
+            starting.env(variable, value.as_str());
+        }
     }
     starting.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own: what it starts ends with it, and a signal to the plane does not reach it first.

@@ -114,7 +114,9 @@ mod tests {
     fn an_answer_is_read_when_its_head_is_whole() {
         let answer = parse(b"HTTP/1.1 401 Unauthorized\r\nx: y\r\n\r\nhalf a bo").unwrap();
         assert_eq!((answer.status, answer.text.ends_with("half a bo")), (401, true));
-        for none in [&b""[..], b"HTTP/1.1 401 Unauthorized\r\nx: y", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 x\r\n\r\n"] {
+        for none in
+            [&b""[..], b"HTTP/1.1 401 Unauthorized\r\nx: y", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 x\r\n\r\n"]
+        {
             assert_eq!(parse(none), None);
         }
     }

@@ -77,7 +77,12 @@ fn faces(plane: &Plane, task: &Task) -> Vec<Face> {
                 faces.push(credential("OPTIONS", format!("/proxy/{}/", system.name), "", name));
             }
             Connection::McpLocal => {
-                faces.push(credential("GET", format!("/enforce/v1/{}/watch", system.name), "?wait_ms=0", name));
+                faces.push(credential(
+                    "GET",
+                    format!("/enforce/v1/{}/watch", system.name),
+                    "?wait_ms=0",
+                    name,
+                ));
             }
             Connection::McpHttp { .. } | Connection::McpStdio { .. } => {}
         }
@@ -197,8 +202,9 @@ impl Presented {
             jti: hex::encode(plane.random::<16>()),
             ath: Some(OutwardProof::hash_of(&self.token)),
         };
-        let proof =
-            proof.issue(key).map_err(|error| ControlError::us("a proof of possession could not be made", error))?;
+        let proof = proof
+            .issue(key)
+            .map_err(|error| ControlError::us("a proof of possession could not be made", error))?;
         Ok(vec![("Authorization", format!("DPoP {}", self.token)), ("DPoP", proof)])
     }
 }

@@ -1,12 +1,14 @@
 //! Looking at a system's server: which tools it has, and what a reviewer should read.
 
 use crate::{ControlError, Op};
+use provost_broker::OauthClient;
 use provost_api::system::{SystemDraft, ToolDraft, UnusableTool};
 use provost_connect::{CallerKey, ClientProfile, ImportError, Secret, list_tools};
 use provost_declare::{Hints, ImportedSystem, ImportedTool, write_system_file};
 use provost_domain::{
     Directory, Name, System, Tool, ToolName,
-    system::Connection,
+    CredentialSource,
+    system::{Connection, CredentialUse},
     tool::{ArgShape, ArgType},
 };
 use provost_mcp::tools::{ToolDefinition, Unusable};
@@ -43,7 +45,7 @@ pub(super) async fn at(op: &Op, system: &System) -> Result<Found, ControlError> 
         ))
         .cure("import its OpenAPI document again: provost system import NAME --openapi FILE --dir -"));
     }
-    let secret = secret(op, system).await?;
+    let (system, secret) = (&looked_at(system), secret(op, system).await?);
     let task = plane.new_task_id();
     let caller = CallerKey { agent: importer()?, task };
     let profile = ClientProfile {
@@ -166,8 +168,46 @@ fn all_json(schema: &serde_json::Value) -> std::collections::BTreeMap<String, Ar
     names.map(|name| (name.clone(), ArgType { shape: ArgShape::Json, required: false })).collect()
 }
 
+/// A program that would get a role for its task is looked at without one: what its tools are depends on none.
+fn looked_at(system: &System) -> System {
+    let role = |used: &CredentialUse| {
+        matches!(used.source, CredentialSource::PostgresRole { .. } | CredentialSource::AwsRole { .. })
+    };
+    System { credential: system.credential.clone().filter(|used| !role(used)), ..system.clone() }
+}
+
 async fn secret(op: &Op, system: &System) -> Result<Option<Secret>, ControlError> {
-    let Some(used) = &system.credential else { return Ok(None) };
+    match system.credential.as_ref().map(|used| (used, &used.source)) {
+        None | Some((_, CredentialSource::PostgresRole { .. } | CredentialSource::AwsRole { .. })) => Ok(None),
+        Some((used, CredentialSource::Sealed)) => sealed(op, used).await,
+        Some((used, CredentialSource::ClientCredentials(token))) => {
+            let secret = match token.server.authentication.needs_secret() {
+                true => sealed(op, used).await?,
+                false => None,
+            };
+            let client = OauthClient {
+                upstreams: &op.plane.upstreams,
+                signer: op.plane.token_keys.as_ref(),
+                now: op.plane.now(),
+                system: &system.name,
+                server: &token.server,
+                secret,
+            };
+            let mut form = vec![("grant_type", "client_credentials")];
+            form.extend(token.scope.as_deref().map(|scope| ("scope", scope)));
+            form.extend(token.resource.as_deref().map(|resource| ("resource", resource)));
+            Ok(Some(client.ask(&form).await?.access))
+        }
+        Some((_, source)) => Err(ControlError::refused(format!(
+            "{} is shown a credential of the kind `{}`, which exists only within a task",
+            system.name,
+            source.as_str()
+        ))
+        .cure("seal a token to look with, and import the system with it: provost system import NAME --credential TOKEN")),
+    }
+}
+
+async fn sealed(op: &Op, used: &CredentialUse) -> Result<Option<Secret>, ControlError> {
     let sealed = op.plane.store.sealed(&used.name).await?.filter(|sealed| !sealed.is_empty());
     let Some(sealed) = sealed else {
         return Err(ControlError::refused(format!("credential `{}` is not set", used.name))

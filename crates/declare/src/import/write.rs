@@ -6,7 +6,7 @@ use crate::{
     tool::{OPTIONAL_RECORD, header_key},
 };
 use provost_domain::{
-    System,
+    CredentialSource, System,
     request::{BODY_DIGEST, BODY_SIZE, BodyForm},
     system::Connection,
     tool::{ArgShape, ArgType, Returns},
@@ -53,9 +53,19 @@ fn system(out: &mut String, system: &System, tools: usize) {
         Connection::HttpApi { url } => line(out, format_args!("api = {}", quoted(url))),
     }
     if let Some(credential) = &system.credential {
-        let (name, target) = (quoted(credential.name.as_str()), quoted(&credential.target));
-        let prefix = quoted(&credential.prefix);
-        line(out, format_args!("credential = {{ name = {name}, target = {target}, prefix = {prefix} }}"));
+        let mut members = vec![("name", quoted(credential.name.as_str()))];
+        let source = &credential.source;
+        if !matches!(source, CredentialSource::AwsRole { .. }) {
+            members.push(("target", quoted(&credential.target)));
+        }
+        if !matches!(source, CredentialSource::AwsRole { .. } | CredentialSource::PostgresRole { .. }) {
+            members.push(("prefix", quoted(&credential.prefix)));
+        }
+        if !source.is_sealed() {
+            members.extend(crate::credential::members(source));
+        }
+        let members = members.iter().map(|(key, value)| format!("{key} = {value}"));
+        line(out, format_args!("credential = {{ {} }}", join(members)));
     }
     if system.credential.is_some() || system.revocation_max.0 > 0 {
         line(
@@ -264,6 +274,7 @@ mod tests {
                         name: "key".parse().unwrap(),
                         target: "X_Key".to_owned(),
                         prefix: prefix.chars().filter(|c| !c.is_control()).collect(),
+                        source: Default::default(),
                     }),
                     revocation_max: DurationMs::from_mins(minutes),
                     resource_labels: BTreeSet::from(["payroll".parse().unwrap()]),

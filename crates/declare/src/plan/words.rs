@@ -1,7 +1,8 @@
 //! Differences between rows, in words.
 
 use crate::{
-    plan::{PlannedWrite, Reach, Step, StepKind, Words, charter},
+    credential,
+    plan::{PlannedWrite, Reach, Step, StepKind, Words, charter, issuer},
     table::{clip, join},
 };
 use provost_domain::{
@@ -80,6 +81,7 @@ pub(crate) fn added(row: &Object) -> Said {
         Object::Person(row) => {
             let manager = row.manager.as_ref().map_or(String::new(), |name| format!(", reports to {name}"));
             said.neutral(format!("joins: {}{manager}", row.display));
+            issuer::person(&mut said, None, row);
         }
         Object::Workload(row) => {
             said.neutral(format!("is added, owned by {}: {}", row.owner, row.purpose));
@@ -91,7 +93,7 @@ pub(crate) fn added(row: &Object) -> Said {
             said.neutral(format!("is added ({}): {}", row.environment, row.description));
             said.neutral(format!("is reached {}", way(&row.connection)));
             if let Some(credential) = &row.credential {
-                said.wider(format!("gets the sealed credential {}", credential.name));
+                said.wider(format!("gets {}", credential::gets(credential)));
             }
         }
         Object::Tool(row) => {
@@ -115,7 +117,7 @@ pub(crate) fn added(row: &Object) -> Said {
             }
         }
         Object::Agent(row) => return charter::added(&row.charter),
-        Object::Issuer(row) => said.wider(format!("is trusted as {}", clip(&row.issuer))),
+        Object::Issuer(row) => return issuer::added(row),
         // Files declare none of these.
         Object::Task(_) | Object::Session(_) | Object::Account(_) | Object::Minted(_) => {}
     }
@@ -133,6 +135,7 @@ pub(crate) fn changed(from: &Object, to: &Object) -> Said {
         (Object::Tool(from), Object::Tool(to)) => tool(&mut said, from, to),
         (Object::Policy(from), Object::Policy(to)) => policy_changed(&mut said, from, to),
         (Object::Application(from), Object::Application(to)) => application(&mut said, from, to),
+        (Object::Issuer(from), Object::Issuer(to)) => said = issuer::changed(from, to),
         (Object::Agent(from), Object::Agent(to)) => return charter::changed(&from.charter, &to.charter),
         _ => {}
     }
@@ -163,6 +166,7 @@ pub(crate) fn removed(row: &Object) -> Said {
         Object::System(_) => said.narrower("goes away: no call reaches it any more"),
         Object::Workload(_) => said.narrower("goes away: it may ask no more decisions"),
         Object::Application(_) => said.narrower("goes away: nothing is decided for it any more"),
+        Object::Issuer(issuer) => return issuer::removed(issuer),
         _ => said.narrower("goes away"),
     }
     said
@@ -185,6 +189,7 @@ fn person(said: &mut Said, from: &Person, to: &Person) {
         (false, true) => said.wider("is back"),
         _ => {}
     }
+    issuer::person(said, Some(from), to);
 }
 
 fn workload(said: &mut Said, from: &Workload, to: &Workload) {
@@ -212,15 +217,10 @@ fn system(said: &mut Said, from: &System, to: &System) {
         said.wider(format!("is reached {} instead of {}", way(&to.connection), way(&from.connection)));
     }
     match (&from.credential, &to.credential) {
-        (None, Some(to)) => said.wider(format!("gets the sealed credential {}", to.name)),
-        (Some(from), None) => said.narrower(format!("no longer gets the sealed credential {}", from.name)),
-        (Some(from), Some(to)) if from != to => {
-            said.wider(format!(
-                "gets the sealed credential {} in {} instead of {} in {}",
-                to.name, to.target, from.name, from.target
-            ));
-        }
-        _ => {}
+        (None, Some(to)) => said.wider(format!("gets {}", credential::gets(to))),
+        (Some(from), None) => said.narrower(format!("no longer gets {}", credential::gets(from))),
+        (Some(from), Some(to)) => credential::change(from, to).into_iter().for_each(|text| said.wider(text)),
+        (None, None) => {}
     }
     let reach = if to.revocation_max > from.revocation_max { Reach::Widens } else { Reach::Narrows };
     said.moved(reach, "revocation time", &lasting(from.revocation_max), &lasting(to.revocation_max));

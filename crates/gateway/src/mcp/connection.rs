@@ -2,43 +2,41 @@
 
 use super::catalogue::{Catalogue, Catalogues};
 use crate::{identify::Caller, pipeline::Pipeline, refusal::Refusal};
-use moka::sync::Cache;
-use provost_connect::{CallerKey, ClientProfile, SealingKey, Secret, Upstream};
+use provost_connect::{CallerKey, ClientProfile, Upstream};
 use provost_domain::{Digest, Name, System};
 use provost_mcp::tools::ToolDefinition;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-/// Connections, opened credentials and catalogues of a node.
+/// Connections and catalogues of a node.
 pub struct Connections {
     pipeline: Arc<Pipeline>,
-    sealing: Arc<SealingKey>,
-    /// Opened credentials, for less than the lease, so that a changed one is picked up within it.
-    secrets: Cache<Name, Secret>,
     catalogues: Arc<Catalogues>,
 }
 
 impl Connections {
     /// None open.
     #[must_use]
-    pub fn new(pipeline: Arc<Pipeline>, sealing: Arc<SealingKey>) -> Self {
-        let secrets = Cache::builder().max_capacity(SECRETS_OPEN_MAX).time_to_live(SECRET_OPEN_MAX).build();
-        Self { pipeline, sealing, secrets, catalogues: Arc::default() }
+    pub fn new(pipeline: Arc<Pipeline>) -> Self {
+        Self { pipeline, catalogues: Arc::default() }
     }
 
     /// The caller's connection to a system.
     ///
     /// # Errors
-    /// When the system cannot be reached, or its credential cannot be opened.
+    /// When the system cannot be reached, or its credential cannot be had.
     pub async fn open(
         &self,
         system: &System,
         caller: &Caller,
         profile: &ClientProfile,
     ) -> Result<Arc<Upstream>, Refusal> {
-        let secret = self.secret(system).await?;
+        let shown = self.pipeline.shown(system, caller).await?;
         let key = CallerKey { agent: caller.agent.name.clone(), task: caller.task.id };
-        let opened = self.pipeline.upstreams.get(system, &key, profile, secret.as_ref()).await;
-        opened.map_err(|error| Refusal::Upstream(error.to_string()))
+        let opened = self.pipeline.upstreams.get_with(system, &key, profile, shown.as_ref()).await;
+        opened.map_err(|error| {
+            self.pipeline.note_refused(system, caller, &error);
+            Refusal::Upstream(error.to_string())
+        })
     }
 
     /// The definition the system gives of a tool now, as far as it says so itself; one that changes tools without a word
@@ -92,27 +90,4 @@ impl Connections {
     pub fn forget(&self, system: &Name) {
         self.catalogues.forget(system);
     }
-
-    /// The opened credential of a system; `None` when it wants none, or there is none.
-    ///
-    /// # Errors
-    /// When it cannot be read or opened.
-    pub async fn secret(&self, system: &System) -> Result<Option<Secret>, Refusal> {
-        let Some(used) = &system.credential else { return Ok(None) };
-        if let Some(open) = self.secrets.get(&used.name) {
-            return Ok(Some(open));
-        }
-        let sealed = self.pipeline.store.sealed(&used.name).await?;
-        // A deleted credential is kept as no bytes.
-        let Some(sealed) = sealed.filter(|sealed| !sealed.is_empty()) else { return Ok(None) };
-        let opened = self
-            .sealing
-            .open(used.name.as_str(), &sealed)
-            .map_err(|error| Refusal::internal(error.to_string()))?;
-        self.secrets.insert(used.name.clone(), opened.clone());
-        Ok(Some(opened))
-    }
 }
-
-const SECRETS_OPEN_MAX: u64 = 1_000;
-const SECRET_OPEN_MAX: Duration = Duration::from_secs(1);

@@ -18,7 +18,6 @@ use axum::{
     routing::post,
 };
 use bytes::Bytes;
-use provost_connect::SealingKey;
 use provost_domain::System;
 use provost_mcp::{
     Era, Limits, Message, RequestId, Revision, RpcError,
@@ -45,8 +44,6 @@ pub struct Front {
 pub struct FrontParts {
     /// Decides, records, acts.
     pub pipeline: Arc<Pipeline>,
-    /// Opens credentials.
-    pub sealing: Arc<SealingKey>,
     /// The names this plane is served under.
     pub hosts: Arc<Hosts>,
 }
@@ -68,7 +65,7 @@ impl Front {
     pub fn new(parts: FrontParts) -> Arc<Self> {
         let of_plane = &parts.pipeline.limits;
         Arc::new(Self {
-            connections: Connections::new(Arc::clone(&parts.pipeline), parts.sealing),
+            connections: Connections::new(Arc::clone(&parts.pipeline)),
             sessions: Sessions::new(of_plane.sessions_max),
             parked: Parked::new(),
             places: Places::new(of_plane),

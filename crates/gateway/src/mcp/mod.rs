@@ -33,7 +33,6 @@ mod replay;
 mod session;
 
 pub(crate) use answer::{approval_id, body_of};
-pub(crate) use connection::Connections;
 pub(crate) use front::reachable;
 pub use front::{Front, FrontParts};
 pub(crate) use list::Listing;

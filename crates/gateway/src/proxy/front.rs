@@ -6,7 +6,7 @@ use crate::{
     decide::Attempt,
     hosts::Hosts,
     identify::{Asked, Caller},
-    mcp::{Connections, reachable},
+    mcp::reachable,
     pipeline::Pipeline,
     refusal::Refusal,
 };
@@ -17,7 +17,6 @@ use axum::{
     http::{Response, request::Parts},
     routing::any,
 };
-use provost_connect::SealingKey;
 use provost_domain::{System, ToolName, request::Method, system::Connection};
 use provost_replica::View;
 use serde_json::{Map, Value, json};
@@ -26,7 +25,6 @@ use std::sync::Arc;
 /// The HTTP face of a node.
 pub struct Proxy {
     pipeline: Arc<Pipeline>,
-    connections: Connections,
     places: Places,
     hosts: Arc<Hosts>,
 }
@@ -35,8 +33,6 @@ pub struct Proxy {
 pub struct ProxyParts {
     /// Decides, records, acts.
     pub pipeline: Arc<Pipeline>,
-    /// Opens credentials.
-    pub sealing: Arc<SealingKey>,
     /// The names this plane is served under.
     pub hosts: Arc<Hosts>,
 }
@@ -55,7 +51,6 @@ impl Proxy {
     #[must_use]
     pub fn new(parts: ProxyParts) -> Arc<Self> {
         Arc::new(Self {
-            connections: Connections::new(Arc::clone(&parts.pipeline), parts.sealing),
             places: Places::new(&parts.pipeline.limits),
             hosts: parts.hosts,
             pipeline: parts.pipeline,
@@ -101,7 +96,8 @@ impl Proxy {
         let args = args::read(&routed, &entered.target.query, &read)?;
         let attempt = entered.attempt(routed.tool.name.clone(), Some(Arc::clone(&routed.tool)), args);
         let place = self.places.take(attempt.caller.task.id)?;
-        let secret = self.connections.secret(&attempt.system).await?;
+        let shown = self.pipeline.shown(&attempt.system, &attempt.caller).await?;
+        let secret = shown.and_then(|shown| shown.secret().cloned());
         let keeps_length = secret.is_none();
         let permit = self.pipeline.authorise(&attempt).await?; // decided and recorded: durable before anything happens
         let request =

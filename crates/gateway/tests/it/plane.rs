@@ -2,6 +2,7 @@
 
 use crate::faults::{Faults, FaultyStore};
 use provost_bank::{Bank, Server};
+use provost_broker::{Broker, BrokerParts};
 use provost_connect::{CallerKey, ClientProfile, Config, SealingKey, Secret, Upstreams};
 use provost_domain::{
     Agent, AgentStatus, Charter, Clock, DurationMs, NodeId, Object, ObjectKey, Person, System, Task, TaskId,
@@ -155,22 +156,39 @@ impl Plane {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let key = SigningKey::from_seed(&[5; 32]).unwrap();
         let verifier = Verifier::new(url.clone(), vec![key.verifying().clone()]);
+        let node = NodeId::new(Timestamp::from_millis(1), [1; 10]);
+        let broker = Broker::new(BrokerParts {
+            store: Arc::clone(&store),
+            replica: Arc::clone(&replica),
+            clock: Arc::clone(&clock),
+            sealing: Arc::clone(&sealing),
+            upstreams: upstreams.clone(),
+            node,
+            issuer: url.clone(),
+            signer: Arc::new(SigningKey::es256_from_seed(&[6; 32]).unwrap()),
+        });
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let following = Arc::clone(&broker);
+        tokio::spawn(async move {
+            let _kept = stop;
+            provost_broker::follow(following, stopped).await;
+        });
         let pipeline = Arc::new(Pipeline::from(Parts {
             store: Arc::clone(&store),
             replica: Arc::clone(&replica),
             clock,
             limits,
-            node: NodeId::new(Timestamp::from_millis(1), [1; 10]),
+            node,
             identifier: Identifier::new(fixed(verifier), format!("{url}/mcp"), Timestamp::from_millis(0)),
             upstreams,
+            broker,
         }));
         let hosts = Arc::new(Hosts::new([]));
         let proxy = Proxy::new(ProxyParts {
             pipeline: Arc::clone(&pipeline),
-            sealing: Arc::clone(&sealing),
             hosts: Arc::clone(&hosts),
         });
-        let front = Front::new(FrontParts { pipeline: Arc::clone(&pipeline), sealing, hosts });
+        let front = Front::new(FrontParts { pipeline: Arc::clone(&pipeline), hosts });
         let router = front.router().merge(proxy.router());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {

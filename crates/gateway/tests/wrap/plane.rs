@@ -6,8 +6,9 @@ use axum::{
     extract::{Path, State},
     routing::post,
 };
+use provost_broker::{Broker, BrokerParts, Signer};
 use provost_cli::{Client, wrap::Settings};
-use provost_connect::{CallerKey, ClientProfile, Config, Upstreams};
+use provost_connect::{CallerKey, ClientProfile, Config, SealingKey, Upstreams};
 use provost_domain::{
     Agent, AgentStatus, Clock, DurationMs, Environment, NodeId, Object, Person, System, Task, TaskId,
     Timestamp, Tool,
@@ -101,6 +102,16 @@ impl Plane {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let key = Arc::new(SigningKey::from_seed(&[5; 32]).unwrap());
         let verifier = Verifier::new(url.clone(), vec![key.verifying().clone()]);
+        let broker = Broker::new(BrokerParts {
+            store: Arc::clone(&store),
+            replica: Arc::clone(&replica),
+            clock: Arc::clone(&clock),
+            sealing: Arc::new(SealingKey::from_bytes(&[9; 32]).unwrap()),
+            upstreams: upstreams.clone(),
+            node: NodeId::new(Timestamp::from_millis(1), [1; 10]),
+            issuer: url.clone(),
+            signer: Arc::clone(&key) as Arc<dyn Signer>,
+        });
         let pipeline = Arc::new(Pipeline::from(Parts {
             store: Arc::clone(&store),
             replica: Arc::clone(&replica),
@@ -109,6 +120,7 @@ impl Plane {
             node: NodeId::new(Timestamp::from_millis(1), [1; 10]),
             identifier: Identifier::new(fixed(verifier), format!("{url}/mcp"), Timestamp::from_millis(0)),
             upstreams,
+            broker,
         }));
         let token_seconds = Arc::new(AtomicI64::new(300));
         let tokens_issued = Arc::new(AtomicI64::new(0));

@@ -3,6 +3,7 @@
 
 use provost_api::problem::{Fault, Severity};
 use provost_domain::{DurationMs, Environment, limits::Limits};
+use provost_token::Algorithm;
 use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +26,7 @@ pub(super) struct Found {
     pub store_password_file: Option<PathBuf>,
     pub token_lifetime_max: Option<DurationMs>,
     pub bound_tokens: Option<BTreeSet<Environment>>,
+    pub token_algorithm: Option<Algorithm>,
     pub drain_max: Option<DurationMs>,
     pub sequence_every: Option<DurationMs>,
     pub system_hosts: Option<BTreeSet<String>>,
@@ -51,6 +53,7 @@ pub(super) fn read(path: &Path, text: &str) -> (Found, Vec<Fault>) {
         store_password_file: root.text("store_password_file", &mut desk).map(PathBuf::from),
         token_lifetime_max: root.span("token_lifetime_max", &mut desk),
         bound_tokens: root.environments("bound_tokens", &mut desk),
+        token_algorithm: root.algorithm("token_algorithm", &mut desk),
         drain_max: root.span("drain_max", &mut desk),
         ..Found::default()
     };
@@ -166,6 +169,18 @@ impl<'t> Table<'t> {
             desk.fault(0..0, format!("`{key}` names an environment that does not exist"), Some(cure));
         }
         read
+    }
+
+    /// Of access tokens: those that everybody who is not us can be expected to verify.
+    fn algorithm(&mut self, key: &str, desk: &mut Desk<'_>) -> Option<Algorithm> {
+        let value = self.get(key)?;
+        let known = [Algorithm::EdDsa, Algorithm::Es256];
+        let found = value.get_ref().as_str().and_then(|text| known.into_iter().find(|alg| alg.as_str() == text));
+        if found.is_none() {
+            let cure = "write token_algorithm = \"EdDSA\" or \"ES256\"".to_owned();
+            desk.fault(value.span(), format!("`{key}` names no algorithm that tokens are signed with"), Some(cure));
+        }
+        found
     }
 
     fn span(&mut self, key: &str, desk: &mut Desk<'_>) -> Option<DurationMs> {

@@ -4,5 +4,6 @@
 
 mod death;
 mod demo;
+mod gone;
 mod program;
 mod serve;
