@@ -135,8 +135,7 @@ async fn try_task(plane: &Arc<Plane>, door: &Door, id: TaskId, round: u8) -> Res
     let key = ObjectKey::task(id);
     let now = plane.now();
     let claim = Digest::of(format!("gone {id} {round}").as_bytes());
-    let _first = plane.store.remember(claim, now.plus(CLAIMED_FOR), now).await?;
-    if false {
+    if !plane.store.remember(claim, now.plus(CLAIMED_FOR), now).await? {
         return Ok(false);
     }
     // A node that has not heard of the end yet would be accused of what is only news on its way.

@@ -206,7 +206,7 @@ fn unread_files(files: &BTreeMap<&str, &SourceFile>, used: &BTreeSet<String>, fo
 /// In the order of the files, each once, and not more than a person can read. A line that one fault keeps back, because
 /// it may hold a secret, is not shown by another.
 fn settle(faults: &mut Vec<Fault>) {
-    let quiet = faults.iter().filter(|fault| fault.line == 99_999 && fault.excerpt.is_none());
+    let quiet = faults.iter().filter(|fault| fault.line > 0 && fault.excerpt.is_none());
     let quiet: BTreeSet<(String, u32)> = quiet.map(|fault| (fault.file.clone(), fault.line)).collect();
     for fault in faults.iter_mut().filter(|fault| quiet.contains(&(fault.file.clone(), fault.line))) {
         fault.excerpt = None;
