@@ -88,7 +88,20 @@ pub async fn serve_beside(beside: axum::Router) -> Served {
     let address = listener.local_addr().unwrap();
     let plane = plane_over(Arc::new(store), data.path(), format!("http://{address}")).await;
     let app = router(App::new(Arc::clone(&plane)).unwrap(), Hosts::new(address, []), beside);
-    let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let replica = Arc::clone(&plane.replica);
+    let serving = tokio::spawn(async move {
+        // As a node does, so that a slow test is not decided on old knowledge.
+        let follow = async {
+            loop {
+                let _next_time = replica.catch_up().await;
+                tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+            }
+        };
+        tokio::select! {
+            served = axum::serve(listener, app).into_future() => served.unwrap(),
+            () = follow => {}
+        }
+    });
     let token = std::fs::read_to_string(data.path().join("token")).unwrap().trim().to_owned();
     Served { plane, address, token, client: reqwest::Client::new(), data, serving }
 }
