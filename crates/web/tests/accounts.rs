@@ -136,7 +136,10 @@ async fn a_person_connects_an_account_once_and_nobody_sees_what_it_is_used_with(
     let account = account::finish(&maria, &came(&told, Some(&server.url))).await.unwrap();
     assert_eq!((account.system, account.person.as_str()), (crm(), "maria"));
     let (path, form) = server.last();
-    assert_eq!((path.as_str(), form["grant_type"].as_str(), form["code"].as_str()), ("/token", "authorization_code", "the-code"));
+    assert_eq!(
+        (path.as_str(), form["grant_type"].as_str(), form["code"].as_str()),
+        ("/token", "authorization_code", "the-code")
+    );
     assert_eq!((&form["redirect_uri"], form.contains_key("client_assertion")), (&redirect, true));
     let challenge = Challenge::parse(Some(&told["code_challenge"]), Some("S256")).unwrap();
     challenge.check(&form["code_verifier"]).unwrap();
@@ -162,7 +165,10 @@ async fn an_answer_that_is_not_the_one_to_this_persons_question_connects_nothing
     let mut altered = told.clone();
     let other = if told["state"].chars().nth(60) == Some('A') { "B" } else { "A" };
     let state = &told["state"];
-    altered.insert("state".to_owned(), format!("{}{other}{}", state.get(..60).unwrap(), state.get(61..).unwrap()));
+    altered.insert(
+        "state".to_owned(),
+        format!("{}{other}{}", state.get(..60).unwrap(), state.get(61..).unwrap()),
+    );
     let none = Callback { state: None, ..came(&told, good) };
     let refused = |result: Result<_, ControlError>, what: &str| {
         let error = result.err().unwrap();
@@ -209,7 +215,10 @@ async fn an_account_that_is_disconnected_is_revoked_and_forgotten() {
     let done = account::disconnect(&maria, &crm(), &name, "no longer needed").await.unwrap();
     assert!(done.revoked);
     let (path, form) = server.last();
-    assert_eq!((path.as_str(), form["token"].as_str(), form["token_type_hint"].as_str()), ("/revoke", "hunter2-refresh", "refresh_token"));
+    assert_eq!(
+        (path.as_str(), form["token"].as_str(), form["token_type_hint"].as_str()),
+        ("/revoke", "hunter2-refresh", "refresh_token")
+    );
     assert_eq!(served.plane.store.sealed(&account.sealed).await.unwrap().unwrap(), b"");
     assert!(served.plane.replica.latest().directory.accounts.is_empty());
     let error = account::disconnect(&maria, &crm(), &name, "again").await.unwrap_err();
@@ -226,7 +235,9 @@ async fn an_account_that_is_disconnected_is_revoked_and_forgotten() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charter_whose_credentials_outlive_an_order_to_stop_for_too_long_is_refused() {
     let served = serve().await;
-    let clerk = CLERK.replace("data = [\"confidential\"]", "").replace("tools = [\"list_accounts\", \"transfer\"]", "tools = [\"show\"]");
+    let clerk = CLERK
+        .replace("data = [\"confidential\"]", "")
+        .replace("tools = [\"list_accounts\", \"transfer\"]", "tools = [\"show\"]");
     let clerk = clerk.split("[[budget]]").next().unwrap().to_owned();
     let files = |credential: &str| {
         let bank = format!(
@@ -242,7 +253,8 @@ async fn a_charter_whose_credentials_outlive_an_order_to_stop_for_too_long_is_re
             {"path": "agents/clerk.toml", "text": clerk},
         ])
     };
-    let said = served.post("/apply", json!({"files": files("lifetime_max = \"24h\""), "reason": "too long"})).await;
+    let said =
+        served.post("/apply", json!({"files": files("lifetime_max = \"24h\""), "reason": "too long"})).await;
     assert!(said.status >= 400, "{:#}", said.body);
     assert!(said.body.to_string().contains("after an order to stop it"), "{:#}", said.body);
     let revocable = "lifetime_max = \"24h\"\nrevocation_endpoint = \"https://as.example/revoke\"";
@@ -254,10 +266,15 @@ async fn a_charter_whose_credentials_outlive_an_order_to_stop_for_too_long_is_re
     };
     let link = bound(&served.get("/agents/clerk").await.ok());
     assert!(link["meaning"].as_str().unwrap().contains("`revocation_max`"), "{link}");
-    let said = served.post("/apply", json!({"files": files("lifetime_max = \"2h\""), "reason": "shorter"})).await;
+    let said =
+        served.post("/apply", json!({"files": files("lifetime_max = \"2h\""), "reason": "shorter"})).await;
     assert_eq!(said.status, 200, "{:#}", said.body);
     let view = served.get("/agents/clerk").await.ok();
     let link = bound(&view);
     assert!(link["meaning"].as_str().unwrap().contains("`lifetime_max`"), "{link}");
-    assert_eq!((link["counts"].clone(), view["bound"]["set_by"].clone()), (json!(true), json!("system bank")), "{view:#}");
+    assert_eq!(
+        (link["counts"].clone(), view["bound"]["set_by"].clone()),
+        (json!(true), json!("system bank")),
+        "{view:#}"
+    );
 }

@@ -519,3 +519,51 @@ async fn a_person_who_left_is_signed_out_and_their_agents_tokens_end() {
     let (_place, page) = browser.follow(&ready.url("/signin/okta")).await;
     assert_eq!(page.status, 403, "and there is no new one");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_connects_an_account_once_and_takes_it_back_and_nobody_sees_what_opens_it() {
+    let ready = Ready::start().await;
+    let crm = TestIssuer::start().await;
+    let text = format!(
+        "[system]\ndescription = \"Customers\"\nenvironment = \"sandbox\"\napi = \"http://127.0.0.1:9/\"\nrevocation_max = \"1m\"\n\
+         [system.credential]\nkind = \"account\"\nissuer = \"{0}\"\ntoken_endpoint = \"{0}/token\"\n\
+         authorization_endpoint = \"{0}/authorize\"\nrevocation_endpoint = \"{0}/revoke\"\nclient_id = \"provost\"\n\
+         scope = \"calendar offline_access\"\n",
+        crm.url
+    );
+    let files = json!([{"path": "systems/crm.toml", "text": text}]);
+    ready.served.post("/apply", json!({"files": files, "reason": "a system with accounts"})).await.ok();
+    let mut maria = ready.browser_of("00u7", "maria@acme.example").await;
+    let page = maria.get(&ready.url("/accounts")).await;
+    assert!(page.body.contains("Customers") && page.body.contains("calendar offline_access"), "{}", page.body);
+
+    // Somebody else's answer connects nothing: the account would be theirs, and the data too.
+    let mut jonas = ready.browser_of("00u8", "jonas@acme.example").await;
+    let leaving = jonas.get(&ready.url("/accounts/crm/connect")).await.location.unwrap();
+    let back = jonas.get(&leaving).await.location.unwrap();
+    assert_eq!(maria.get(&back).await.status, 403);
+    assert!(ready.served.plane.replica.latest().directory.accounts.is_empty());
+
+    let (place, page) = maria.follow(&ready.url("/accounts/crm/connect")).await;
+    assert!(place.ends_with("/accounts") && page.body.contains("Connected since"), "{place}: {}", page.body);
+    let view = ready.served.plane.replica.latest();
+    let account = view.directory.accounts.values().next().unwrap();
+    assert_eq!((account.person.as_str(), account.system.as_str()), ("maria", "crm"));
+    let sealed = ready.served.plane.store.sealed(&account.sealed).await.unwrap().unwrap();
+    let opened = ready.served.plane.sealing_key.open(&format!("account:{}", account.sealed), &sealed).unwrap();
+    assert!(String::from_utf8_lossy(opened.dangerous_expose()).contains("refresh-of-maria"));
+    // Sealed where it rests, and nowhere else.
+    assert!(!String::from_utf8_lossy(&sealed).contains("refresh-of-maria"));
+    for row in ready.served.plane.store.unsequenced(1_000).await.unwrap() {
+        assert!(!row.record.contains("refresh-of-maria"), "{}", row.record);
+    }
+    assert_eq!(jonas.post(&ready.url("/accounts/crm/disconnect"), &[]).await.status, 404, "not his");
+    let request = maria.client.post(ready.url("/accounts/crm/disconnect")).header("sec-fetch-site", "cross-site");
+    assert_eq!(maria.send(request).await.status, 403);
+    let gone = maria.post(&ready.url("/accounts/crm/disconnect"), &[]).await;
+    assert_eq!(gone.location.as_deref(), Some("/accounts"), "{}", gone.body);
+    assert!(crm.revoked.lock().unwrap().iter().any(|form| form.contains("refresh-of-maria")));
+    let view = ready.served.plane.replica.latest();
+    assert!(view.directory.accounts.is_empty());
+    assert!(ready.served.plane.store.sealed(&account.sealed).await.unwrap().unwrap_or_default().is_empty());
+}

@@ -67,6 +67,7 @@ async fn call(served: &Served, task: &str, tool: &str, args: Value) -> DecisionI
         system: bank,
         tool: tool.to_owned(),
         action: Digest::of(b"action"),
+        approval: None,
         input: evaluation.input,
         verdict: evaluation.verdict,
         errors: evaluation.errors,

@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `sign_in` | how to sign in; the way to an identity provider and back |
 //! | `consent` | which agent may act for the person, for what |
+//! | `account` | the person's accounts at systems, for agents that act for them |
 //! | `visitor` | whose browser it is, and that a form was sent from a page of this plane |
 //! | `assets` | the style |
 
+mod account;
 mod assets;
 mod consent;
 mod sign_in;
@@ -34,6 +36,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/signin/{issuer}", get(sign_in::leave))
         .route("/signout", post(sign_in::out))
         .route("/oauth/authorize", get(consent::ask).post(consent::answer))
+        .route("/accounts", get(account::list))
+        .route("/accounts/{system}/connect", get(account::connect))
+        .route("/accounts/{system}/disconnect", post(account::disconnect))
+        .route("/oauth/accounts/callback", get(account::back))
         .route("/assets/provost.css", get(assets::style))
 }
 

@@ -61,6 +61,8 @@ pub struct TestIssuer {
     pub says: Arc<Mutex<Value>>,
     /// What was sent to the token endpoint last.
     pub redeemed: Arc<Mutex<HashMap<String, String>>>,
+    /// What was sent to the revocation endpoint.
+    pub revoked: Arc<Mutex<Vec<String>>>,
     served: Arc<Mutex<Value>>,
     asked: Arc<AtomicUsize>,
     serving: tokio::task::JoinHandle<()>,
@@ -85,6 +87,7 @@ impl TestIssuer {
         });
         let says = Arc::new(Mutex::new(json!({ "sub": "00u1" })));
         let redeemed = Arc::new(Mutex::new(HashMap::new()));
+        let revoked = Arc::new(Mutex::new(Vec::new()));
         let nonces: Arc<Mutex<HashMap<String, HashMap<String, String>>>> = Arc::default();
         let key = Arc::new(key);
         let (keys, count) = (Arc::clone(&served), Arc::clone(&asked));
@@ -100,7 +103,7 @@ impl TestIssuer {
         let (asked_for, name) = (Arc::clone(&nonces), url.clone());
         let authorize = async move |Query(query): Query<HashMap<String, String>>| {
             let mut back = reqwest::Url::parse(&query["redirect_uri"]).unwrap();
-            let code = format!("code-{}", query["nonce"]);
+            let code = format!("code-{}", query.get("nonce").unwrap_or(&query["state"]));
             back.query_pairs_mut()
                 .append_pair("code", &code)
                 .append_pair("state", &query["state"])
@@ -121,18 +124,27 @@ impl TestIssuer {
             assert_eq!(form["redirect_uri"], query["redirect_uri"]);
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
             let mut claims = json!({
-                "iss": name, "aud": query["client_id"], "nonce": query["nonce"], "iat": now, "exp": now + 300,
+                "iss": name, "aud": query["client_id"], "nonce": query.get("nonce"), "iat": now, "exp": now + 300,
             });
             for (member, value) in says_now.lock().unwrap().as_object().unwrap() {
                 claims[member] = value.clone();
             }
             *last.lock().unwrap() = form;
             let id_token = signs.sign("JWT", &claims);
-            Json(json!({ "access_token": "x", "token_type": "Bearer", "id_token": id_token })).into_response()
+            let answer = json!({
+                "access_token": "x", "token_type": "Bearer", "expires_in": 300, "id_token": id_token,
+                "refresh_token": "refresh-of-maria",
+            });
+            Json(answer).into_response()
+        };
+        let taken_back = Arc::clone(&revoked);
+        let revoke = async move |body: String| {
+            taken_back.lock().unwrap().push(body);
         };
         let router = router.route("/authorize", get(authorize)).route("/token", post(token));
+        let router = router.route("/revoke", post(revoke));
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, key, says, redeemed, served, asked, serving }
+        Self { url, key, says, redeemed, revoked, served, asked, serving }
     }
 
     /// How often its keys were asked for.
