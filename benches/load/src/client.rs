@@ -70,8 +70,17 @@ impl Connection {
 
 /// Appends a POST of a JSON body; `headers` are whole lines.
 pub(crate) fn post(into: &mut Vec<u8>, addr: SocketAddr, path: &str, headers: &str, body: &[u8]) {
+    post_as("application/json", into, addr, path, headers, body);
+}
+
+/// Appends a POST of a form.
+pub(crate) fn post_form(into: &mut Vec<u8>, addr: SocketAddr, path: &str, body: &[u8]) {
+    post_as("application/x-www-form-urlencoded", into, addr, path, "", body);
+}
+
+fn post_as(kind: &str, into: &mut Vec<u8>, addr: SocketAddr, path: &str, headers: &str, body: &[u8]) {
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-type: {kind}\r\n{headers}content-length: {}\r\n\r\n",
         body.len()
     );
     into.extend_from_slice(head.as_bytes());

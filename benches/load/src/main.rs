@@ -3,7 +3,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `authzen`, `mcp`, `start`, `change` | one measurement each |
+//! | `authzen`, `mcp`, `token`, `start`, `change` | one measurement each |
 //! | `bench` | rounds, their medians, and which of them the machine spoilt |
 //! | `load` | lanes that ask, wait for the answer, check it, and ask again |
 //! | `client` | one kept-alive HTTP/1.1 connection |
@@ -22,6 +22,7 @@ mod mcp;
 mod rows;
 mod server;
 mod start;
+mod token;
 mod upstream;
 
 use clap::{Args, Parser, Subcommand};
@@ -45,6 +46,8 @@ enum Command {
     Start(start::StartArgs),
     /// One grant changed among many agents, until the next decision sees it
     Change(change::ChangeArgs),
+    /// Tokens for tasks, by agents that sign
+    Token(token::TokenArgs),
     /// The MCP server behind `mcp`; that command starts it
     #[command(hide = true)]
     Upstream(upstream::UpstreamArgs),
@@ -111,6 +114,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Mcp(args) => runtime.block_on(mcp::run(args)),
         Command::Start(args) => runtime.block_on(start::run(args)),
         Command::Change(args) => runtime.block_on(change::run(args)),
+        Command::Token(args) => runtime.block_on(token::run(args)),
         Command::Upstream(args) => runtime.block_on(upstream::run(args)),
     }
 }

@@ -13,7 +13,7 @@ use provost_policy::Pdp;
 use provost_store::{ChangeRecord, Store, StoreError};
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 use tokio::sync::{Mutex, watch};
 
@@ -32,8 +32,10 @@ pub struct Replica {
     current: ArcSwap<View>,
     /// The moment *before* the store was last asked, in milliseconds: what it said was true at some time after.
     confirmed_at: AtomicI64,
-    /// One reader of the tail at a time; whoever waits finds the work done.
-    catching_up: Mutex<()>,
+    /// How many times reading the tail was begun.
+    passes: AtomicU64,
+    /// One reader of the tail at a time, and the number of the last pass that ended; whoever waits finds the work done.
+    catching_up: Mutex<u64>,
     moved: watch::Sender<Seq>,
 }
 
@@ -53,7 +55,8 @@ impl Replica {
             clock,
             current: ArcSwap::from_pointee(view),
             confirmed_at: AtomicI64::new(asked_at.as_millis()),
-            catching_up: Mutex::new(()),
+            passes: AtomicU64::new(0),
+            catching_up: Mutex::new(0),
             moved: watch::channel(seq).0,
         }))
     }
@@ -94,7 +97,19 @@ impl Replica {
     /// # Errors
     /// When the store cannot be read; the view stays, and ages.
     pub async fn catch_up(&self) -> Result<Seq, StoreError> {
-        let _one_at_a_time = self.catching_up.lock().await;
+        // A pass that began after this call came sees all that stood then. Of many who wait, one reads for all.
+        let arrived = self.passes.load(Ordering::SeqCst);
+        let mut done = self.catching_up.lock().await;
+        if *done > arrived {
+            return Ok(self.current.load().directory.seq);
+        }
+        let pass = self.passes.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        let seq = self.read_on().await?;
+        *done = pass;
+        Ok(seq)
+    }
+
+    async fn read_on(&self) -> Result<Seq, StoreError> {
         loop {
             let asked_at = self.clock.now();
             let view = self.current.load_full();
