@@ -5,7 +5,9 @@
 
 use crate::{Broker, BrokerError, Whom, held::Held};
 use provost_connect::{SealError, SealingKey, Secret};
-use provost_domain::{Account, Digest, DurationMs, Name, System, credential::TokenSource, system::CredentialUse};
+use provost_domain::{
+    Account, Digest, DurationMs, Name, System, credential::TokenSource, system::CredentialUse,
+};
 use provost_store::Store;
 use std::{sync::Arc, time::Duration};
 
@@ -85,7 +87,10 @@ async fn turn(broker: &Broker, system: &System, account: &Account) -> Result<Sec
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    Err(BrokerError::unusable(&system.name, "another node asks for a token for this account and does not finish; try again"))
+    Err(BrokerError::unusable(
+        &system.name,
+        "another node asks for a token for this account and does not finish; try again",
+    ))
 }
 
 async fn stored(store: &dyn Store, account: &Account) -> Result<Option<Vec<u8>>, BrokerError> {
@@ -100,7 +105,9 @@ async fn keep(broker: &Broker, account: &Account, refresh: &Secret) -> Result<()
         match broker.parts.store.put_sealed(&account.sealed, &sealed).await {
             Ok(()) => return Ok(()),
             Err(error) if tries >= TRIES_MAX => return Err(error.into()),
-            Err(error) => tracing::warn!(%error, system = %account.system, "a new refresh token could not be kept; it is tried again"),
+            Err(error) => {
+                tracing::warn!(%error, system = %account.system, "a new refresh token could not be kept; it is tried again")
+            }
         }
         tries += 1;
         tokio::time::sleep(LOOK_EVERY).await;
@@ -110,7 +117,9 @@ async fn keep(broker: &Broker, account: &Account, refresh: &Secret) -> Result<()
 /// `invalid_grant`: the person took it back there, or it was used by somebody else.
 fn disconnected(error: BrokerError, broker: &Broker, system: &System, account: &Account) -> BrokerError {
     match &error {
-        BrokerError::Refused { code: Some(code), .. } if code == "invalid_grant" => lost(broker, system, account),
+        BrokerError::Refused { code: Some(code), .. } if code == "invalid_grant" => {
+            lost(broker, system, account)
+        }
         _ => error,
     }
 }

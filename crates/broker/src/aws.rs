@@ -66,10 +66,14 @@ fn read(status: u16, text: &str) -> Result<Session, String> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|_no_xml| NO_ANSWER.to_owned())?;
     if status != 200 {
-        let code = child(document.root_element(), "Error").and_then(|error| child(error, "Code")).and_then(|code| code.text());
+        let code = child(document.root_element(), "Error")
+            .and_then(|error| child(error, "Code"))
+            .and_then(|code| code.text());
         let code = code.filter(|code| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric()));
         return Err(match code {
-            Some(code) => format!("refused with `{code}`; check the role's trust policy, its audience, and that the plane is registered as identity provider"),
+            Some(code) => format!(
+                "refused with `{code}`; check the role's trust policy, its audience, and that the plane is registered as identity provider"
+            ),
             None => format!("answered with http status {status}"),
         });
     }
@@ -77,7 +81,8 @@ fn read(status: u16, text: &str) -> Result<Session, String> {
     let credentials = result.and_then(|result| child(result, "Credentials")).ok_or(NO_ANSWER)?;
     let part = |name: &str| {
         let text = child(credentials, name).and_then(|part| part.text()).unwrap_or_default();
-        let fits = (1..=PART_BYTES_MAX).contains(&text.len()) && text.bytes().all(|b| (0x21..0x7f).contains(&b));
+        let fits =
+            (1..=PART_BYTES_MAX).contains(&text.len()) && text.bytes().all(|b| (0x21..0x7f).contains(&b));
         if fits { Ok(text) } else { Err(NO_ANSWER.to_owned()) }
     };
     let expires: jiff::Timestamp = part("Expiration")?.parse().map_err(|_no_time| NO_ANSWER.to_owned())?;
@@ -106,7 +111,8 @@ fn session_name(whom: &Whom) -> String {
 }
 
 const WHO: &str = "AWS STS";
-const NO_ANSWER: &str = "answered with something that is no answer to AssumeRoleWithWebIdentity; check its endpoint";
+const NO_ANSWER: &str =
+    "answered with something that is no answer to AssumeRoleWithWebIdentity; check its endpoint";
 const NODES_MAX: u32 = 500;
 const PART_BYTES_MAX: usize = 16_384;
 const SKEW: DurationMs = DurationMs::from_secs(60);

@@ -116,12 +116,25 @@ impl Broker {
         is_over(&self.parts.replica.latest().directory, &whom.agent, whom.task.id, self.now())
     }
 
-    async fn obtained(&self, system: &System, used: &CredentialUse, whom: &Whom) -> Result<Shown, BrokerError> {
-        if used.source.is_personal() && whom.person().is_none() {
-            return Err(BrokerError::Nobody { system: system.name.clone() });
+    async fn obtained(
+        &self,
+        system: &System,
+        used: &CredentialUse,
+        whom: &Whom,
+    ) -> Result<Shown, BrokerError> {
+        if used.source.is_personal() {
+            let view = self.parts.replica.latest();
+            let person = whom.person().and_then(|person| view.directory.people.get(person));
+            if !person.is_some_and(|person| person.active) {
+                return Err(BrokerError::Nobody { system: system.name.clone() });
+            }
         }
         let key = self.key(system, used, whom)?;
-        let full = || BrokerError::Full { system: system.name.clone(), limit: "credentials_held_max", max: HELD_MAX };
+        let full = || BrokerError::Full {
+            system: system.name.clone(),
+            limit: "credentials_held_max",
+            max: HELD_MAX,
+        };
         let slot = self.hands.slot(&key).ok_or_else(full)?;
         self.find_or_obtain(&slot, system, used, whom).await
     }
@@ -131,7 +144,11 @@ impl Broker {
         let name = system.name.clone();
         if let CredentialSource::Account(_) = &used.source {
             let account = account::connected(self, system, whom)?;
-            return Ok(Key::Person { system: name, person: account.person.clone(), sealed: account.sealed.clone() });
+            return Ok(Key::Person {
+                system: name,
+                person: account.person.clone(),
+                sealed: account.sealed.clone(),
+            });
         }
         Ok(Key::Task { system: name, agent: whom.agent.clone(), task: whom.task.id })
     }
@@ -146,7 +163,8 @@ impl Broker {
     ) -> Result<Shown, BrokerError> {
         let mut state = slot.state.lock().await;
         let now = self.now();
-        if slot.was_refused() || state.as_ref().is_some_and(|held| held.used != *used || held.expires <= now) {
+        if slot.was_refused() || state.as_ref().is_some_and(|held| held.used != *used || held.expires <= now)
+        {
             *state = None;
         }
         if let Some(held) = state.as_mut() {
@@ -191,9 +209,12 @@ impl Broker {
 
     async fn obtain(&self, system: &System, used: &CredentialUse, whom: &Whom) -> Result<Held, BrokerError> {
         match &used.source {
-            CredentialSource::Sealed => Err(BrokerError::unusable(&system.name, "a sealed secret is not obtained")),
+            CredentialSource::Sealed => {
+                Err(BrokerError::unusable(&system.name, "a sealed secret is not obtained"))
+            }
             CredentialSource::ClientCredentials(token) => {
-                self.token(system, used, token, whom, vec![("grant_type", "client_credentials".to_owned())]).await
+                self.token(system, used, token, whom, vec![("grant_type", "client_credentials".to_owned())])
+                    .await
             }
             CredentialSource::TokenExchange { token, subject } => {
                 let form = self.exchange(system, token, *subject, whom)?;
@@ -202,7 +223,8 @@ impl Broker {
             CredentialSource::IdJag(token) => {
                 let assertion = self.id_jag(system, token, whom)?;
                 let grant = provost_token::JWT_BEARER_GRANT.to_owned();
-                self.token(system, used, token, whom, vec![("grant_type", grant), ("assertion", assertion)]).await
+                self.token(system, used, token, whom, vec![("grant_type", grant), ("assertion", assertion)])
+                    .await
             }
             CredentialSource::Account(token) => account::refreshed(self, system, used, token, whom).await,
             CredentialSource::Signed { audience, lifetime, subject } => {

@@ -8,7 +8,9 @@ use provost_store::{CommitError, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// Nothing is sealed under the name.
-    #[error("system `{system}` wants the credential `{name}`, which is not set; run provost credential set {name}")]
+    #[error(
+        "system `{system}` wants the credential `{name}`, which is not set; run provost credential set {name}"
+    )]
     Missing {
         /// The system.
         system: Name,
@@ -109,8 +111,10 @@ impl BrokerError {
         Self::Unusable { system: system.clone(), why: why.into() }
     }
 
-    /// Whether the store is what failed.
-    #[must_use]
+    /// The store's error, if the store is what failed.
+    ///
+    /// # Errors
+    /// Itself, for everything else.
     pub fn into_store(self) -> Result<StoreError, Self> {
         match self {
             Self::Store(error) | Self::Commit(CommitError::Store(error)) => Ok(error),

@@ -3,8 +3,7 @@
 use crate::{Broker, BrokerError, Whom, held::Mine};
 use provost_connect::Secret;
 use provost_domain::{
-    Kind, Minted, Name, Object, ObjectKey, System, Timestamp,
-    credential::AuthorizationServer,
+    Kind, Minted, Name, Object, ObjectKey, System, Timestamp, credential::AuthorizationServer,
     minted::MintedStatus,
 };
 use provost_replica::Replica;

@@ -101,11 +101,14 @@ impl OauthClient<'_> {
 
     /// RFC 6749 section 2.3.1: both parts are encoded as in a form first.
     fn basic(&self) -> Result<HeaderValue, BrokerError> {
-        let encoded = |text: &str| Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
+        let encoded =
+            |text: &str| Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>());
         let secret = encoded(self.client_secret()?);
-        let pair = Zeroizing::new(format!("{}:{}", encoded(&self.server.client_id).as_str(), secret.as_str()));
+        let pair =
+            Zeroizing::new(format!("{}:{}", encoded(&self.server.client_id).as_str(), secret.as_str()));
         let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
-        let mut value = HeaderValue::from_str(&text).map_err(|_bad| self.refused("cannot be given the client secret"))?;
+        let mut value =
+            HeaderValue::from_str(&text).map_err(|_bad| self.refused("cannot be given the client secret"))?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -113,38 +116,50 @@ impl OauthClient<'_> {
     fn client_secret(&self) -> Result<&str, BrokerError> {
         let secret = self.secret.as_ref().map(Secret::dangerous_expose);
         secret.and_then(|secret| std::str::from_utf8(secret).ok()).ok_or_else(|| {
-            BrokerError::unusable(self.system, "the client secret for its authorization server is not set, or no text")
+            BrokerError::unusable(
+                self.system,
+                "the client secret for its authorization server is not set, or no text",
+            )
         })
     }
 
     fn read(&self, body: &[u8]) -> Result<TokenAnswer, BrokerError> {
-        let answer: Answer = serde_json::from_slice(body)
-            .map_err(|_other| self.refused("answered with something that is not a token response (RFC 6749 section 5.1)"))?;
+        let answer: Answer = serde_json::from_slice(body).map_err(|_other| {
+            self.refused("answered with something that is not a token response (RFC 6749 section 5.1)")
+        })?;
         if !answer.token_type.eq_ignore_ascii_case("bearer") {
             return Err(self.refused("gave a token that is no bearer token; no other kind is understood"));
         }
-        let fits = |token: &str| (1..=TOKEN_BYTES_MAX).contains(&token.len()) && token.bytes().all(|b| (0x21..0x7f).contains(&b));
+        let fits = |token: &str| {
+            (1..=TOKEN_BYTES_MAX).contains(&token.len()) && token.bytes().all(|b| (0x21..0x7f).contains(&b))
+        };
         if !fits(&answer.access_token) || answer.refresh_token.as_ref().is_some_and(|token| !fits(token)) {
             return Err(self.refused("gave a token that is empty, too long or has characters no token has"));
         }
         let seconds = match answer.expires_in {
             None => None,
             Some(Seconds::Number(seconds)) => Some(seconds),
-            Some(Seconds::Text(text)) => Some(text.parse().map_err(|_nan| self.refused("wrote `expires_in` as something that is no number"))?),
+            Some(Seconds::Text(text)) => Some(
+                text.parse()
+                    .map_err(|_nan| self.refused("wrote `expires_in` as something that is no number"))?,
+            ),
         };
         let secret = |text: &Zeroizing<String>| Secret::new(text.as_bytes().to_vec());
         Ok(TokenAnswer {
             access: secret(&answer.access_token),
             expires_in: seconds.map(DurationMs::from_secs),
             refresh: answer.refresh_token.as_ref().map(secret),
-            scope: answer.scope.map(|scope| scope.chars().filter(|c| !c.is_control()).take(SCOPE_CHARS_MAX).collect()),
+            scope: answer
+                .scope
+                .map(|scope| scope.chars().filter(|c| !c.is_control()).take(SCOPE_CHARS_MAX).collect()),
         })
     }
 
     /// A refusal by its code; its description is somebody else's text and may quote what was sent.
     fn error(&self, status: u16, body: &[u8]) -> BrokerError {
         let code = serde_json::from_slice::<OauthRefusal>(body).ok().map(|refusal| refusal.error);
-        let code = code.filter(|code| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        let code =
+            code.filter(|code| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
         let why = match code.as_deref() {
             Some(code) => format!("refused with `{code}`{}", hint(code)),
             None => format!("answered with http status {status}; check its endpoints"),
@@ -187,8 +202,12 @@ impl TokenAnswer {
 fn hint(code: &str) -> &'static str {
     match code {
         "invalid_client" => "; check the client id there, and how the plane authenticates",
-        "invalid_grant" => "; it does not accept what the plane presents: is this plane trusted there, and is the grant still good?",
-        "unauthorized_client" | "unsupported_grant_type" => "; the plane's client may not use this grant there",
+        "invalid_grant" => {
+            "; it does not accept what the plane presents: is this plane trusted there, and is the grant still good?"
+        }
+        "unauthorized_client" | "unsupported_grant_type" => {
+            "; the plane's client may not use this grant there"
+        }
         "invalid_scope" | "invalid_target" => "; check scope, resource and audience",
         _ => "",
     }

@@ -4,12 +4,7 @@
 //! Making and taking back one role never overlap, whichever nodes do it: both hold the same advisory lock, and a role is
 //! made only while its row says, read under that lock, that it is owed.
 
-use crate::{
-    Broker, BrokerError, Whom,
-    broker::renew_at,
-    held::Held,
-    minted::Kept,
-};
+use crate::{Broker, BrokerError, Whom, broker::renew_at, held::Held, minted::Kept};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::future::BoxFuture;
 use postgres_protocol::password::scram_sha_256;
@@ -92,7 +87,9 @@ async fn within<T>(
     system: &Name,
     work: impl Future<Output = Result<T, BrokerError>>,
 ) -> Result<T, BrokerError> {
-    let late = |_late| BrokerError::refused(system, WHO, format!("did not answer within {WORK_MAX:?}; check that it runs"));
+    let late = |_late| {
+        BrokerError::refused(system, WHO, format!("did not answer within {WORK_MAX:?}; check that it runs"))
+    };
     tokio::time::timeout(WORK_MAX, work).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
 }
 
@@ -162,7 +159,8 @@ impl Admin {
         let super_users = "SELECT rolname FROM pg_roles WHERE rolname = ANY($1) AND rolsuper";
         if let Some(found) = work.query_opt(super_users, &[&members]).await.map_err(&failed)? {
             let name: String = found.try_get(0).map_err(&failed)?;
-            let why = format!("`{name}` is a superuser, and no agent becomes one: name other roles in `member_of`");
+            let why =
+                format!("`{name}` is a superuser, and no agent becomes one: name other roles in `member_of`");
             return Err(BrokerError::unusable(&self.system, why));
         }
         // The server is told a verifier (RFC 5803), so that the password is in no log of its statements.
@@ -182,7 +180,8 @@ impl Admin {
     async fn prolong(&self, row: &Minted) -> Result<(), BrokerError> {
         let failed = self.failed("let a role live on");
         let session = self.open(&self.config).await.map_err(&failed)?;
-        let statement = format!("ALTER ROLE {} VALID UNTIL {}", identifier(&row.id), literal(&moment(row.expires)));
+        let statement =
+            format!("ALTER ROLE {} VALID UNTIL {}", identifier(&row.id), literal(&moment(row.expires)));
         session.client.batch_execute(&statement).await.map_err(&failed)
     }
 
@@ -304,7 +303,9 @@ fn literal(text: &str) -> String {
 }
 
 fn moment(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.as_millis()).map(|at| at.to_string()).unwrap_or_else(|_beyond| "epoch".to_owned())
+    jiff::Timestamp::from_millisecond(at.as_millis())
+        .map(|at| at.to_string())
+        .unwrap_or_else(|_beyond| "epoch".to_owned())
 }
 
 /// A number for the lock of one role: the end of its id, which is random.
@@ -323,8 +324,14 @@ const SESSION: &str = "-c statement_timeout=10s -c lock_timeout=10s -c idle_in_t
 /// Sessions of one role at once.
 const SESSIONS_MAX: u32 = 16;
 /// Parameters of the administrator's URL that are the agent's, too: how to reach the server, not as whom.
-const CARRIED: [&str; 6] =
-    ["sslmode", "sslrootcert", "sslnegotiation", "connect_timeout", "application_name", "target_session_attrs"];
+const CARRIED: [&str; 6] = [
+    "sslmode",
+    "sslrootcert",
+    "sslnegotiation",
+    "connect_timeout",
+    "application_name",
+    "target_session_attrs",
+];
 const LOOKS_MAX: u32 = 50;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -338,14 +345,22 @@ mod tests {
 
     #[test]
     fn the_agents_url_has_nothing_of_the_administrators() {
-        let admin = admin("postgres://root:hunter2-hunter2@db.example:5433/shop?sslmode=require&password=hunter3&user=root").unwrap();
+        let admin = admin(
+            "postgres://root:hunter2-hunter2@db.example:5433/shop?sslmode=require&password=hunter3&user=root",
+        )
+        .unwrap();
         let url = admin.url_of("provost_1", "p-w").unwrap();
         assert_eq!(url.as_str(), "postgres://provost_1:p-w@db.example:5433/shop?sslmode=require");
     }
 
     #[test]
     fn what_is_no_url_of_one_server_is_refused_without_being_shown() {
-        for sealed in ["hunter2", "https://root:hunter2@db.example/", "postgres://root:hunter2@a,b/shop", "postgres:///hunter2"] {
+        for sealed in [
+            "hunter2",
+            "https://root:hunter2@db.example/",
+            "postgres://root:hunter2@a,b/shop",
+            "postgres:///hunter2",
+        ] {
             let error = admin(sealed).err().unwrap().to_string();
             assert!(error.contains("connection URL") && !error.contains("hunter2"), "{sealed}: {error}");
         }
@@ -355,7 +370,10 @@ mod tests {
     fn names_and_texts_are_quoted() {
         assert_eq!(identifier("a\"; DROP ROLE b; --"), "\"a\"\"; DROP ROLE b; --\"");
         assert_eq!(literal("it's"), "'it''s'");
-        assert_ne!(lock_of("provost_0123456789abcdef0123456789abcdef"), lock_of("provost_0123456789abcdef0123456789abcdee"));
+        assert_ne!(
+            lock_of("provost_0123456789abcdef0123456789abcdef"),
+            lock_of("provost_0123456789abcdef0123456789abcdee")
+        );
         assert_eq!(lock_of("provost_ffffffffffffffffffffffffffffffff"), -1);
     }
 }

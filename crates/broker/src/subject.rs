@@ -73,7 +73,11 @@ impl Pen<'_> {
             (CredentialSubject::Person | CredentialSubject::Agent, _) => agents.as_slice(),
         };
         acting.iter().rev().fold(None, |before, agent| {
-            Some(Actor { sub: agent.to_string(), iss: Some(self.issuer.to_owned()), act: before.map(Box::new) })
+            Some(Actor {
+                sub: agent.to_string(),
+                iss: Some(self.issuer.to_owned()),
+                act: before.map(Box::new),
+            })
         })
     }
 
@@ -86,7 +90,12 @@ impl Pen<'_> {
     }
 
     /// The plane's proof that it is this client.
-    pub(crate) fn client(&self, system: &Name, client_id: &str, audience: &str) -> Result<String, BrokerError> {
+    pub(crate) fn client(
+        &self,
+        system: &Name,
+        client_id: &str,
+        audience: &str,
+    ) -> Result<String, BrokerError> {
         let assertion = OutwardClientAssertion {
             iss: client_id.to_owned(),
             sub: client_id.to_owned(),

@@ -2,12 +2,7 @@
 //! gone. Every node does this for all; the store decides who wrote it down.
 
 use crate::{
-    Broker, BrokerError, OauthClient,
-    broker::OAUTH_TOKEN,
-    held::Key,
-    minted::Kept,
-    postgres,
-    whom::is_over,
+    Broker, BrokerError, OauthClient, broker::OAUTH_TOKEN, held::Key, minted::Kept, postgres, whom::is_over,
 };
 use futures::{FutureExt as _, StreamExt as _};
 use provost_connect::Secret;
@@ -123,10 +118,13 @@ impl Broker {
         patience.waits(self.now())
     }
 
-    /// Whether something is needed no more: its task is over, it has expired, or a process of this node left it behind.
+    /// Whether something is needed no more: its task is over, or it is in use no more and has expired or was left behind by a
+    /// process of this node. What is in use may be in the middle of a call, also when it lets nobody new in.
     fn is_due(&self, row: &Minted, over: bool, now: Timestamp) -> bool {
-        let left_behind = row.node == self.parts.node && !self.hands.is_mine(&row.id);
-        over || now >= row.expires || (left_behind && row.what != OAUTH_TOKEN)
+        let ours = row.node == self.parts.node;
+        let unused =
+            !self.hands.is_mine(&row.id) && (now >= row.expires || (ours && row.what != OAUTH_TOKEN));
+        over || unused
     }
 
     /// Takes one thing back, and puts on record what became of it.
@@ -139,7 +137,9 @@ impl Broker {
             Some(Kept::Role { admin, password }) => {
                 let settled = self.settled(&row, version, MintedStatus::Gone { at: self.now() });
                 match postgres::take_back(self, &row, &admin, &password, || settled).await {
-                    Err(BrokerError::Missing { .. }) if self.now() >= row.expires => self.given_up(&row, version).await?,
+                    Err(BrokerError::Missing { .. }) if self.now() >= row.expires => {
+                        self.given_up(&row, version).await?
+                    }
                     taken => taken?,
                 }
             }
@@ -164,11 +164,14 @@ impl Broker {
             }
             // Whoever asked for it died with the answer, or is just asking.
             None if self.now() >= row.expires.plus(LATE_ANSWER) => self.given_up(&row, version).await?,
-            None => return Err(BrokerError::StillThere {
-                system: row.system.clone(),
-                id: row.id.clone(),
-                why: "nobody knows whether it was given; it is waited for until it has expired".to_owned(),
-            }),
+            None => {
+                return Err(BrokerError::StillThere {
+                    system: row.system.clone(),
+                    id: row.id.clone(),
+                    why: "nobody knows whether it was given; it is waited for until it has expired"
+                        .to_owned(),
+                });
+            }
         }
         tracing::info!(id = %row.id, system = %row.system, task = %row.task, what = %row.what, "taken back");
         self.forget(&row.id).await

@@ -41,7 +41,9 @@ pub fn is_over(directory: &Directory, agent: &Name, task: TaskId, now: Timestamp
     for _link in 0..CHAIN_MAX {
         let Some(id) = next else { return false };
         let task = directory.tasks.get(&id).filter(|task| task.is_live(now) && task.agent == agent);
-        let Some(task) = task.filter(|_| directory.agents.get(&agent).is_some_and(may_act)) else { return true };
+        let Some(task) = task.filter(|_| directory.agents.get(&agent).is_some_and(may_act)) else {
+            return true;
+        };
         next = task.parent;
         if let Some(parent) = next.and_then(|parent| directory.tasks.get(&parent)) {
             agent = parent.agent.clone();
@@ -106,13 +108,18 @@ mod tests {
         };
         let put = |object: Object| move |directory: &mut Directory| directory.put(object.clone());
         assert!(!over(&|_| {}));
-        let ended = |byte, agent, parent| Object::Task(Task { status: TaskStatus::Ended, ..task(byte, agent, parent) });
+        let ended = |byte, agent, parent| {
+            Object::Task(Task { status: TaskStatus::Ended, ..task(byte, agent, parent) })
+        };
         assert!(over(&put(ended(2, "helper", Some(1)))));
         assert!(over(&put(ended(1, "clerk", None))));
         let late = Task { expires: NOW, ..task(1, "clerk", None) };
         assert!(over(&put(Object::Task(late))));
         for name in ["helper", "clerk"] {
-            assert!(over(&put(Object::Agent(Agent { status: AgentStatus::Suspended, ..agent(name) }))), "{name}");
+            assert!(
+                over(&put(Object::Agent(Agent { status: AgentStatus::Suspended, ..agent(name) }))),
+                "{name}"
+            );
             assert!(over(&put(Object::Agent(Agent { level: Level::Off, ..agent(name) }))), "{name}");
         }
         assert!(is_over(&directory(), &"clerk".parse().unwrap(), id(2), NOW), "of another agent");

@@ -86,10 +86,7 @@ impl Credential {
     }
 
     /// As variables of a child's environment.
-    pub(crate) fn variables(
-        &self,
-        system: &Name,
-    ) -> Result<Vec<(String, Zeroizing<String>)>, UpstreamError> {
+    pub(crate) fn variables(&self, system: &Name) -> Result<Vec<(String, Zeroizing<String>)>, UpstreamError> {
         match &self.shown.values {
             Values::One(secret) => Ok(vec![self.variable(system, &self.used.target, &self.value(secret))?]),
             Values::Variables(variables) => variables
@@ -134,7 +131,8 @@ impl Credential {
     /// credential (an echo or environment tool) would otherwise hand it to the agent.
     pub(crate) fn mask_message(&self, message: &Bytes) -> Option<Bytes> {
         let text = std::str::from_utf8(message).ok()?;
-        let found = |needle: &&Needle| needle.in_json.as_ref().is_some_and(|escaped| text.contains(escaped.as_str()));
+        let found =
+            |needle: &&Needle| needle.in_json.as_ref().is_some_and(|escaped| text.contains(escaped.as_str()));
         self.needles.iter().find(found)?;
         let masked = self.needles.iter().filter_map(|needle| needle.in_json.as_ref());
         Some(Bytes::from(masked.fold(text.to_owned(), |text, escaped| text.replace(escaped.as_str(), MASK))))
@@ -247,7 +245,8 @@ mod tests {
         .and_masking(secret("pass-word-1"));
         let credential = Credential::of(&system, Some(&shown)).unwrap().unwrap();
         let bank: Name = "bank".parse().unwrap();
-        let names: Vec<String> = credential.variables(&bank).unwrap().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> =
+            credential.variables(&bank).unwrap().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["URL", "OTHER"]);
         assert!(credential.header(&bank).is_err(), "they are no header");
         let said = credential.mask_text("pass-word-1 another-secret postgres://role:pass-word-1@h/d".into());

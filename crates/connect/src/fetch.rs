@@ -62,7 +62,9 @@ impl Upstreams {
         match parsed.scheme() {
             "https" => {}
             "http" if local || config.hosts.private.contains(&host) => {}
-            _ => return Err("it must be https; http only to this machine or a listed private host".to_owned()),
+            _ => {
+                return Err("it must be https; http only to this machine or a listed private host".to_owned());
+            }
         }
         if !parsed.username().is_empty() || parsed.password().is_some() {
             return Err("it holds a user or password".to_owned());

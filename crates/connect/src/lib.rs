@@ -40,8 +40,8 @@ pub mod upstream;
 pub mod upstreams;
 
 pub use api::{ApiAnswer, ApiBody, ApiRequest, Location};
-pub use fetch::{Answer, Ask, FetchError};
 pub use error::{Lie, NotSent, UpstreamError};
+pub use fetch::{Answer, Ask, FetchError};
 pub use import::{ImportError, list_tools};
 pub use replies::Replies;
 pub use seal::{SealError, SealingKey, Secret};

@@ -142,8 +142,11 @@ pub async fn finish(op: &Op, came: &Callback) -> Result<Account, ControlError> {
     form.extend(source.resource.as_deref().map(|resource| ("resource", resource)));
     let answer = client.ask(&form).await?;
     let refresh = answer.refresh.ok_or_else(|| {
-        ControlError::refused(format!("{} gave no refresh token, so the account could be used only once", row.name))
-            .cure("ask for one in `scope` (often `offline_access`), or allow the plane's client to have them")
+        ControlError::refused(format!(
+            "{} gave no refresh token, so the account could be used only once",
+            row.name
+        ))
+        .cure("ask for one in `scope` (often `offline_access`), or allow the plane's client to have them")
     })?;
     // Sealed first: a row always has what it speaks of.
     let sealed = sealed_name(plane)?;
@@ -221,7 +224,9 @@ async fn revoke(plane: &Plane, account: &Account) -> Result<bool, ControlError> 
     let Some(row) = view.directory.systems.get(&account.system) else { return Ok(false) };
     let Some((used, source)) = source(row) else { return Ok(false) };
     let sealed = plane.store.sealed(&account.sealed).await?.filter(|sealed| !sealed.is_empty());
-    let (Some(sealed), true) = (sealed, source.server.revocation_endpoint.is_some()) else { return Ok(false) };
+    let (Some(sealed), true) = (sealed, source.server.revocation_endpoint.is_some()) else {
+        return Ok(false);
+    };
     let token = account::open_refresh(&plane.sealing_key, &account.sealed, &sealed)
         .map_err(|error| ControlError::us("the account cannot be opened", error))?;
     client(plane, &row.name, used, source).await?.revoke(&token, "refresh_token").await?;

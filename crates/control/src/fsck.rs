@@ -181,6 +181,8 @@ fn keys(directory: &Directory) -> Vec<ObjectKey> {
     keys.extend(directory.sessions.keys().map(ObjectKey::session));
     keys.extend(directory.accounts.keys().map(|(system, person)| ObjectKey::account(system, person)));
     keys.extend(directory.minted.keys().map(|id| ObjectKey::new(Kind::Minted, id.as_str())));
+    keys.extend(directory.approvals.keys().map(|id| ObjectKey::approval(id)));
+    keys.extend(directory.envelopes.keys().map(|(agent, id)| ObjectKey::envelope(agent, id)));
     keys
 }
 

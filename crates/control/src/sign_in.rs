@@ -77,11 +77,17 @@ pub fn choices(plane: &Plane) -> Vec<Choice> {
         .collect()
 }
 
-/// Sends a browser to a provider; `to` is the path here that the person came for.
+/// Sends a browser to a provider; `to` is the path here that the person came for. `again`: the provider is to ask who it is,
+/// also if it knows already.
 ///
 /// # Errors
 /// When nobody signs in with this provider, or it does not say where.
-pub async fn begin(plane: &Plane, issuer: &Name, to: &str) -> Result<Leaving, ControlError> {
+pub async fn begin(
+    plane: &Plane,
+    issuer: &Name,
+    to: &str,
+    again: bool,
+) -> Result<Leaving, ControlError> {
     let view = plane.replica.fresh(plane.limits.staleness_max)?;
     let (row, provider) = known(&view.directory, issuer)?;
     let metadata = plane.trusted.metadata(plane, &row).await.map_err(|error| unreachable(issuer, &error))?;
@@ -108,8 +114,15 @@ pub async fn begin(plane: &Plane, issuer: &Name, to: &str) -> Result<Leaving, Co
         .append_pair("nonce", &state.nonce)
         .append_pair("code_challenge", &Challenge::of(&state.verifier).to_stored().to_string())
         .append_pair("code_challenge_method", "S256");
-    let carried = carried::seal(plane, PURPOSE, &state, CARRIED_MAX)
-        .ok_or_else(|| ControlError::caller("the address to come back to is too long"))?;
+    if again {
+        place.query_pairs_mut().append_pair("prompt", "login");
+    }
+    // A cookie that browsers drop would end in a riddle.
+    let carried = carried::seal(plane, PURPOSE, &state, CARRIED_MAX);
+    let carried = carried.filter(|carried| carried.len() <= COOKIE_BYTES_MAX).ok_or_else(|| {
+        ControlError::caller("the request is too long to come back to after signing in")
+            .cure("sign in first, at /signin, and begin again")
+    })?;
     Ok(Leaving { location: place.into(), carried: Zeroizing::new(carried) })
 }
 
@@ -369,6 +382,8 @@ fn unreachable(issuer: &Name, error: &dyn std::fmt::Display) -> ControlError {
 }
 
 const PURPOSE: &str = "sign-in";
+/// Browsers keep 4,096 bytes with name and attributes (RFC 6265bis section 5.6).
+const COOKIE_BYTES_MAX: usize = 3_800;
 const CARRIED_MAX: DurationMs = DurationMs::from_mins(10);
 const ANSWER_BYTES_MAX: usize = 65_536;
 const ERROR_CHARS_MAX: usize = 100;

@@ -69,7 +69,8 @@ fn name(
             table.get("name").map_or_else(|| Some(system.clone()), |item| item.name(desk))
         }
         Some(_) => {
-            let item = table.need(desk, "name", "name a credential sealed with `provost credential set NAME`")?;
+            let item =
+                table.need(desk, "name", "name a credential sealed with `provost credential set NAME`")?;
             item.name(desk)
         }
         None => table.get("name").and_then(|item| item.name(desk)),
@@ -121,7 +122,9 @@ fn fitting(
             CredentialSource::PostgresRole { .. } | CredentialSource::AwsRole { .. },
             Some(Connection::McpHttp { .. } | Connection::HttpApi { .. }),
         ) => {
-            let message = format!("`{word}` is for a program that the plane starts, and this system is reached over http");
+            let message = format!(
+                "`{word}` is for a program that the plane starts, and this system is reached over http"
+            );
             desk.error(&at.at, message, "start the program with `command`, or use another kind");
             None
         }
@@ -144,7 +147,10 @@ fn source(kind: &'static str, table: &mut Table<'_>, desk: &mut Desk<'_>) -> Opt
             let audience = table.get("audience").and_then(|item| item.text(desk)).map(str::to_owned);
             let subject = subject(table, desk);
             let token = token(table, desk, |_any| true)?;
-            Some(CredentialSource::TokenExchange { token: TokenSource { audience, ..token }, subject: subject? })
+            Some(CredentialSource::TokenExchange {
+                token: TokenSource { audience, ..token },
+                subject: subject?,
+            })
         }
         "id-jag" => {
             let authenticates = |auth| auth != ClientAuthentication::None;
@@ -193,7 +199,8 @@ fn token(
     }
     let scope = table.get("scope").and_then(|item| scope(&item, desk));
     let resource = table.get("resource").and_then(|item| item.text(desk)).map(str::to_owned);
-    let lifetime_max = duration(table, "lifetime_max", TOKEN_LIFETIME, (DurationMs(0), TOKEN_LIFETIME_MAX), desk);
+    let lifetime_max =
+        duration(table, "lifetime_max", TOKEN_LIFETIME, (DurationMs(0), TOKEN_LIFETIME_MAX), desk);
     Some(TokenSource {
         server: AuthorizationServer {
             issuer: issuer?,
@@ -284,9 +291,7 @@ fn scope(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<String> {
 }
 
 fn needed_url(table: &mut Table<'_>, key: &'static str, what: &str, desk: &mut Desk<'_>) -> Option<String> {
-    if table.need(desk, key, &format!("write {key} = \"https://…\": {what}")).is_none() {
-        return None;
-    }
+    table.need(desk, key, &format!("write {key} = \"https://…\": {what}"))?;
     endpoint(table, key, desk).ok().flatten()
 }
 
@@ -330,7 +335,9 @@ pub(crate) fn gets(used: &CredentialUse) -> String {
     };
     match &used.source {
         CredentialSource::Sealed => format!("the sealed credential {}", used.name),
-        CredentialSource::ClientCredentials(token) => format!("tokens of the plane's own from {}", from(token)),
+        CredentialSource::ClientCredentials(token) => {
+            format!("tokens of the plane's own from {}", from(token))
+        }
         CredentialSource::TokenExchange { token, subject } => {
             format!("tokens for {}, exchanged at {}", whose(subject), from(token))
         }
@@ -338,7 +345,11 @@ pub(crate) fn gets(used: &CredentialUse) -> String {
             format!("tokens for the person behind the task, vouched for at {}", from(token))
         }
         CredentialSource::Signed { audience, lifetime, subject } => {
-            format!("tokens for {}, signed by the plane for {}, each for {lifetime}", whose(subject), clip(audience))
+            format!(
+                "tokens for {}, signed by the plane for {}, each for {lifetime}",
+                whose(subject),
+                clip(audience)
+            )
         }
         CredentialSource::Account(token) => {
             format!("tokens for accounts that people connect at {}", from(token))
@@ -366,7 +377,11 @@ pub(crate) fn change(from: &CredentialUse, to: &CredentialUse) -> Option<String>
         ));
     }
     let (was, is) = (gets(from), gets(to));
-    Some(if was == is { format!("gets {is}, asked for or shown in another way") } else { format!("gets {is} instead of {was}") })
+    Some(if was == is {
+        format!("gets {is}, asked for or shown in another way")
+    } else {
+        format!("gets {is} instead of {was}")
+    })
 }
 
 /// How it is written in a file: the members beside `name`, `target` and `prefix`.
@@ -388,7 +403,8 @@ pub(crate) fn members(source: &CredentialSource) -> Vec<(&'static str, String)> 
         out.extend(token.audience.as_deref().map(|audience| ("audience", text(audience))));
         out.push(("lifetime_max", lasting(token.lifetime_max)));
     }
-    if let CredentialSource::TokenExchange { subject, .. } | CredentialSource::Signed { subject, .. } = source {
+    if let CredentialSource::TokenExchange { subject, .. } | CredentialSource::Signed { subject, .. } = source
+    {
         let word = if *subject == CredentialSubject::Person { "person" } else { "agent" };
         out.push(("subject", text(word)));
     }

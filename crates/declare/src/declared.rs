@@ -2,8 +2,10 @@
 
 use crate::{Fault, Place, Severity, source::Source};
 use provost_domain::{
-    Charter, Issuer, Name, ObjectKey, Person, System, Tool, ToolName, Workload, application::Application,
-    organisation::Organisation, policy_file::PolicyFile,
+    Charter, Issuer, Name, ObjectKey, Person, System, Tool, ToolName, Workload,
+    application::Application,
+    organisation::{Group, Organisation},
+    policy_file::PolicyFile,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +28,8 @@ pub struct Declared {
     pub applications: BTreeMap<Name, Application>,
     /// Trusted issuers by name.
     pub issuers: BTreeMap<Name, Issuer>,
+    /// Groups of people by name; they go into the organisation's row.
+    pub groups: BTreeMap<Name, Group>,
     /// Agents by name.
     pub agents: BTreeMap<Name, DeclaredAgent>,
     /// People and workloads whose file does not say whether they are active: what the plane says stays.

@@ -1,9 +1,9 @@
-//! `[organisation]`, `[person.NAME]`, `[workload.NAME]`.
+//! `[organisation]`, `[group.NAME]`, `[person.NAME]`, `[workload.NAME]`.
 
 use crate::{Declared, desk::Desk, table::Item};
 use provost_domain::{
-    Kind, Name, ObjectKey, Person, Timestamp, Workload,
-    organisation::Organisation,
+    DurationMs, Kind, Name, ObjectKey, Person, Timestamp, Workload,
+    organisation::{ApprovalRules, Group, Organisation},
     person::{Login, Role},
 };
 use std::{collections::BTreeSet, ops::Range};
@@ -16,9 +16,65 @@ pub(crate) fn organisation(item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut 
     let fresh = desk.declare(ObjectKey::organisation(), &item.at);
     let display = table.sentence(desk, "display", "write display = \"Acme Ltd\"");
     let production_revocation_max = table.duration(desk, "production_revocation_max");
+    let approvals = table.get("approvals").map(|item| approvals(&item, desk)).unwrap_or_default();
     table.finish(desk);
     if let (Some(display), true) = (display, fresh) {
-        declared.organisation = Some(Organisation { display, production_revocation_max });
+        declared.organisation = Some(Organisation {
+            display,
+            production_revocation_max,
+            groups: std::collections::BTreeMap::new(),
+            approvals,
+        });
+    }
+}
+
+/// How approvals go; what is left out is as it is without it.
+fn approvals(item: &Item<'_>, desk: &mut Desk<'_>) -> ApprovalRules {
+    let mut rules = ApprovalRules::default();
+    desk.mark("approvals", &item.at);
+    let Some(mut table) = item.table(desk, "approvals") else { return rules };
+    rules.wait = table.duration(desk, "wait").unwrap_or(rules.wait);
+    rules.good_for = table.duration(desk, "good_for").unwrap_or(rules.good_for);
+    rules.escalate_after = table.duration(desk, "escalate_after");
+    if let Some(deputies) = table.get("deputies") {
+        let word = deputies.word(desk, &[("always", false), ("while-away", true)]);
+        rules.deputies_only_while_away = word.unwrap_or(false);
+    }
+    table.finish(desk);
+    for (key, length) in [("wait", rules.wait), ("good_for", rules.good_for)] {
+        if length.0 == 0 || length > APPROVAL_MAX {
+            desk.error(&item.at, format!("`{key}` must be from one second to 30 days"), APPROVALS_CURE);
+        }
+    }
+    rules
+}
+
+/// Groups belong to the organisation's row, which may stand in another file: they are put in at the end.
+pub(crate) fn group((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut Declared) {
+    let Some(mut table) = item.table(desk, format!("[group.{name}]")) else { return };
+    if name.as_str() == OWNER {
+        desk.error(&at, "`owner` is what gates call the owner of the agent", "give the group another name");
+    }
+    let members = table.need(desk, "members", "name the people: members = [\"maria\", \"ben\"]");
+    let members = members.map_or_else(Vec::new, |item| {
+        let names = item.distinct(desk, Item::name);
+        for (person, at) in &names {
+            desk.mention(Kind::Person, person, "member", at);
+        }
+        if names.is_empty() {
+            desk.error(&item.at, "a group without members could never agree", "name at least one person");
+        }
+        names
+    });
+    let needs = table.get("needs").map_or(Some(1), |item| {
+        let needs = item.whole(desk, 1..=i64::try_from(members.len().max(1)).unwrap_or(1));
+        needs.and_then(|needs| u32::try_from(needs).ok())
+    });
+    table.finish(desk);
+    let members: BTreeSet<Name> = members.into_iter().map(|(name, _)| name).collect();
+    let Some(needs) = needs else { return };
+    if declared.groups.insert(name.clone(), Group { members, needs }).is_some() {
+        desk.error(&at, format!("group {name} is declared twice"), "keep one of the two");
     }
 }
 
@@ -55,6 +111,7 @@ pub(crate) fn person((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, de
             active: active.unwrap_or(true),
             roles,
             logins: logins.unwrap_or_default(),
+            away: None,
         };
         declared.people.insert(name, person);
     }
@@ -122,6 +179,9 @@ fn logins(item: &Item<'_>, desk: &mut Desk<'_>) -> Vec<Login> {
     out
 }
 
+const OWNER: &str = "owner";
+const APPROVAL_MAX: DurationMs = DurationMs::from_mins(30 * 24 * 60);
+const APPROVALS_CURE: &str = "write approvals = { wait = \"1h\", good_for = \"15m\", escalate_after = \"20m\", deputies = \"always\" }";
 const LOGINS_CURE: &str =
     "write logins = { ISSUER = \"subject\" }, with the name of an [issuer] and its `sub`";
 

@@ -169,7 +169,10 @@ impl Planner<'_> {
     fn rows(&mut self) {
         let declared = self.declared;
         let current = self.planning.current;
-        let organisation = declared.organisation.iter().cloned().map(Object::Organisation);
+        let organisation = declared.organisation.iter().cloned().map(|mut row| {
+            row.groups.clone_from(&declared.groups);
+            Object::Organisation(row)
+        });
         let people = declared.people.values().cloned().map(|mut person| {
             if self.silent(Kind::Person, person.name.as_str()) {
                 person.active = current.people.get(&person.name).is_none_or(|now| now.active);
@@ -178,6 +181,8 @@ impl Planner<'_> {
                 declared.silent_on_logins.contains(&ObjectKey::new(Kind::Person, person.name.as_str()));
             let known = current.people.get(&person.name).map_or(&[][..], |now| &now.logins);
             person.logins = self.logins(&person.logins, known, silent);
+            // Who stands in for somebody is said at the plane, never in files.
+            person.away = current.people.get(&person.name).and_then(|now| now.away.clone());
             Object::Person(person)
         });
         let workloads = declared.workloads.values().cloned().map(|mut workload| {

@@ -45,6 +45,11 @@ pub fn read_beside(files: &[SourceFile], current: &Directory) -> (Declared, Vec<
         }
     }
     unread_files(&files, &used, &mut found);
+    if let (None, Some(name)) = (&declared.organisation, declared.groups.keys().next()) {
+        let message = format!("group {name} belongs to an organisation, and no file declares [organisation]");
+        let cure = "declare [organisation] with its display name beside the groups".to_owned();
+        found.faults.push(Source::fault_of_file("(all files)", Severity::Error, message, cure));
+    }
     declared.sources = sources.into_iter().map(|(path, source)| (path.to_owned(), source)).collect();
     check::all(&mut declared, &mut found, current);
     let mut faults = found.faults;
@@ -103,6 +108,9 @@ fn read_toml(source: &Source, text: &str, folder: Folder<'_>, found: &mut Found,
     if let Some(item) = root.get("organisation") {
         organisation::organisation(&item, desk, declared);
     }
+    each(root.get("group"), desk, "group", |name, item, desk| {
+        organisation::group(name, item, desk, declared);
+    });
     each(root.get("person"), desk, "person", |name, item, desk| {
         organisation::person(name, item, desk, declared)
     });

@@ -10,10 +10,7 @@ use crate::{
     table::{Item, Table, clip},
     tool,
 };
-use provost_domain::{
-    DurationMs, Environment, Kind, Label, Name, ObjectKey, System,
-    system::Connection,
-};
+use provost_domain::{DurationMs, Environment, Kind, Label, Name, ObjectKey, System, system::Connection};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
 
@@ -49,7 +46,8 @@ fn system((name, at): Named, table: &mut Table<'_>, desk: &mut Desk<'_>, declare
     let environment = environment(table, desk);
     let connection = connection(table, desk);
     let credential_item = table.get("credential");
-    let credential = credential_item.as_ref().and_then(|item| credential(item, &name, connection.as_ref(), desk));
+    let credential =
+        credential_item.as_ref().and_then(|item| credential(item, &name, connection.as_ref(), desk));
     let revocation_max = revocation(table, credential_item.is_some(), desk);
     let resource_labels = table.get("resource_labels").map_or_else(BTreeSet::new, |item| labels(&item, desk));
     if let (Some(item), Some(Connection::McpHttp { url } | Connection::HttpApi { url })) =

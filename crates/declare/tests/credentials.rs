@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 //! What systems are shown: how it is written, what is wrong with it, what a plan says of it.
 
 use provost_declare::{
@@ -103,8 +103,13 @@ fn kinds() -> Vec<(String, &'static str, &'static str)> {
 }
 
 fn said(current: &Directory, declared: &Declared) -> Vec<(String, &'static str)> {
-    let planning =
-        Planning { current, versions: &|_key| 0, now: Timestamp::from_millis(1), actor: "test", prune: false };
+    let planning = Planning {
+        current,
+        versions: &|_key| 0,
+        now: Timestamp::from_millis(1),
+        actor: "test",
+        prune: false,
+    };
     let plan = plan(declared, &planning, &mut || AgentId::from_bytes([1; 16]));
     let words = plan.steps.iter().flat_map(|step| step.words.iter());
     let reach = |reach: provost_declare::Reach| match reach {
@@ -130,7 +135,8 @@ fn a_plan_says_of_every_kind_what_the_system_gets_and_of_a_change_what_it_got_be
             assert!(changed.contains(&(wanted, "widens")), "{credential}: {changed:?}");
         }
     }
-    let (one, other) = (format!("kind = \"id-jag\"\n{SERVER}"), format!("kind = \"id-jag\"\nscope = \"all\"\n{SERVER}"));
+    let (one, other) =
+        (format!("kind = \"id-jag\"\n{SERVER}"), format!("kind = \"id-jag\"\nscope = \"all\"\n{SERVER}"));
     current.put(Object::System(system(&declared(&one, HTTP))));
     let changed = said(&current, &declared(&other, HTTP));
     assert!(changed.iter().any(|(text, _)| text.contains("in another way")), "{changed:?}");
@@ -152,7 +158,10 @@ fn what_nobody_seals_needs_no_name_and_usual_lives_are_short() {
     let (credential, connection, _) = kinds().swap_remove(1);
     let system = system(&declared(&credential, connection));
     let used = system.credential.as_ref().unwrap();
-    assert_eq!((used.name.as_str(), used.target.as_str(), used.prefix.as_str()), ("crm", "Authorization", "Bearer "));
+    assert_eq!(
+        (used.name.as_str(), used.target.as_str(), used.prefix.as_str()),
+        ("crm", "Authorization", "Bearer ")
+    );
     assert_eq!(used.source.token().unwrap().lifetime_max, DurationMs::from_mins(60));
     assert_eq!(system.sealed_name(), None);
 }

@@ -31,6 +31,9 @@ pub struct Decision {
     pub tool: String,
     /// Digest of the exact action ([`crate::Action::digest`]), or of the AuthZEN request.
     pub action: Digest,
+    /// The approval or envelope that the verdict rests on, and that this decision uses up or draws on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
     /// Everything the policies saw besides the organisation itself, arguments included.
     pub input: Value,
     /// What was said.

@@ -2,8 +2,8 @@
 //! a change among a million identities costs microseconds, and whoever holds a copy sees it whole.
 
 use crate::{
-    Account, Agent, Digest, Issuer, Kind, Minted, Name, Object, ObjectKey, Person, Seq, Session, System,
-    Task, TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation,
+    Account, Agent, Approval, Digest, Envelope, Issuer, Kind, Minted, Name, Object, ObjectKey, Person, Seq,
+    Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation,
     policy_file::PolicyFile,
 };
 use imbl::{HashMap, OrdMap};
@@ -40,6 +40,10 @@ pub struct Directory {
     pub accounts: OrdMap<(Name, Name), Arc<Account>>,
     /// What the plane made at systems and owes the dropping of; what is gone leaves.
     pub minted: OrdMap<String, Arc<Minted>>,
+    /// Approvals that something can still come of, by id.
+    pub approvals: OrdMap<String, Arc<Approval>>,
+    /// Open envelopes, by agent and id.
+    pub envelopes: OrdMap<(Name, String), Arc<Envelope>>,
     /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
     /// [`crate::person::Login::claim`]).
     subjects: OrdMap<Arc<str>, Name>,
@@ -79,6 +83,10 @@ impl Directory {
                 drop(self.accounts.insert((row.system.clone(), row.person.clone()), Arc::new(row)));
             }
             Object::Minted(row) => drop(self.minted.insert(row.id.clone(), Arc::new(row))),
+            Object::Approval(row) => drop(self.approvals.insert(row.id.clone(), row.into())),
+            Object::Envelope(row) => {
+                drop(self.envelopes.insert((row.agent.clone(), row.id.clone()), row.into()));
+            }
         }
     }
 
@@ -105,6 +113,8 @@ impl Directory {
             Kind::Session => key.key.parse().map_or((), |id: Digest| drop(self.sessions.remove(&id))),
             Kind::Account => key.account_parts().map_or((), |parts| drop(self.accounts.remove(&parts))),
             Kind::Minted => drop(self.minted.remove(&key.key)),
+            Kind::Approval => drop(self.approvals.remove(&key.key)),
+            Kind::Envelope => key.envelope_parts().map_or((), |parts| drop(self.envelopes.remove(&parts))),
         }
     }
 
@@ -138,7 +148,30 @@ impl Directory {
                 self.accounts.get(&parts).map(|row| Object::Account(row.as_ref().clone()))
             }
             Kind::Minted => self.minted.get(&key.key).map(|row| Object::Minted(row.as_ref().clone())),
+            Kind::Approval => {
+                self.approvals.get(&key.key).map(|row| Object::Approval(Box::new(row.as_ref().clone())))
+            }
+            Kind::Envelope => {
+                let parts = key.envelope_parts().ok()?;
+                self.envelopes.get(&parts).map(|row| Object::Envelope(Box::new(row.as_ref().clone())))
+            }
         }
+    }
+
+    /// The approval of exactly this action that something can still come of.
+    #[must_use]
+    pub fn approval_of(&self, action: &Digest) -> Option<&Arc<Approval>> {
+        let first = crate::approval::approval_id(action, 0);
+        let mut later = self.approvals.range(first.clone()..).take_while(|(id, _row)| id.starts_with(&first));
+        later.find(|(_id, row)| row.action == *action).map(|(_id, row)| row)
+    }
+
+    /// The open envelopes of an agent.
+    pub fn envelopes_of<'a>(&'a self, agent: &'a Name) -> impl Iterator<Item = &'a Arc<Envelope>> {
+        self.envelopes
+            .range((agent.clone(), String::new())..)
+            .map(|(_key, row)| row)
+            .take_while(move |row| row.agent == *agent)
     }
 
     /// The agent that is this subject of an issuer.

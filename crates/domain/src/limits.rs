@@ -42,6 +42,10 @@ pub struct Limits {
     pub candidate_policies_max: usize,
     /// Evaluations in one AuthZEN batch.
     pub evaluations_per_batch_max: usize,
+    /// Approvals of one task that wait for an answer.
+    pub approvals_per_task_max: usize,
+    /// Approvals of one agent that wait for an answer.
+    pub approvals_per_agent_max: usize,
     /// Results in one page of a search.
     pub page_size_max: usize,
     /// Decisions waiting to be written.
@@ -70,6 +74,8 @@ impl Default for Limits {
             staleness_max: DurationMs(2_000),
             candidate_policies_max: 512,
             evaluations_per_batch_max: 256,
+            approvals_per_task_max: 16,
+            approvals_per_agent_max: 64,
             page_size_max: 500,
             journal_queue_max: 16_384,
             journal_buffered_max: 4_096,

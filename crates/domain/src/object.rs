@@ -1,8 +1,8 @@
 //! The rows of the plane: everything that a change can touch, each under one key.
 
 use crate::{
-    Account, Agent, Digest, Issuer, Minted, Name, NameError, Person, Session, System, Task, TaskId, Tool,
-    ToolName, Workload, application::Application, organisation::Organisation, policy_file::PolicyFile,
+    Account, Agent, Approval, Digest, Envelope, Issuer, Minted, Name, NameError, Person, Session, System, Task,
+    TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation, policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -25,6 +25,8 @@ pub enum Kind {
     Session,
     Account,
     Minted,
+    Approval,
+    Envelope,
 }
 
 /// A row: one of the nouns, whole.
@@ -45,6 +47,8 @@ pub enum Object {
     Session(Session),
     Account(Account),
     Minted(Minted),
+    Approval(Box<Approval>),
+    Envelope(Box<Envelope>),
 }
 
 /// What names a row for ever: its kind and a key inside the kind.
@@ -74,7 +78,18 @@ impl Object {
             Self::Session(session) => ObjectKey::session(&session.id),
             Self::Account(account) => ObjectKey::account(&account.system, &account.person),
             Self::Minted(minted) => ObjectKey::new(Kind::Minted, minted.id.as_str()),
+            Self::Approval(approval) => ObjectKey::approval(&approval.id),
+            Self::Envelope(envelope) => ObjectKey::envelope(&envelope.agent, &envelope.id),
         }
+    }
+
+    /// The claims that this row lets go of when it becomes `after`. Names and keys are kept for ever; what somebody else
+    /// says a subject is can have been a mistake, and is free once its row no longer says so.
+    #[must_use]
+    pub fn given_up(&self, after: Option<&Self>) -> Vec<String> {
+        let kept = after.map(Self::claims).unwrap_or_default();
+        let free = |claim: &String| claim.starts_with(LOGIN) || claim.starts_with(SUBJECT);
+        self.claims().into_iter().filter(|claim| free(claim) && !kept.contains(claim)).collect()
     }
 
     /// Whether it is over: it stays on record and leaves the directory.
@@ -84,11 +99,13 @@ impl Object {
             Self::Task(task) => task.status == crate::task::TaskStatus::Ended,
             Self::Session(session) => session.ended,
             Self::Minted(minted) => !minted.is_owed(),
+            Self::Approval(approval) => approval.is_over(),
+            Self::Envelope(envelope) => envelope.status != crate::approval::EnvelopeStatus::Open,
             _ => false,
         }
     }
 
-    /// Words that no two rows may ever claim (REQUIREMENTS.md A3): the name of an identity, across the three classes, and
+    /// Words that no two rows may claim (REQUIREMENTS.md A3); see [`Object::given_up`]: the name of an identity, across the three classes, and
     /// the ways in which agents prove themselves.
     #[must_use]
     pub fn claims(&self) -> Vec<String> {
@@ -109,7 +126,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -123,12 +140,29 @@ impl Kind {
         Self::Session,
         Self::Account,
         Self::Minted,
+        Self::Approval,
+        Self::Envelope,
     ];
+
+    /// Whether rows of this kind can let go of claims.
+    #[must_use]
+    pub const fn lets_go(self) -> bool {
+        matches!(self, Self::Person | Self::Agent)
+    }
 
     /// Whether every decision may read rows of this kind; of the others only those it names.
     #[must_use]
     pub const fn is_shared(self) -> bool {
-        !matches!(self, Self::Agent | Self::Task | Self::Session | Self::Account | Self::Minted)
+        !matches!(
+            self,
+            Self::Agent
+                | Self::Task
+                | Self::Session
+                | Self::Account
+                | Self::Minted
+                | Self::Approval
+                | Self::Envelope
+        )
     }
 
     /// The word used in files, records and answers.
@@ -148,6 +182,8 @@ impl Kind {
             Self::Session => "session",
             Self::Account => "account",
             Self::Minted => "minted",
+            Self::Approval => "approval",
+            Self::Envelope => "envelope",
         }
     }
 
@@ -195,6 +231,18 @@ impl ObjectKey {
         Self::new(Kind::Account, format!("{system}/{person}"))
     }
 
+    /// An approval.
+    #[must_use]
+    pub fn approval(id: &str) -> Self {
+        Self::new(Kind::Approval, id)
+    }
+
+    /// An envelope of an agent.
+    #[must_use]
+    pub fn envelope(agent: &Name, id: &str) -> Self {
+        Self::new(Kind::Envelope, format!("{agent}/{id}"))
+    }
+
     /// The system and person of an account's key.
     ///
     /// # Errors
@@ -202,6 +250,15 @@ impl ObjectKey {
     pub fn account_parts(&self) -> Result<(Name, Name), NameError> {
         let (system, person) = self.key.split_once('/').unwrap_or((self.key.as_str(), ""));
         Ok((system.parse()?, person.parse()?))
+    }
+
+    /// The agent and id of an envelope's key.
+    ///
+    /// # Errors
+    /// When the key is not `agent/id`.
+    pub fn envelope_parts(&self) -> Result<(Name, String), NameError> {
+        let (agent, id) = self.key.split_once('/').unwrap_or((self.key.as_str(), ""));
+        Ok((agent.parse()?, id.to_owned()))
     }
 
     /// The system and tool of a tool key.
@@ -219,6 +276,9 @@ impl fmt::Display for ObjectKey {
         write!(f, "{} {}", self.kind.as_str(), self.key)
     }
 }
+
+const LOGIN: &str = "login:";
+const SUBJECT: &str = "subject:";
 
 fn identity(name: &Name) -> String {
     format!("identity:{name}")

@@ -25,6 +25,18 @@ pub struct Person {
     /// Who the person is to the identity providers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logins: Vec<Login>,
+    /// Who answers for the person who is away, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<Away>,
+}
+
+/// Somebody is away, and somebody else answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Away {
+    /// Until, not including, when.
+    pub until: Timestamp,
+    /// Who stands in.
+    pub to: Name,
 }
 
 /// A subject of an identity provider. No two people ever share one.

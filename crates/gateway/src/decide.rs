@@ -1,16 +1,21 @@
 //! From an attempt to a decision: pure, synchronous, and complete enough to be made again from its record.
 
-use crate::identify::Caller;
+use crate::{approval::Uses, identify::Caller};
 use provost_domain::{
-    Action, Decision, DecisionId, Digest, Name, NodeId, System, TaskState, Timestamp, Tool, ToolName,
+    Action, Decision, DecisionId, Digest, Name, NodeId, System, Task, TaskState, Timestamp, Tool, ToolName,
     Verdict,
     canonical::CanonicalError,
+    charter::ArgRule,
     decision::{Subject, tool_path},
+    task::TaskScope,
 };
 use provost_policy::{Draw, DrawError, Evaluation, Pdp, Question};
 use provost_replica::View;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// One call as the pipeline carries it from *identify* to *act*.
 #[derive(Clone)]
@@ -31,6 +36,8 @@ pub struct Attempt {
     pub pinned: bool,
     /// With which arguments.
     pub args: Map<String, Value>,
+    /// Which approvals it may use up.
+    pub uses: Uses,
 }
 
 /// What changes between two looks at the same attempt.
@@ -40,11 +47,19 @@ pub struct Moment {
     pub state: TaskState,
     /// Budgets that have no room for this call.
     pub exhausted: Vec<Name>,
+    /// Approvals and envelopes that turned out to be used up.
+    pub spent: BTreeSet<String>,
 }
 
 /// The verdict on an attempt.
 #[must_use]
 pub fn verdict(attempt: &Attempt, moment: &Moment, now: Timestamp) -> Evaluation {
+    verdict_with(attempt, moment, &[], now)
+}
+
+/// The verdict once these have said yes to exactly this action.
+#[must_use]
+pub fn verdict_with(attempt: &Attempt, moment: &Moment, approvals: &[String], now: Timestamp) -> Evaluation {
     let Some(tool) = &attempt.tool else { return unreviewed(attempt, now) };
     let chain = attempt.caller.links();
     attempt.view.pdp.decide(&Question {
@@ -55,11 +70,58 @@ pub fn verdict(attempt: &Attempt, moment: &Moment, now: Timestamp) -> Evaluation
         tool,
         pinned: attempt.pinned,
         args: &attempt.args,
-        approvals: &[],
+        approvals,
         exhausted: &moment.exhausted,
         chain: &chain,
         now,
     })
+}
+
+/// Whether the arguments are inside these limits, told as a task's own limits are: by the same compiler, with the same
+/// meaning. Whatever else stands in the way of the call is not asked here.
+#[must_use]
+pub fn within(
+    attempt: &Attempt,
+    moment: &Moment,
+    limits: &BTreeMap<String, ArgRule>,
+    now: Timestamp,
+) -> bool {
+    if limits.is_empty() {
+        return true;
+    }
+    let Some(tool) = &attempt.tool else { return false };
+    let part = TaskScope {
+        system: attempt.system.name.clone(),
+        tools: Arc::new([attempt.name.clone()]),
+        args: limits.clone(),
+    };
+    let task = Task { scope: Some(Arc::new([part])), ..attempt.caller.task.as_ref().clone() };
+    let question = Question {
+        agent: &attempt.caller.agent,
+        task: &task,
+        state: &moment.state,
+        system: &attempt.system,
+        tool,
+        pinned: attempt.pinned,
+        args: &attempt.args,
+        approvals: &[],
+        exhausted: &moment.exhausted,
+        chain: &[],
+        now,
+    };
+    !matches!(attempt.view.pdp.decide(&question).verdict, Verdict::Deny { .. })
+}
+
+/// The action an attempt is.
+#[must_use]
+pub fn action(attempt: &Attempt) -> Action {
+    Action {
+        agent: attempt.caller.agent.name.clone(),
+        task: attempt.caller.task.id,
+        system: attempt.system.name.clone(),
+        tool: attempt.name.clone(),
+        args: attempt.args.clone(),
+    }
 }
 
 /// What the attempt takes from the budgets of its charter.
@@ -83,19 +145,12 @@ pub fn draws(attempt: &Attempt) -> Result<Vec<Draw>, DrawError> {
 /// Never for arguments that were parsed from JSON.
 pub fn decision(
     attempt: &Attempt,
-    evaluation: Evaluation,
+    (evaluation, approval): (Evaluation, Option<String>),
     id: DecisionId,
     node: NodeId,
     now: Timestamp,
 ) -> Result<Decision, CanonicalError> {
     let Caller { agent, task, .. } = &attempt.caller;
-    let action = Action {
-        agent: agent.name.clone(),
-        task: task.id,
-        system: attempt.system.name.clone(),
-        tool: attempt.name.clone(),
-        args: attempt.args.clone(),
-    };
     Ok(Decision {
         v: 1,
         id,
@@ -114,7 +169,8 @@ pub fn decision(
         },
         system: attempt.system.name.clone(),
         tool: tool_path(&attempt.system.name, &attempt.name),
-        action: action.digest()?,
+        action: action(attempt).digest()?,
+        approval,
         input: evaluation.input,
         verdict: evaluation.verdict,
         errors: evaluation.errors,

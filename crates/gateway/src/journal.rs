@@ -87,7 +87,7 @@ impl Journal {
     /// Leaves a trace of a call refused before there was a decision: the first of its code at once, the others
     /// counted into one record a minute, so that a flood of bad tokens does not become a flood of records.
     pub fn refused(self: &Arc<Self>, face: &'static str, refusal: &Refusal) {
-        if matches!(refusal, Refusal::Verdict(_)) {
+        if matches!(refusal, Refusal::Verdict(_) | Refusal::Held(_)) {
             return;
         }
         let (code, now) = (refusal.code(), self.clock.now());

@@ -6,6 +6,7 @@
 //! of the organisation.
 
 mod act;
+mod approval;
 pub mod authzen;
 mod bounds;
 mod credential;
@@ -24,6 +25,7 @@ mod subject;
 pub mod wrap;
 
 pub use act::{Running, Work};
+pub use approval::{Held, Uses};
 pub use decide::Attempt;
 pub use hosts::Hosts;
 pub use identify::{Asked, Caller, Identifier, Link, Verifiers, bearer};

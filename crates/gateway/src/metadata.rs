@@ -57,6 +57,7 @@ impl Metadata {
             "resource": format!("{}{tail}", self.resource),
             "authorization_servers": [self.issuer],
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": provost_token::DPOP_ALGORITHMS,
             "resource_name": "Provost MCP gateway",
         })))
     }

@@ -2,6 +2,7 @@
 //! sibling file; every face (MCP, the local wrapper, AuthZEN for agents) goes through here.
 
 use crate::{
+    approval,
     act::{self, Running, Work},
     decide::{self, Attempt, Moment},
     identify::{Asked, Caller, Identifier},
@@ -12,7 +13,7 @@ use crate::{
 use moka::sync::Cache;
 use provost_broker::Broker;
 use provost_connect::Upstreams;
-use provost_domain::{Clock, DecisionId, NodeId, TaskId, TaskState, Timestamp, limits::Limits};
+use provost_domain::{Clock, DecisionId, NodeId, TaskId, TaskState, Timestamp, Verdict, limits::Limits};
 use provost_policy::Draw;
 use provost_replica::{Replica, View};
 use provost_store::{Charge, Intent, Permit, RecordError, Recorded, Store, TaskExpectation, WindowKey};
@@ -62,7 +63,12 @@ impl Pipeline {
     /// # Errors
     /// The verdict, when it is no allow, or the reason why it could not be recorded.
     pub async fn authorise(&self, attempt: &Attempt) -> Result<Permit, Refusal> {
-        self.record(attempt).await?.permit().map_err(Refusal::Verdict)
+        match self.record(attempt).await?.permit() {
+            Ok(permit) => Ok(permit),
+            // Whoever hears that a person must agree hears it after the person can be asked.
+            Err(held) if matches!(held.verdict, Verdict::Hold { .. }) => Err(self.ask(attempt, held).await),
+            Err(denied) => Err(Refusal::Verdict(denied)),
+        }
     }
 
     /// As [`Pipeline::authorise`], for faces that tell the verdict to somebody else who acts.
@@ -76,25 +82,40 @@ impl Pipeline {
             Ok(draws) => (draws, Vec::new()),
             Err(unreckonable) => (Vec::new(), vec![unreckonable.budget]),
         };
-        let mut moment = Moment { state: self.task_state(task).await?, exhausted };
+        let mut moment = Moment { state: self.task_state(task).await?, exhausted, ..Moment::default() };
         for _round in 0..ROUNDS_MAX {
             let now = self.now();
             let evaluation = decide::verdict(attempt, &moment, now);
-            let decision = decide::decision(attempt, evaluation, self.new_id(now), self.node, now)
+            let opened = approval::opened(attempt, &moment, &evaluation, now);
+            let (evaluation, grant) = match opened {
+                Some((again, grant)) => (again, Some(grant)),
+                None => (evaluation, None),
+            };
+            let said = (evaluation, grant.as_ref().map(|grant| grant.id.clone()));
+            let decision = decide::decision(attempt, said, self.new_id(now), self.node, now)
                 .map_err(|error| Refusal::internal(error.to_string()))?;
+            let taken = grant.iter().flat_map(|grant| grant.charges.iter().cloned());
             let intent = Intent {
                 expects: Some(TaskExpectation { task, version: moment.state.version }),
-                charges: draws.iter().map(charge).collect(),
+                charges: draws.iter().map(charge).chain(taken).collect(),
                 decision: decision.into(),
             };
             match self.journal.record(intent).await {
                 Ok(recorded) => {
                     self.metrics.decided(recorded.decision());
+                    if let Some(grant) = grant.filter(|grant| grant.once) {
+                        self.mark_used(grant.id, recorded.decision().id);
+                    }
                     return Ok(recorded);
                 }
                 Err(RecordError::TaskMoved(state)) => {
                     self.states.insert(task, state.clone());
                     moment.state = state;
+                }
+                Err(RecordError::Exhausted { key, .. })
+                    if grant.as_ref().is_some_and(|grant| grant.charges.iter().any(|c| c.window.key == key)) =>
+                {
+                    moment.spent.extend(grant.map(|grant| grant.id)); // used up: decide without it
                 }
                 Err(RecordError::Exhausted { key, left, needed }) => {
                     let budget = draws.iter().find(|draw| draw.key == key).map(|draw| draw.budget.clone());

@@ -1,5 +1,6 @@
 //! Everything that ends a call before or instead of acting, split by who is to blame. One table maps it to HTTP.
 
+use crate::approval::Held;
 use provost_domain::Decision;
 use provost_mcp::RpcError;
 use provost_replica::Stale;
@@ -55,6 +56,9 @@ pub enum Refusal {
     /// The recorded verdict is not an allow.
     #[error("{}", summary(.0))]
     Verdict(Arc<Decision>),
+    /// The recorded verdict is a hold, and people have been asked.
+    #[error("{} {}", summary(&.0.decision), .0.note())]
+    Held(Box<Held>),
     /// Stopped while under way: suspended, contained, or the task ended.
     #[error("the call was cut: {0}")]
     Cut(String),
@@ -115,7 +119,7 @@ impl Refusal {
             | Self::Protocol(_)
             | Self::Limit { .. }
             | Self::Origin(_) => Blame::Caller,
-            Self::Verdict(_) | Self::Cut(_) => Blame::Policy,
+            Self::Verdict(_) | Self::Held(_) | Self::Cut(_) => Blame::Policy,
             Self::Upstream(_) | Self::Late(_) => Blame::Upstream,
             Self::Stale(_) | Self::NotRecorded(_) | Self::Store(_) | Self::Internal(_) => Blame::Us,
         }
@@ -136,6 +140,7 @@ impl Refusal {
             Self::Limit { .. } => "limit",
             Self::Origin(_) => "origin",
             Self::Verdict(decision) => decision.verdict.as_str(),
+            Self::Held(held) => held.decision.verdict.as_str(),
             Self::Cut(_) => "cut",
             Self::Upstream(_) => "upstream",
             Self::Late(_) => "upstream-late",
@@ -156,7 +161,7 @@ impl Refusal {
             | Self::Proof(_)
             | Self::TaskEnded(_)
             | Self::UnknownAgent(_) => 401,
-            Self::Origin(_) | Self::Verdict(_) | Self::Cut(_) => 403,
+            Self::Origin(_) | Self::Verdict(_) | Self::Held(_) | Self::Cut(_) => 403,
             Self::UnknownSystem(_) => 404,
             Self::Protocol(error) => error.http_status,
             Self::Limit { limit: "body_bytes_max" | "proxy_upload_bytes_max", .. } => 413,

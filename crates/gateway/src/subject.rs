@@ -1,6 +1,6 @@
 //! What a request is about, as policies see it: which operation of the system, with which arguments.
 
-use crate::{decide::Attempt, identify::Caller, refusal::Refusal};
+use crate::{approval::Uses, decide::Attempt, identify::Caller, refusal::Refusal};
 use provost_domain::{System, Tool, ToolName, tool::BuiltIn};
 use provost_mcp::{
     Limits, Request, Revision, RpcError,
@@ -68,7 +68,7 @@ pub(crate) fn reading(
 ) -> Result<Attempt, Refusal> {
     let Named { name, tool, args, .. } = built_in(BuiltIn::Resources, system, one("uri", uri.to_owned()))?;
     let (view, caller, system) = (Arc::clone(view), caller.clone(), Arc::clone(system));
-    Ok(Attempt { face, view, caller, system, name, tool, pinned: true, args })
+    Ok(Attempt { face, view, caller, system, name, tool, pinned: true, args, uses: Uses::Any })
 }
 
 fn built_in(kind: BuiltIn, system: &System, args: Map<String, Value>) -> Result<Named, Refusal> {

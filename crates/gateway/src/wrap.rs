@@ -17,6 +17,7 @@ mod permits;
 
 use crate::{
     act::{self, Places, stopped},
+    approval::Uses,
     bounds,
     decide::Attempt,
     hosts::Hosts,
@@ -227,7 +228,7 @@ impl Wrap {
         };
         let place = self.places.take(caller.task.id)?;
         let (view, caller, system) = (Arc::clone(view), caller.clone(), Arc::clone(system));
-        let attempt = Attempt { face: FACE, view, caller, system, name, tool, pinned, args };
+        let attempt = Attempt { face: FACE, view, caller, system, name, tool, pinned, args, uses: Uses::Any };
         let permit = self.pipeline.authorise(&attempt).await?;
         let running = act::entrust(permit, attempt, place, &self.pipeline)?;
         let decision = running.decision();

@@ -1,7 +1,8 @@
-//! The published state machines (REQUIREMENTS.md B1, B3): which moves exist, and who may make them. Each machine is a
+//! The published state machines (REQUIREMENTS.md B1, B3, E2, E3): which moves exist, and who may make them. Each machine is a
 //! `decide` that says what a move leads to, or why there is none; whoever applies the result writes the record.
 //!
 //! **Invariant:** pure.
 
 pub mod agent;
+pub mod approval;
 pub mod task;

@@ -21,6 +21,7 @@ pub struct Refusal<'v> {
     decision: DecisionId,
     approval: Option<&'v str>,
     told: Told<'v>,
+    standing: Option<(String, Value)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,13 @@ impl<'v> Refusal<'v> {
             Verdict::Deny { reasons, possible_if } => Told::Deny { reasons, possible_if },
         };
         let approval = approval.filter(|_| matches!(told, Told::Hold { .. }));
-        Some(Refusal { decision, approval, told })
+        Some(Refusal { decision, approval, told, standing: None })
+    }
+
+    /// The same, with where its approval stands: in words, and as members beside the approval's id.
+    #[must_use]
+    pub fn standing(self, words: String, detail: Value) -> Self {
+        Self { standing: Some((words, detail)), ..self }
     }
 
     /// The whole answer to a request: its HTTP status and its body.
@@ -91,7 +98,11 @@ impl<'v> Refusal<'v> {
         );
         members.insert("possible_if".into(), Value::from(possible_if));
         if let (Told::Hold { approvers, .. }, Some(approval)) = (&self.told, self.approval) {
-            members.insert("requestable".into(), json!({ "approval_id": approval, "approvers": approvers }));
+            let mut requestable = json!({ "approval_id": approval, "approvers": approvers });
+            if let (Some((_words, Value::Object(detail))), Some(own)) = (&self.standing, requestable.as_object_mut()) {
+                own.extend(detail.clone());
+            }
+            members.insert("requestable".into(), requestable);
         }
         Value::Object(members)
     }
@@ -111,6 +122,7 @@ impl<'v> Refusal<'v> {
         let mut lines = vec![opening.to_owned()];
         lines.extend(reasons.iter().map(|r| format!("Why: {} ({})", r.reason, r.policy)));
         lines.extend(possible_if.iter().map(|way| format!("Possible if: {way}")));
+        lines.extend(self.standing.iter().map(|(words, _detail)| format!("Now: {words}")));
         lines.push(format!("Decision: {}", self.decision));
         lines.join("\n")
     }

@@ -40,6 +40,12 @@ impl Pdp {
         }
         Ok(draws)
     }
+
+    /// What a call brings to a sum of this argument, in ten-thousandths; `None` when it is missing, negative or no number.
+    #[must_use]
+    pub fn amount(args: &Map<String, Value>, arg: &str) -> Option<i64> {
+        args::number_at(args, arg).ok().flatten().filter(|units| *units >= 0)
+    }
 }
 
 fn amount(budget: &Name, arg: &str, args: &Map<String, Value>) -> Result<i64, DrawError> {

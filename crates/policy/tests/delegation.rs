@@ -122,6 +122,7 @@ fn the_person_behind_a_task_who_left_takes_it_along() {
         active,
         roles: Default::default(),
         logins: Vec::new(),
+        away: None,
     };
     let decide = |call: &Call, active| {
         let mut directory = call.organisation();
@@ -157,6 +158,7 @@ fn a_decision_on_a_chain_is_made_again_bit_by_bit() {
         system: handed.call.system.name.clone(),
         tool: handed.call.tool.path(),
         action: Digest::of(b""),
+        approval: None,
         input: evaluation.input.clone(),
         verdict: evaluation.verdict.clone(),
         errors: Vec::new(),

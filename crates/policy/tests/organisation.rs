@@ -305,6 +305,7 @@ fn record(call: &Call, evaluation: &provost_policy::Evaluation) -> provost_domai
         system: call.system.name.clone(),
         tool: call.tool.name.to_string(),
         action: provost_domain::Digest::of(b""),
+        approval: None,
         input: evaluation.input.clone(),
         verdict: evaluation.verdict.clone(),
         errors: evaluation.errors.clone(),

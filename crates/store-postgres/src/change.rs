@@ -100,6 +100,7 @@ async fn holders(tx: &Transaction<'_>, set: &ChangeSet) -> Result<HashMap<String
 
 async fn write(tx: &Transaction<'_>, records: &[ChangeRecord]) -> Result<(), StoreError> {
     let doing = "write a change";
+    let given_up = given_up(tx, records).await?;
     let drafts: Vec<Draft> = records.iter().map(Draft::change).collect::<Result<_, _>>()?;
     let ids: Vec<&str> = drafts.iter().map(|draft| draft.id.as_str()).collect();
     let ats: Vec<i64> = drafts.iter().map(|draft| draft.at.as_millis()).collect();
@@ -113,6 +114,9 @@ async fn write(tx: &Transaction<'_>, records: &[ChangeRecord]) -> Result<(), Sto
         records.iter().map(|record| RowState::of(record.after.as_ref()).as_str()).collect();
     tx.execute(doing, CHANGES, &[&ids, &ats, &salts, &texts, &seqs, &kinds, &keys, &versions]).await?;
     tx.execute(doing, OBJECTS, &[&seqs, &kinds, &keys, &versions, &states]).await?;
+    let words: Vec<&str> = given_up.iter().map(|(claim, _)| claim.as_str()).collect();
+    let keys: Vec<&str> = given_up.iter().map(|(_, key)| key.as_str()).collect();
+    tx.execute(doing, LET_GO, &[&words, &keys]).await?;
     let claims: Vec<(String, &ObjectKey)> = records
         .iter()
         .flat_map(|record| record.after.iter().flat_map(Object::claims).map(|claim| (claim, &record.key)))
@@ -121,6 +125,30 @@ async fn write(tx: &Transaction<'_>, records: &[ChangeRecord]) -> Result<(), Sto
     let kinds: Vec<&str> = claims.iter().map(|(_, key)| key.kind.as_str()).collect();
     let keys: Vec<&str> = claims.iter().map(|(_, key)| key.key.as_str()).collect();
     tx.execute(doing, CLAIMS, &[&words, &kinds, &keys]).await.map(drop)
+}
+
+/// The claims that rows let go of with these changes, which are not made yet, and who held them.
+async fn given_up(
+    tx: &Transaction<'_>,
+    records: &[ChangeRecord],
+) -> Result<Vec<(String, String)>, StoreError> {
+    let moved = records.iter().filter(|record| record.version > 1 && record.key.kind.lets_go());
+    // Of several changes of one row in a set, the last says what is kept.
+    let last: HashMap<&ObjectKey, &ChangeRecord> = moved.map(|record| (&record.key, record)).collect();
+    if last.is_empty() {
+        return Ok(Vec::new());
+    }
+    let doing = "read rows before a change";
+    let kinds: Vec<&str> = last.keys().map(|key| key.kind.as_str()).collect();
+    let keys: Vec<&str> = last.keys().map(|key| key.key.as_str()).collect();
+    let mut given_up = Vec::new();
+    for row in tx.query(doing, STANDING_RECORDS, &[&kinds, &keys]).await? {
+        let before: ChangeRecord = decode("change", row.try_get(0).map_err(failed(doing))?)?;
+        let after = last.get(&before.key).and_then(|record| record.after.as_ref());
+        let claims = before.after.map(|before| before.given_up(after)).unwrap_or_default();
+        given_up.extend(claims.into_iter().map(|claim| (claim, before.key.key.clone())));
+    }
+    Ok(given_up)
 }
 
 async fn end_tasks(tx: &Transaction<'_>, records: &[ChangeRecord]) -> Result<(), StoreError> {
@@ -167,6 +195,15 @@ const STANDINGS: &str = "SELECT object.kind, object.key, object.version, object.
 FROM object
 JOIN (SELECT DISTINCT kind, key FROM unnest($1::text[], $2::text[]) AS asked (kind, key)) AS asked
     USING (kind, key)";
+
+const STANDING_RECORDS: &str = "SELECT journal.record
+FROM object
+JOIN unnest($1::text[], $2::text[]) AS asked (kind, key) USING (kind, key)
+JOIN journal ON journal.row = object.row";
+
+const LET_GO: &str = "DELETE FROM claim
+USING unnest($1::text[], $2::text[]) AS gone (claim, key)
+WHERE claim.claim = gone.claim AND claim.key = gone.key";
 
 const HOLDERS: &str = "SELECT claim, kind, key
 FROM claim

@@ -51,6 +51,7 @@ pub(crate) fn commit(
 fn put(tx: &mut Tx<'_>, record: &ChangeRecord) -> Result<(), StoreError> {
     let (kind, key) = (record.key.kind.as_str(), &record.key.key);
     let version = signed(record.version);
+    let given_up = given_up(tx.db, record)?;
     let row = ledger::journal(tx, &Draft::change(record)?)?;
     let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
         tx.db
@@ -61,6 +62,9 @@ fn put(tx: &mut Tx<'_>, record: &ChangeRecord) -> Result<(), StoreError> {
     run(CHANGE, &[&signed(record.seq.0), &kind, key, &version, &row])?;
     let state = RowState::of(record.after.as_ref());
     run(OBJECT, &[&kind, key, &version, &state.as_str(), &row])?;
+    for claim in given_up {
+        run(LET_GO, &[&claim, &kind, key])?;
+    }
     for claim in record.after.iter().flat_map(Object::claims) {
         run(CLAIM, &[&claim, &kind, key])?;
     }
@@ -68,6 +72,15 @@ fn put(tx: &mut Tx<'_>, record: &ChangeRecord) -> Result<(), StoreError> {
         task::end(tx, key)?;
     }
     Ok(())
+}
+
+/// The claims that the row lets go of with this change, which is not made yet.
+fn given_up(db: &Connection, record: &ChangeRecord) -> Result<Vec<String>, StoreError> {
+    if record.version == 1 || !record.key.kind.lets_go() {
+        return Ok(Vec::new());
+    }
+    let before = history(db, &record.key, 1)?.pop().and_then(|last| last.after);
+    Ok(before.map(|before| before.given_up(record.after.as_ref())).unwrap_or_default())
 }
 
 fn holder(db: &Connection, claim: &str) -> Result<Option<ObjectKey>, StoreError> {
@@ -113,6 +126,8 @@ VALUES (?1, ?2, ?3, ?4, ?5)";
 const OBJECT: &str = "INSERT INTO object (kind, key, version, state, row)
 VALUES (?1, ?2, ?3, ?4, ?5)
 ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, state = excluded.state, row = excluded.row";
+
+const LET_GO: &str = "DELETE FROM claim WHERE claim = ?1 AND kind = ?2 AND key = ?3";
 
 const CLAIM: &str = "INSERT INTO claim (claim, kind, key)
 VALUES (?1, ?2, ?3)

@@ -199,6 +199,9 @@ WHERE object.state <> CASE
     WHEN json_extract(journal.record, '$.after') IS NULL THEN 'removed'
     WHEN object.kind = 'task' AND json_extract(journal.record, '$.after.body.status') = 'ended' THEN 'ended'
     WHEN object.kind = 'session' AND json_extract(journal.record, '$.after.body.ended') THEN 'ended'
+    WHEN object.kind = 'approval' AND json_extract(journal.record, '$.after.body.status.is')
+        IN ('refused', 'expired', 'withdrawn', 'used') THEN 'ended'
+    WHEN object.kind = 'envelope' AND json_extract(journal.record, '$.after.body.status.is') <> 'open' THEN 'ended'
     WHEN object.kind = 'minted' AND json_extract(journal.record, '$.after.body.status.is') <> 'owed' THEN 'ended'
     ELSE 'live'
 END",

@@ -2,7 +2,7 @@
 //! 7523bis draft).
 
 use crate::jws::{Jws, JwsRules};
-use crate::jwt::{Lifetime, SKEW_SECONDS_MAX, moment, verified};
+use crate::jwt::{Claims, Lifetime, SKEW_SECONDS_MAX, moment};
 use crate::replay::{Replay, ReplayKind};
 use crate::{Algorithm, Fault, KeySet};
 use provost_domain::Timestamp;
@@ -34,10 +34,12 @@ pub struct AuthenticatedClient {
 }
 
 impl<'a> ClientAssertionRules<'a> {
-    /// The strict rules: our issuer, EdDSA, ES256, RS256 or PS256, at most five minutes.
+    /// The strict rules: our issuer, EdDSA, ES256, RS256 or PS256, at most five minutes by a clock that may be a little ahead
+    /// of ours: the official MCP clients ask for five minutes exactly.
     #[must_use]
     pub const fn strict(issuer: &'a str) -> Self {
-        Self { issuer, token_endpoint: None, algorithms: CLIENT_ALGORITHMS, ahead_seconds_max: 300 }
+        let ahead_seconds_max = 300 + SKEW_SECONDS_MAX;
+        Self { issuer, token_endpoint: None, algorithms: CLIENT_ALGORITHMS, ahead_seconds_max }
     }
 
     const fn jws(&self) -> JwsRules<'a> {
@@ -71,7 +73,7 @@ pub fn verify_client(
     rules: &ClientAssertionRules<'_>,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, Fault> {
-    let claims = verified(assertion, &rules.jws(), keys)?;
+    let claims = signed(assertion, &rules.jws(), keys)?;
     if claims.text("iss")? != client_id || claims.text("sub")? != client_id {
         return Err(Fault::Subject);
     }
@@ -91,10 +93,30 @@ pub fn verify_client(
     Ok(AuthenticatedClient { client_id: client_id.to_owned(), replay })
 }
 
+/// The claims, if the signature is by the key that the assertion names. One that names none, as the official MCP clients' and
+/// Authlib's do, may be by any of this client's keys: while they are rotated there are two.
+fn signed(assertion: &str, rules: &JwsRules<'_>, keys: &KeySet) -> Result<Claims, Fault> {
+    let jws = Jws::read(assertion, rules)?;
+    match keys.select(jws.kid.as_deref(), jws.algorithm) {
+        Ok(key) => jws.verify(key),
+        Err(Fault::AmbiguousKey) => {
+            let mut fitting = keys.keys().iter().filter(|key| key.fits(jws.algorithm));
+            // Nobody proved anything yet, so work for strangers is bounded.
+            if fitting.clone().count() > KEYS_TRIED_MAX {
+                return Err(Fault::AmbiguousKey);
+            }
+            fitting.find_map(|key| jws.verify(key).ok()).ok_or(Fault::Signature)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Algorithms for clients, as published in `token_endpoint_auth_signing_alg_values_supported`.
 pub const CLIENT_ALGORITHMS: &[Algorithm] =
     &[Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256];
 const ASSERTION_BYTES_MAX: usize = 8_192;
+/// Keys that are tried for an assertion that names none.
+const KEYS_TRIED_MAX: usize = 4;
 
 #[cfg(test)]
 mod tests;

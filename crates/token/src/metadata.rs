@@ -36,12 +36,16 @@ pub struct ServerMetadata {
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     /// For client assertions.
     pub token_endpoint_auth_signing_alg_values_supported: Vec<Algorithm>,
-    /// As at the token endpoint.
+    /// As at the token endpoint, but for `none`: whoever takes a token back proves that it is theirs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// Required beside `private_key_jwt` (RFC 8414 section 2).
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<Algorithm>,
     /// As at the token endpoint.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// Required beside `private_key_jwt` (RFC 8414 section 2).
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<Algorithm>,
     /// Scope words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes_supported: Vec<String>,
@@ -101,8 +105,10 @@ impl ServerMetadata {
             response_types_supported: only(parts.authorize, &["code"]),
             response_modes_supported: only(parts.authorize, &["query"]),
             grant_types_supported: grants,
-            revocation_endpoint_auth_methods_supported: methods.clone(),
+            revocation_endpoint_auth_methods_supported: proven.clone(),
+            revocation_endpoint_auth_signing_alg_values_supported: CLIENT_ALGORITHMS.to_vec(),
             introspection_endpoint_auth_methods_supported: proven,
+            introspection_endpoint_auth_signing_alg_values_supported: CLIENT_ALGORITHMS.to_vec(),
             token_endpoint_auth_methods_supported: methods,
             token_endpoint_auth_signing_alg_values_supported: CLIENT_ALGORITHMS.to_vec(),
             scopes_supported: Vec::new(),
@@ -136,5 +142,11 @@ mod tests {
         assert_eq!(full["code_challenge_methods_supported"], serde_json::json!(["S256"]));
         assert_eq!(full["authorization_response_iss_parameter_supported"], true);
         assert!(!full.to_string().contains("client_secret") && !full.to_string().contains("HS256"));
+        for endpoint in ["token", "revocation", "introspection"] {
+            let methods = full[format!("{endpoint}_endpoint_auth_methods_supported")].to_string();
+            let algorithms = &full[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")];
+            assert!(methods.contains("private_key_jwt") && algorithms.is_array(), "{endpoint}");
+            assert_eq!(methods.contains("none"), endpoint == "token", "{endpoint}");
+        }
     }
 }

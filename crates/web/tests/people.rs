@@ -420,6 +420,28 @@ async fn a_refresh_token_is_good_once_and_one_that_comes_again_ends_the_task() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_wants_a_fresh_sign_in_gets_one_and_a_request_too_long_to_carry_is_told_so() {
+    let ready = Ready::start().await;
+    let mut browser = ready.browser_of("00u7", "maria@acme.example").await;
+    assert_eq!(browser.get(&ready.request(&[("max_age", "0")])).await.status, 200, "it is a moment old");
+    let view = ready.served.plane.replica.latest();
+    let mut session = view.directory.sessions.values().next().unwrap().as_ref().clone();
+    session.started = Timestamp::from_millis(session.started.as_millis() - 600_000);
+    put(&ready.served, Object::Session(session)).await;
+    assert_eq!(browser.get(&ready.request(&[("max_age", "3600")])).await.status, 200);
+    let again = browser.get(&ready.request(&[("max_age", "300")])).await.location.unwrap();
+    let asked = parameters(&ready.url(&again));
+    assert!(asked["again"] == "true" && asked["to"].contains("max_age=300"), "{asked:?}");
+    let leaving = browser.get(&ready.url(&format!("/signin/okta?again=true&{}", query(&[("to", &asked["to"])])))).await;
+    assert_eq!(parameters(&leaving.location.unwrap())["prompt"], "login");
+
+    let long = "x".repeat(3_900);
+    let seen = Browser::new().get(&ready.url(&format!("/signin/okta?to=/{long}"))).await;
+    assert_eq!(seen.status, 400, "{}", seen.body);
+    assert!(seen.body.contains("too long to come back to"), "{}", seen.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_to_an_address_that_is_not_the_clients_own() {
     let ready = Ready::start().await;
     let mut browser = ready.browser_of("00u7", "maria@acme.example").await;

@@ -100,6 +100,8 @@ const consent = (provider, agent, system) => async (transport) => {
 
 const ways = {}
 const key = await registered(ISSUER, AGENT)
+// Its keys are being rotated: there is a second one, and the SDKs do not say in `kid` which they signed with.
+await registered(ISSUER, AGENT)
 const signs = { clientId: AGENT, privateKey: key.pem, algorithm: 'ES256', expectedIssuer: ISSUER }
 ways.private_key_jwt = await way(SYSTEM, new sdk.PrivateKeyJwtProvider(signs))
 const app = new InMemory()

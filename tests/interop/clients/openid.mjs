@@ -36,13 +36,14 @@ async function itself() {
   const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair())
   const granted = await client.clientCredentialsGrant(config, { resource, purpose: 'openid-client' }, { DPoP })
   const call = await called(config, granted.access_token, DPoP)
+  const described = await fetch(new URL(`/.well-known/oauth-protected-resource/mcp/${SYSTEM}`, issuer))
   const before = await client.tokenIntrospection(config, granted.access_token)
   await client.tokenRevocation(config, granted.access_token)
   const after = await client.tokenIntrospection(config, granted.access_token)
   const late = await called(config, granted.access_token, DPoP)
   return {
     token_type: granted.token_type, bound: before.cnf?.jkt !== undefined, aud: before.aud, active: [before.active, after.active],
-    called: call.status, accounts: call.text?.includes('operations'), late: late.status, challenge: late.challenge?.error,
+    proofs: (await described.json()).dpop_signing_alg_values_supported, called: call.status, accounts: call.text?.includes('operations'), late: late.status, challenge: late.challenge?.error,
   }
 }
 

@@ -122,12 +122,14 @@ cluster = await serve(async (_request, url) =>
 
 const secure = { cert: await readFile(process.env.CERTIFICATE), key: await readFile(process.env.CERTIFICATE_KEY) }
 let software = ''
-software = await serve(async (_request, url) => ({
-  json: {
-    client_id: `${software}${url.pathname}`, client_name: 'Ledger App', redirect_uris: ['http://127.0.0.1/callback'],
+software = await serve(async (_request, url) => {
+  if (url.pathname === '/moved.json') return { status: 302, headers: { location: '/client.json' } }
+  const path = url.pathname === '/lies.json' ? '/client.json' : url.pathname
+  return { json: {
+    client_id: `${software}${path}`, client_name: 'Ledger App', redirect_uris: ['http://127.0.0.1/callback'],
     token_endpoint_auth_method: 'none', grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
-  },
-}), secure)
+  } }
+}, secure)
 
 // --- the person and their browser ---
 

@@ -25,7 +25,8 @@ async fn connected(desk: &Desk, sealed: &str, refresh: &str) -> Object {
 
 async fn stage() -> (Desk, Server, System, Whom) {
     let (desk, server) = (Desk::new().await, Server::start().await);
-    let source = json!({"kind": "account", "server": server.row("private_key_jwt", false), "lifetime_max": 3_600_000});
+    let source =
+        json!({"kind": "account", "server": server.row("private_key_jwt", false), "lifetime_max": 3_600_000});
     let whom = desk.task(1, "clerk", None, true).await;
     (desk, server, system(source), whom)
 }
@@ -62,7 +63,10 @@ async fn all_tasks_for_a_person_share_a_token_and_a_refresh_token_that_is_replac
     server.will_answer(200, &token(1));
     assert_eq!(text(&desk.shown(&system, &whom).await.unwrap()), "hunter2-access-1");
     let asked = server.last();
-    assert_eq!((asked.form["grant_type"].as_str(), asked.form["refresh_token"].as_str()), ("refresh_token", "hunter2-refresh-0"));
+    assert_eq!(
+        (asked.form["grant_type"].as_str(), asked.form["refresh_token"].as_str()),
+        ("refresh_token", "hunter2-refresh-0")
+    );
     assert_eq!(kept(&desk, "account_1").await, "hunter2-refresh-1");
     let other = desk.task(2, "helper", None, true).await;
     assert_eq!(text(&desk.shown(&system, &other).await.unwrap()), "hunter2-access-1");
@@ -70,7 +74,11 @@ async fn all_tasks_for_a_person_share_a_token_and_a_refresh_token_that_is_replac
     let node = desk.another(2).await;
     server.will_answer(200, &token(2));
     assert_eq!(text(&shown(&node, &system, &whom).await.unwrap()), "hunter2-access-2");
-    assert_eq!(server.last().form["refresh_token"], "hunter2-refresh-1", "a used one is never presented again");
+    assert_eq!(
+        server.last().form["refresh_token"],
+        "hunter2-refresh-1",
+        "a used one is never presented again"
+    );
     // Without a new one, the old one stays, and it is the next one's turn at once.
     desk.pass(DurationMs::from_mins(20));
     assert_eq!(text(&desk.shown(&system, &whom).await.unwrap()), "hunter2-token-0");

@@ -40,7 +40,8 @@ impl Desk {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let limits = Limits::default();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("provost.db"), &limits).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(&folder.path().join("provost.db"), &limits).unwrap());
         let clock = Arc::<Moved>::default();
         let sealing = Arc::new(SealingKey::from_bytes(&[9; 32]).unwrap());
         let replica = Replica::load(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
@@ -96,7 +97,9 @@ impl Desk {
         .unwrap();
         self.put(Object::Task(task.clone())).await;
         let above = parent.map(|parent| {
-            std::iter::once((parent.agent.clone(), Arc::clone(&parent.task))).chain(parent.above.clone()).collect()
+            std::iter::once((parent.agent.clone(), Arc::clone(&parent.task)))
+                .chain(parent.above.clone())
+                .collect()
         });
         Whom { agent: name(agent), task: Arc::new(task), above: above.unwrap_or_default() }
     }

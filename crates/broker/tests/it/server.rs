@@ -88,7 +88,8 @@ impl Server {
 async fn answer(State(book): State<Arc<Book>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 100_000).await.unwrap();
-    let authorization = parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
+    let authorization =
+        parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
     let form = url::form_urlencoded::parse(&body);
     let form = form.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
     let asked = Asked { path: parts.uri.path().to_owned(), authorization, form };
@@ -103,6 +104,7 @@ async fn answer(State(book): State<Arc<Book>>, request: Request) -> Response {
         return StatusCode::OK.into_response();
     }
     let number = book.given.fetch_add(1, Ordering::Relaxed);
-    let token = json!({"access_token": format!("hunter2-token-{number}"), "token_type": "Bearer", "expires_in": 600});
+    let token =
+        json!({"access_token": format!("hunter2-token-{number}"), "token_type": "Bearer", "expires_in": 600});
     token.to_string().into_response()
 }

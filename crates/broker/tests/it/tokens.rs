@@ -6,7 +6,7 @@ use crate::{
 };
 use provost_broker::BrokerError;
 use provost_domain::{DurationMs, Object, Person};
-use provost_token::{ClientAssertionRules, CLIENT_ALGORITHMS, IdJagRules, verify_client, verify_id_jag};
+use provost_token::{CLIENT_ALGORITHMS, ClientAssertionRules, IdJagRules, verify_client, verify_id_jag};
 use serde_json::{Value, json};
 
 fn source(kind: &str, server: Value) -> Value {
@@ -29,13 +29,22 @@ async fn one_token_is_asked_for_however_many_ask_at_once_and_another_when_it_is_
     let asked = server.asked();
     assert_eq!(asked.len(), 1);
     // RFC 6749 section 2.3.1: encoded as in a form, then as in HTTP.
-    assert_eq!(asked[0].authorization.as_deref(), Some("Basic cHJvdm9zdDpjbGllbnQrc2VjcmV0JTNBK2h1bnRlcjIlMkYlMkI="));
-    let form: Vec<(&str, &str)> = asked[0].form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let wanted = [("grant_type", "client_credentials"), ("resource", "https://crm.example"), ("scope", "read write")];
+    assert_eq!(
+        asked[0].authorization.as_deref(),
+        Some("Basic cHJvdm9zdDpjbGllbnQrc2VjcmV0JTNBK2h1bnRlcjIlMkYlMkI=")
+    );
+    let form: Vec<(&str, &str)> =
+        asked[0].form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let wanted =
+        [("grant_type", "client_credentials"), ("resource", "https://crm.example"), ("scope", "read write")];
     assert_eq!(form, wanted);
 
     let other = desk.task(2, "clerk", None, false).await;
-    assert_eq!(text(&desk.shown(&system, &other).await.unwrap()), "hunter2-token-1", "another task, another token");
+    assert_eq!(
+        text(&desk.shown(&system, &other).await.unwrap()),
+        "hunter2-token-1",
+        "another task, another token"
+    );
     desk.pass(DurationMs::from_secs(530));
     assert_eq!(text(&desk.shown(&system, &whom).await.unwrap()), "hunter2-token-0");
     desk.pass(DurationMs::from_secs(20));
@@ -66,8 +75,12 @@ async fn the_plane_proves_who_it_is_with_its_own_key() {
     let system = system(source("client-credentials", server.row("private_key_jwt", false)));
     desk.shown(&system, &desk.task(1, "clerk", None, false).await).await.unwrap();
     let asked = server.last();
-    let rules =
-        ClientAssertionRules { issuer: &server.url, token_endpoint: None, algorithms: CLIENT_ALGORITHMS, ahead_seconds_max: 60 };
+    let rules = ClientAssertionRules {
+        issuer: &server.url,
+        token_endpoint: None,
+        algorithms: CLIENT_ALGORITHMS,
+        ahead_seconds_max: 60,
+    };
     verify_client(&asked.form["client_assertion"], "provost", &keys(), &rules, desk.now()).unwrap();
     assert_eq!(asked.form["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
     assert_eq!((asked.form["client_id"].as_str(), asked.authorization), ("provost", None));
@@ -117,7 +130,8 @@ async fn an_identity_assertion_is_one_that_a_strict_server_takes_and_only_for_a_
     desk.shown(&system, &whom).await.unwrap();
     let asked = server.last();
     assert_eq!(asked.form["grant_type"], "urn:ietf:params:oauth:grant-type:jwt-bearer");
-    let rules = IdJagRules { provider: ISSUER, issuer: &server.url, client_id: "provost", ahead_seconds_max: 300 };
+    let rules =
+        IdJagRules { provider: ISSUER, issuer: &server.url, client_id: "provost", ahead_seconds_max: 300 };
     let jag = verify_id_jag(&asked.form["assertion"], &keys(), &rules, desk.now()).unwrap();
     assert_eq!((jag.subject.as_str(), jag.email.as_deref()), ("maria", Some("maria@example.org")));
     assert_eq!(jag.resources, ["https://crm.example"]);
@@ -135,11 +149,15 @@ async fn an_identity_assertion_is_one_that_a_strict_server_takes_and_only_for_a_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signed_token_is_for_one_system_and_for_minutes_and_never_outlives_its_task() {
     let desk = Desk::new().await;
-    let system = system(json!({"kind": "signed", "audience": "crm", "lifetime": 120_000, "subject": "agent"}));
+    let system =
+        system(json!({"kind": "signed", "audience": "crm", "lifetime": 120_000, "subject": "agent"}));
     let whom = desk.task(1, "clerk", None, false).await;
     let first = text(&desk.shown(&system, &whom).await.unwrap());
     let claims = verified(&first, "crm");
-    assert_eq!((&claims["sub"], claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap()), (&json!("clerk"), 120));
+    assert_eq!(
+        (&claims["sub"], claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap()),
+        (&json!("clerk"), 120)
+    );
     assert_eq!(text(&desk.shown(&system, &whom).await.unwrap()), first);
     desk.pass(DurationMs::from_secs(100));
     assert_ne!(text(&desk.shown(&system, &whom).await.unwrap()), first);
@@ -174,7 +192,11 @@ async fn an_answer_that_would_make_the_bound_a_lie_or_is_none_is_refused_and_not
         (200, token(json!({"access_token": "x".repeat(9_000)})), "too long"),
         (200, "hunter2".to_owned(), "not a token response"),
         (200, format!("\"{}\"", "hunter2".repeat(20_000)), "longer than 65536"),
-        (400, json!({"error": "invalid_client", "error_description": "hunter2"}).to_string(), "`invalid_client`"),
+        (
+            400,
+            json!({"error": "invalid_client", "error_description": "hunter2"}).to_string(),
+            "`invalid_client`",
+        ),
         (400, json!({"error": "hunter2 is bad"}).to_string(), "http status 400"),
         (302, "hunter2".to_owned(), "http status 302"),
         (500, "hunter2".to_owned(), "http status 500"),
@@ -214,7 +236,11 @@ async fn a_token_that_can_be_revoked_is_on_record_before_it_is_asked_for_and_is_
     assert_eq!(asked.form["client_secret"], "s3cret-of-the-client");
     assert!(desk.owed().is_empty());
     assert_eq!(desk.ended_as(&row.id).await, "gone");
-    assert_eq!(desk.store.sealed(&row.id.parse().unwrap()).await.unwrap().unwrap(), b"", "what was kept is forgotten");
+    assert_eq!(
+        desk.store.sealed(&row.id.parse().unwrap()).await.unwrap().unwrap(),
+        b"",
+        "what was kept is forgotten"
+    );
     let times = server.asked().len();
     desk.sweep().await;
     assert_eq!(server.asked().len(), times, "once is enough");
@@ -254,7 +280,11 @@ async fn a_token_that_nobody_got_is_waited_for_until_it_has_expired() {
     desk.pass(DurationMs::from_mins(63));
     desk.sweep().await;
     assert!(desk.owed().is_empty());
-    assert_eq!(desk.ended_as(&row.id).await, "expired", "and the record does not say that anybody saw it gone");
+    assert_eq!(
+        desk.ended_as(&row.id).await,
+        "expired",
+        "and the record does not say that anybody saw it gone"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,8 +302,10 @@ async fn nothing_is_obtained_for_a_task_that_is_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_at_aws_is_asked_for_with_a_token_of_the_plane_and_becomes_three_variables() {
     let (desk, server) = (Desk::new().await, Server::start().await);
-    let system = system(json!({"kind": "aws-role", "role": "arn:aws:iam::1:role/reader", "audience": "sts.amazonaws.com",
-        "endpoint": server.url, "lifetime": 900_000}));
+    let system = system(
+        json!({"kind": "aws-role", "role": "arn:aws:iam::1:role/reader", "audience": "sts.amazonaws.com",
+        "endpoint": server.url, "lifetime": 900_000}),
+    );
     let whom = desk.task(1, "clerk", None, false).await;
     let answer = |minutes: u64| {
         let ends = desk.now().plus(DurationMs::from_mins(minutes)).as_millis();
@@ -310,7 +342,8 @@ async fn a_person_who_left_is_nobody_to_act_for() {
     let whom = desk.task(1, "clerk", None, true).await;
     let maria = desk.directory().people.get("maria").unwrap().as_ref().clone();
     desk.put(Object::Person(Person { active: false, ..maria })).await;
-    let system = system(json!({"kind": "signed", "audience": "crm", "lifetime": 120_000, "subject": "person"}));
+    let system =
+        system(json!({"kind": "signed", "audience": "crm", "lifetime": 120_000, "subject": "person"}));
     assert!(desk.shown(&system, &whom).await.is_err());
     sweep(&desk.broker).await;
 }

@@ -67,6 +67,8 @@ pub enum Unasked {
     Shown(OauthError),
     /// Said to the client, at this address.
     Sent(String),
+    /// The person has to sign in anew first (`max_age`, OpenID Connect Core section 3.1.2.1).
+    SignInAgain,
 }
 
 /// What the person answered.
@@ -116,6 +118,13 @@ pub async fn question(plane: &Arc<Plane>, visitor: &Visitor, query: &[u8]) -> Re
     if request.prompt_none {
         let text = "a person has to say yes, and prompt=none does not let them";
         return Err(sent(OauthError::new(OauthCode::InvalidRequest, text)));
+    }
+    if let Some(max_age) = request.max_age_seconds {
+        let signed_in = visitor.session.started.as_seconds();
+        let oldest = plane.now().as_seconds().saturating_sub(i64::from(max_age)).saturating_sub(JUST_NOW_SECONDS);
+        if signed_in < oldest {
+            return Err(Unasked::SignInAgain);
+        }
     }
     let system = system(plane, &request).map_err(sent)?;
     let view = plane.replica.fresh(plane.limits.staleness_max).map_err(client::stale).map_err(sent)?;
@@ -381,5 +390,7 @@ fn answer_uri(
 }
 
 const PURPOSE: &str = "consent";
+/// Coming back from the provider takes a moment; without it `max_age=0` would go in circles.
+const JUST_NOW_SECONDS: i64 = 60;
 const ASKED_MAX: DurationMs = DurationMs::from_mins(10);
 const CANDIDATES_MAX: usize = 20;

@@ -6,10 +6,17 @@ use crate::{
     table::{clip, join},
 };
 use provost_domain::{
-    DurationMs, Effect, Object, ObjectKey, Person, System, Tool, Workload, application::Application,
-    organisation::Organisation, policy_file::PolicyFile, system::Connection, tool::ArgShape,
+    DurationMs, Effect, Name, Object, ObjectKey, Person, System, Tool, Workload,
+    application::Application,
+    organisation::{ApprovalRules, Group, Organisation},
+    policy_file::PolicyFile,
+    system::Connection,
+    tool::ArgShape,
 };
-use std::{collections::BTreeSet, fmt::Display};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 /// Words as they are found.
 #[derive(Debug, Default)]
@@ -77,6 +84,8 @@ pub(crate) fn added(row: &Object) -> Said {
                     lasting(max)
                 ));
             }
+            groups(&mut said, &BTreeMap::new(), &row.groups);
+            approvals(&mut said, ApprovalRules::default(), row.approvals);
         }
         Object::Person(row) => {
             let manager = row.manager.as_ref().map_or(String::new(), |name| format!(", reports to {name}"));
@@ -119,7 +128,12 @@ pub(crate) fn added(row: &Object) -> Said {
         Object::Agent(row) => return charter::added(&row.charter),
         Object::Issuer(row) => return issuer::added(row),
         // Files declare none of these.
-        Object::Task(_) | Object::Session(_) | Object::Account(_) | Object::Minted(_) => {}
+        Object::Task(_)
+        | Object::Session(_)
+        | Object::Account(_)
+        | Object::Minted(_)
+        | Object::Approval(_)
+        | Object::Envelope(_) => {}
     }
     said
 }
@@ -178,6 +192,49 @@ fn organisation(said: &mut Said, from: &Organisation, to: &Organisation) {
     let reach = if more(was, is) { Reach::Widens } else { Reach::Narrows };
     let word = |max: Option<DurationMs>| max.map_or("no bound".to_owned(), lasting);
     said.moved(reach, "revocation time allowed in production", &word(was), &word(is));
+    groups(said, &from.groups, &to.groups);
+    approvals(said, from.approvals, to.approvals);
+}
+
+fn groups(said: &mut Said, from: &BTreeMap<Name, Group>, to: &BTreeMap<Name, Group>) {
+    let none = Group { members: BTreeSet::new(), needs: 0 };
+    let names: BTreeSet<&Name> = from.keys().chain(to.keys()).collect();
+    for name in names {
+        let (was, is) = (from.get(name).unwrap_or(&none), to.get(name).unwrap_or(&none));
+        both_ways((was.members.iter().collect(), is.members.iter().collect()), |gained, member: &Name| {
+            if gained {
+                said.wider(format!("{member} may approve as one of group {name}"));
+            } else {
+                said.narrower(format!("{member} may no longer approve as one of group {name}"));
+            }
+        });
+        if was.needs != is.needs && is.needs > 0 {
+            let reach = if is.needs < was.needs { Reach::Widens } else { Reach::Narrows };
+            said.moved(reach, &format!("approvals that group {name} needs"), &was.needs, &is.needs);
+        }
+        if is.needs == 0 {
+            said.narrower(format!("group {name} goes away: what waits for it is never approved"));
+        }
+    }
+}
+
+fn approvals(said: &mut Said, from: ApprovalRules, to: ApprovalRules) {
+    let reach = |longer: bool| if longer { Reach::Widens } else { Reach::Narrows };
+    let lengths = [
+        ("time an approval waits for an answer", from.wait, to.wait),
+        ("time a yes is good for", from.good_for, to.good_for),
+    ];
+    for (what, was, is) in lengths {
+        said.moved(reach(is > was), what, &lasting(was), &lasting(is));
+    }
+    let word = |after: Option<DurationMs>| after.map_or("never".to_owned(), lasting);
+    let (was, is) = (word(from.escalate_after), word(to.escalate_after));
+    said.moved(Reach::Widens, "when the manager of the owner may approve too", &was, &is);
+    match (from.deputies_only_while_away, to.deputies_only_while_away) {
+        (true, false) => said.wider("deputies may approve at any time"),
+        (false, true) => said.narrower("deputies may approve only while the owner is away"),
+        _ => {}
+    }
 }
 
 fn person(said: &mut Said, from: &Person, to: &Person) {

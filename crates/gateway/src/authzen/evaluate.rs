@@ -3,15 +3,16 @@
 
 use super::{Answer, Asker, Authzen, asker::AGENTS, read};
 use crate::{
+    approval::Uses,
     decide::Attempt,
     identify::{self, Caller},
-    mcp::approval_id,
     refusal::Refusal,
 };
 use http::HeaderMap;
 use provost_domain::{
     Decision, Digest, DurationMs, TaskId, Timestamp, ToolName, Verdict,
     application::Application,
+    approval::approval_id,
     decision::{AUTHZEN, Subject},
 };
 use provost_policy::{App, AuthzenRequest};
@@ -116,6 +117,7 @@ impl Authzen {
             tool: format!("{system}/{}", question.action.name),
             system,
             action: Digest::of_json(question).map_err(|error| Refusal::internal(error.to_string()))?,
+            approval: None,
             input: evaluation.input,
             verdict: evaluation.verdict,
             errors: evaluation.errors,
@@ -170,6 +172,8 @@ fn attempt(question: &AuthzenRequest, view: Arc<View>, now: Timestamp) -> Result
         (Some(seen), Some(tool)) => seen == tool.pin.to_string(),
         (None, _) | (_, None) => true,
     };
+    let named = question.context.get("approval").and_then(|approval| approval.get("id")).and_then(Value::as_str);
+    let uses = named.map_or(Uses::None, |id| Uses::Only(id.to_owned()));
     let args = match question.action.properties.get("arguments") {
         Some(Value::Object(args)) => args.clone(),
         _ => Map::new(),
@@ -186,6 +190,7 @@ fn attempt(question: &AuthzenRequest, view: Arc<View>, now: Timestamp) -> Result
         tool,
         pinned,
         args,
+        uses,
         view: Arc::clone(&view),
     })
 }
@@ -223,7 +228,7 @@ pub(super) fn told(decision: &Decision) -> Value {
         Verdict::Hold { approvers, .. } => {
             let request = json!({
                 "expires_at": when(decision.at.plus(REQUESTABLE_FOR)),
-                "template": approval_id(decision),
+                "template": approval_id(&decision.action, 0),
                 "display": format!("needs the approval of {}", approvers.join(" and ")),
             });
             members.insert("access_request".to_owned(), request);

@@ -1,12 +1,11 @@
 //! Messages out.
 
-use crate::refusal::Refusal;
+use crate::{approval::Held, refusal::Refusal};
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
 };
 use futures::{Stream, StreamExt as _};
-use provost_domain::Decision;
 use provost_mcp::{Era, RequestId, Revision, RpcError, refusal as told, sse::Event};
 use std::{convert::Infallible, time::Duration};
 
@@ -85,21 +84,38 @@ pub fn refused(
 
 /// The same, as the message alone: what a stream that has begun ends with.
 pub fn body_of(refusal: &Refusal, id: Option<&RequestId>, method: &str, revision: Revision) -> (u16, String) {
-    if let (Refusal::Verdict(decision), Some(id)) = (refusal, id) {
-        let approval = approval_id(decision);
-        if let Some(told) = told::Refusal::of(decision.id, &decision.verdict, Some(&approval)) {
-            return told.answer(id, method, revision);
-        }
+    if let (Some(told), Some(id)) = (verdict_of(refusal), id) {
+        return told.answer(id, method, revision);
     }
     let error = error_of(refusal, revision.era());
     (error.http_status, error.write(id))
 }
 
-/// The stable id under which a held action can be asked for: the same however often the same action is tried.
-pub fn approval_id(decision: &Decision) -> String {
-    let digest: String =
-        decision.action.to_string().chars().skip("sha256:".len()).take(APPROVAL_DIGITS).collect();
-    format!("approval_{digest}")
+/// How a verdict that is no allow is told; `None` for every other refusal.
+pub(crate) fn verdict_of(refusal: &Refusal) -> Option<told::Refusal<'_>> {
+    match refusal {
+        Refusal::Verdict(decision) => told::Refusal::of(decision.id, &decision.verdict, None),
+        Refusal::Held(held) => {
+            let told =
+                told::Refusal::of(held.decision.id, &held.decision.verdict, Some(&held.approval.id))?;
+            Some(told.standing(held.note(), detail(held)))
+        }
+        _ => None,
+    }
+}
+
+/// Where a held call stands, for programs.
+fn detail(held: &Held) -> serde_json::Value {
+    let mut detail = serde_json::json!({
+        "status": held.approval.status.as_str(),
+        "url": held.url,
+        "expires_at": crate::approval::when(held.approval.expires),
+    });
+    if let (Some(edited), Some(members)) = (&held.edited, detail.as_object_mut()) {
+        let instead = serde_json::json!({"approval_id": edited.id, "arguments": edited.args});
+        members.insert("call_instead".to_owned(), instead);
+    }
+    detail
 }
 
 fn error_of(refusal: &Refusal, era: Era) -> RpcError {
@@ -140,4 +156,4 @@ impl Stream for UntilFirstEnds {
 }
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const APPROVAL_DIGITS: usize = 32;
+

@@ -108,6 +108,18 @@ impl Front {
         }
     }
 
+    /// Who sends this, to which system, told from the headers alone.
+    fn admit(
+        &self,
+        system: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<(Arc<View>, Caller, Option<Arc<System>>), Refusal> {
+        self.hosts.check(headers)?;
+        let (view, caller) = self.pipeline.admit(&asked(headers, "POST", &path_of(system), system))?;
+        let system = system.map(|name| reachable(&view, &caller, name)).transpose()?;
+        Ok((view, caller, system))
+    }
+
     async fn read(
         self: &Arc<Self>,
         system: Option<&str>,
@@ -115,9 +127,13 @@ impl Front {
         body: Body,
         told: &mut Told,
     ) -> Result<Response<Body>, Refusal> {
-        self.hosts.check(headers)?;
-        let (view, caller) = self.pipeline.admit(&asked(headers, "POST", &path_of(system), system))?;
-        let system = system.map(|name| reachable(&view, &caller, name)).transpose()?;
+        let (view, caller, system) = match self.admit(system, headers) {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                super::body::discard(body).await;
+                return Err(refusal);
+            }
+        };
         let body = super::body::read(headers, body, self.limits.message_bytes_max).await?;
         let bytes = body.clone();
         let message = Message::parse(&bytes, &self.limits).map_err(|error| {

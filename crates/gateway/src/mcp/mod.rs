@@ -32,7 +32,7 @@ mod open;
 mod replay;
 mod session;
 
-pub(crate) use answer::{approval_id, body_of};
+pub(crate) use answer::{body_of, verdict_of};
 pub(crate) use front::reachable;
 pub use front::{Front, FrontParts};
 pub(crate) use list::Listing;

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     act::{Watch, Work, ask},
+    approval::Uses,
     decide::Attempt,
     refusal::Refusal,
     subject::{self, Named},
@@ -162,6 +163,7 @@ impl Front {
             tool,
             pinned,
             args,
+            uses: Uses::Any,
         };
         Ok((attempt, definition))
     }

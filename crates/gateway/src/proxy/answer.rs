@@ -3,8 +3,8 @@
 use super::headers::{DECISION, towards_agent};
 use crate::{
     act::Running,
-    mcp::approval_id,
-    refusal::{Refusal, summary},
+    mcp::verdict_of,
+    refusal::Refusal,
 };
 use axum::{
     body::Body,
@@ -12,7 +12,7 @@ use axum::{
 };
 use futures::stream;
 use provost_connect::{ApiAnswer, ApiBody, Location};
-use provost_domain::{Decision, DecisionId, Name};
+use provost_domain::{DecisionId, Name};
 use provost_mcp::refusal as told;
 use serde_json::{Map, Value, json};
 
@@ -50,9 +50,14 @@ pub(super) fn refused(refusal: &Refusal, metadata_url: &str) -> Response<Body> {
         ("detail".to_owned(), Value::from(refusal.to_string())),
     ]);
     let mut decision = None;
-    if let Refusal::Verdict(denied) = refusal {
-        decision = Some(denied.id);
-        members.extend(of_verdict(denied));
+    let told = match refusal {
+        Refusal::Verdict(denied) => Some(denied),
+        Refusal::Held(held) => Some(&held.decision),
+        _ => None,
+    };
+    if let Some(told) = told {
+        decision = Some(told.id);
+        members.extend(of_verdict(refusal));
     }
     let mut response = problem(status, &Value::Object(members));
     if status == 401 {
@@ -69,22 +74,18 @@ pub(super) fn refused(refusal: &Refusal, metadata_url: &str) -> Response<Body> {
 }
 
 /// Decision, reasons, what would make it possible, and under which id a held call can be asked for.
-fn of_verdict(decision: &Decision) -> Map<String, Value> {
-    let approval = approval_id(decision);
-    let told = told::Refusal::of(decision.id, &decision.verdict, Some(&approval));
-    let mut members = match told.map(|told| told.structured()) {
+fn of_verdict(refusal: &Refusal) -> Map<String, Value> {
+    let mut members = match verdict_of(refusal).map(|told| told.structured()) {
         Some(Value::Object(members)) => members,
         _ => Map::new(),
     };
-    members.insert("detail".to_owned(), Value::from(summary(decision)));
+    members.insert("detail".to_owned(), Value::from(refusal.to_string()));
     members
 }
 
 fn title(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::Verdict(decision) if decision.verdict.as_str() == "hold" => {
-            "Held for approval; the call was not made"
-        }
+        Refusal::Held(_) => "Held for approval; the call was not made",
         Refusal::Verdict(_) => "Denied; the call was not made",
         Refusal::Cut(_) => "The call was cut",
         Refusal::Upstream(_) | Refusal::Late(_) => "The system did not do its part",

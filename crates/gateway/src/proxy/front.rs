@@ -166,6 +166,7 @@ impl Entered<'_> {
             pinned: tool.is_some(),
             tool,
             args,
+            uses: crate::approval::Uses::Any,
         }
     }
 }

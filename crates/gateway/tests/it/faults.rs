@@ -8,7 +8,7 @@ use provost_domain::{
 use provost_store::{
     Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
     Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Store, StoreError,
-    StoredDecision, StoredLeaf, TileKey, WindowKey,
+    StoredDecision, StoredLeaf, TileKey, WindowKey, Write,
 };
 use std::sync::{
     Arc,
@@ -24,6 +24,8 @@ pub struct Faults {
     pub record: AtomicBool,
     /// Recording outcomes.
     pub complete: AtomicBool,
+    /// Marking approvals as used: what a crash right after the record leaves undone.
+    pub marks: AtomicBool,
 }
 
 impl Faults {
@@ -32,7 +34,7 @@ impl Faults {
     }
 
     pub fn heal(&self) {
-        for fault in [&self.reads, &self.record, &self.complete] {
+        for fault in [&self.reads, &self.record, &self.complete, &self.marks] {
             fault.store(false, Ordering::SeqCst);
         }
     }
@@ -83,6 +85,13 @@ impl Store for FaultyStore {
     }
 
     async fn commit(&self, set: ChangeSet) -> Result<ChangeReceipt, CommitError> {
+        let marks = set.writes.iter().any(|write| match write {
+            Write::Put { object: Object::Approval(row), .. } => row.status.as_str() == "used",
+            _ => false,
+        });
+        if marks {
+            self.faults.check(&self.faults.marks)?;
+        }
         self.inner.commit(set).await
     }
 

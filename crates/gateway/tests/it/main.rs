@@ -8,6 +8,7 @@
 )]
 
 mod aggregate;
+mod approvals;
 mod authzen;
 mod bad_input;
 mod budgets;
@@ -18,9 +19,14 @@ mod credentials;
 mod failures;
 mod faults;
 mod matrix;
+mod obtained;
 mod others;
 mod plane;
 mod proxy;
 mod proxy_faults;
 mod shop;
 mod small;
+
+#[path = "../../../store-postgres/tests/support/mod.rs"]
+#[expect(dead_code, reason = "a part of what the tests of the store share")]
+mod support;

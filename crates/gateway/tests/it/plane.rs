@@ -184,10 +184,7 @@ impl Plane {
             broker,
         }));
         let hosts = Arc::new(Hosts::new([]));
-        let proxy = Proxy::new(ProxyParts {
-            pipeline: Arc::clone(&pipeline),
-            hosts: Arc::clone(&hosts),
-        });
+        let proxy = Proxy::new(ProxyParts { pipeline: Arc::clone(&pipeline), hosts: Arc::clone(&hosts) });
         let front = Front::new(FrontParts { pipeline: Arc::clone(&pipeline), hosts });
         let router = front.router().merge(proxy.router());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -403,7 +400,7 @@ fn agent(charter: Value) -> Agent {
     }
 }
 
-fn person(name: &str) -> Person {
+pub fn person(name: &str) -> Person {
     Person {
         name: name.parse().unwrap(),
         display: name.into(),
@@ -412,6 +409,7 @@ fn person(name: &str) -> Person {
         active: true,
         roles: Default::default(),
         logins: Vec::new(),
+        away: None,
     }
 }
 
@@ -485,12 +483,12 @@ fn change_set(writes: Vec<Write>) -> ChangeSet {
     ChangeSet { by: Attribution { actor: "test".into(), why: "test".into() }, at: SystemClock.now(), writes }
 }
 
-async fn loopback() -> TcpListener {
+pub async fn loopback() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
 /// Keys that do not change.
-fn fixed(verifier: Verifier) -> provost_gateway::Verifiers {
+pub fn fixed(verifier: Verifier) -> provost_gateway::Verifiers {
     let verifier = Arc::new(verifier);
     Arc::new(move || Arc::clone(&verifier))
 }

@@ -479,6 +479,7 @@ fn person() -> Person {
         active: true,
         roles: Default::default(),
         logins: Vec::new(),
+        away: None,
     }
 }
 

@@ -140,6 +140,7 @@ pub fn put_people(directory: &mut Directory) {
         active: true,
         roles: Default::default(),
         logins: Vec::new(),
+        away: None,
     };
     directory.put(Object::Person(person));
 }

@@ -2,6 +2,7 @@
 //! plane.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod clients;
 mod death;
 mod demo;
 mod gone;

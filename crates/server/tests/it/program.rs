@@ -41,11 +41,16 @@ impl Plane {
 
     /// A plane on this folder, once it answers; what it printed, if it does not start.
     pub(crate) fn start(data: &Path) -> Result<Self, Output> {
+        Self::start_with(data, |_command| {})
+    }
+
+    /// The same, with more arguments or another environment.
+    pub(crate) fn start_with(data: &Path, more: impl FnOnce(&mut Command)) -> Result<Self, Output> {
         let port = free_port();
-        let mut child = provost()
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
-            .arg("--data")
-            .arg(data)
+        let mut command = provost();
+        command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]).arg("--data").arg(data);
+        more(&mut command);
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .current_dir(std::env::temp_dir())

@@ -116,6 +116,27 @@ pub async fn a_name_is_claimed_once_across_the_classes_and_for_ever(ground: impl
     store.commit(set(vec![put(person("maria"), 0)])).await.unwrap();
 }
 
+/// Two rows never hold one subject, but one that a row no longer names is free: what a provider said can have been a
+/// mistake. A key stays its agent's for ever.
+pub async fn a_subject_is_held_by_one_row_until_it_lets_go_and_a_key_for_ever(ground: impl Ground) {
+    let store = ground.open(&Limits::default()).await;
+    let taken = |result: Result<_, CommitError>| assert!(matches!(result, Err(CommitError::Taken { .. })));
+    store.commit(set(vec![put(person_of("maria", Some("00u1")), 0), put(person_of("ben", None), 0)])).await.unwrap();
+    taken(store.commit(set(vec![put(person_of("ben", Some("00u1")), 1)])).await);
+    // Something else about the row changes: it still holds the subject.
+    store.commit(set(vec![put(person_of("maria", Some("00u1")), 1)])).await.unwrap();
+    taken(store.commit(set(vec![put(person_of("ben", Some("00u1")), 1)])).await);
+    store.commit(set(vec![put(person_of("maria", None), 2)])).await.unwrap();
+    store.commit(set(vec![put(person_of("ben", Some("00u1")), 1)])).await.unwrap();
+    taken(store.commit(set(vec![put(person_of("maria", Some("00u1")), 3)])).await);
+    store.commit(set(vec![Write::Remove { key: person("ben").key(), expected: 2 }])).await.unwrap();
+    store.commit(set(vec![put(person_of("maria", Some("00u1")), 3)])).await.unwrap();
+
+    store.commit(set(vec![put(agent_with("clerk", Some("k1")), 0), put(agent_with("other", None), 0)])).await.unwrap();
+    store.commit(set(vec![put(agent_with("clerk", None), 1)])).await.unwrap();
+    taken(store.commit(set(vec![put(agent_with("other", Some("k1")), 1)])).await);
+}
+
 /// A later write of a set stands on the earlier ones.
 pub async fn the_writes_of_one_set_see_each_other(ground: impl Ground) {
     let store = ground.open(&Limits::default()).await;
@@ -237,6 +258,8 @@ async fn story(store: &dyn Store) {
         vec![put(session(1, false), 0), put(session(2, false), 0), put(minted("r1", open, false), 0)],
         vec![put(session(2, true), 1), put(minted("r2", open, false), 0)],
         vec![put(minted("r1", open, true), 1)],
+        vec![put(approval(open, false), 0), put(approval(open, true), 0)],
+        vec![put(envelope("e1", false), 0), put(envelope("e2", true), 0)],
     ];
     for writes in sets {
         store.commit(set(writes)).await.unwrap();

@@ -111,6 +111,7 @@ pub fn decision() -> Decision {
                 reason: "the charter grants transfers up to 5,000 to known payees".to_owned(),
             }],
         },
+        approval: None,
         errors: Vec::new(),
     }
 }

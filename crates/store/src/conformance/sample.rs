@@ -5,12 +5,14 @@ use crate::{
 };
 use provost_domain::{
     Account, Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Issuer,
-    Label, Minted, Name, NodeId, Object, Outcome, Person, Seq, Session, System, Task, TaskId, Timestamp,
+    Label, Minted, Name, NodeId, Object, Outcome, Person, Proof, Seq, Session, System, Task, TaskId, Timestamp,
     Tool, Verdict, Workload,
     agent::{AgentStatus, Level, Provenance},
     decision::Subject,
     ids::AgentId,
+    approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
     minted::MintedStatus,
+    person::Login,
     system::Connection,
     task::TaskStatus,
 };
@@ -69,7 +71,28 @@ pub fn person(person: &str) -> Object {
         active: true,
         roles: Default::default(),
         logins: Vec::new(),
+        away: None,
     })
+}
+
+/// A person who is this subject of a provider, or of none.
+#[must_use]
+pub fn person_of(person: &str, subject: Option<&str>) -> Object {
+    let Object::Person(mut row) = self::person(person) else { return self::person(person) };
+    row.logins = subject
+        .map(|subject| Login { issuer: name("okta"), subject: subject.to_owned(), added: NOON })
+        .into_iter()
+        .collect();
+    Object::Person(row)
+}
+
+/// An agent with this key, or with none.
+#[must_use]
+pub fn agent_with(agent: &str, thumbprint: Option<&str>) -> Object {
+    let Object::Agent(mut row) = self::agent(agent) else { return self::agent(agent) };
+    let key = |thumbprint: &str| Proof::Key { thumbprint: thumbprint.to_owned(), jwk: Default::default(), added: NOON };
+    row.proofs = thumbprint.map(key).into_iter().collect();
+    Object::Agent(row)
 }
 
 /// A person whose row says something else.
@@ -83,6 +106,7 @@ pub fn person_displayed(person: &str, display: &str) -> Object {
         active: true,
         roles: Default::default(),
         logins: Vec::new(),
+        away: None,
     })
 }
 
@@ -143,6 +167,67 @@ pub fn minted(id: &str, task: TaskId, gone: bool) -> Object {
             false => MintedStatus::Owed,
         },
     })
+}
+
+/// The approval of a payment in a task.
+#[must_use]
+pub fn approval(task: TaskId, used: bool) -> Object {
+    let action = Digest::of(b"pay");
+    let status = match used {
+        true => ApprovalStatus::Used { at: NOON, decision: None },
+        false => ApprovalStatus::Waiting,
+    };
+    Object::Approval(Box::new(Approval {
+        id: approval_id(&action, u32::from(used)),
+        agent: name("clerk"),
+        task,
+        purpose: "pays".to_owned(),
+        askers: [name("maria")].into(),
+        system: name("bank"),
+        tool: "transfer".parse().unwrap(),
+        action,
+        args: [("amount".to_owned(), json!("12.50"))].into_iter().collect(),
+        gates: ["owner".to_owned()].into(),
+        reasons: Vec::new(),
+        bound: bound(),
+        decision: DecisionId::new(NOON, random()),
+        asked: NOON,
+        expires: NOON.plus(DurationMs::from_mins(60)),
+        votes: Vec::new(),
+        edited_from: None,
+        status,
+    }))
+}
+
+/// An envelope for payments of the clerk.
+#[must_use]
+pub fn envelope(id: &str, revoked: bool) -> Object {
+    Object::Envelope(Box::new(Envelope {
+        id: id.to_owned(),
+        agent: name("clerk"),
+        task: None,
+        system: name("bank"),
+        tool: "transfer".parse().unwrap(),
+        args: Default::default(),
+        count_max: 3,
+        sum: None,
+        gates: ["owner".to_owned()].into(),
+        bound: bound(),
+        by: name("maria"),
+        shown_by: "local administrator for maria".to_owned(),
+        why: "the same every day".to_owned(),
+        approval: "approval_1".to_owned(),
+        granted: NOON,
+        until: NOON.plus(DurationMs::from_mins(60)),
+        status: match revoked {
+            true => EnvelopeStatus::Revoked { at: NOON, by: "maria".to_owned(), why: "enough".to_owned() },
+            false => EnvelopeStatus::Open,
+        },
+    }))
+}
+
+fn bound() -> Bound {
+    Bound { revision: 1, pin: Digest::of(b"pin"), policies: Digest::of(b"policies") }
 }
 
 /// A workload.
@@ -290,6 +375,7 @@ pub fn decision(verdict: Verdict) -> Decision {
         system: name("bank"),
         tool: "transfer".to_owned(),
         action: Digest::of(b"action"),
+        approval: None,
         input: json!({"args": {"amount": "12.50", "payee": "ACME \u{1f4b6}"}, "n": 1e21}),
         verdict,
         errors: Vec::new(),

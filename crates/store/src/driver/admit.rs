@@ -18,7 +18,7 @@ pub struct Standing {
 pub enum RowState {
     /// Stands.
     Live,
-    /// A task, session or minted credential that is over.
+    /// A task, session, minted credential, approval or envelope that is over.
     Ended,
     /// Gone.
     Removed,

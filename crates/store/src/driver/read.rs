@@ -33,6 +33,8 @@ pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
         Kind::Session => body(kind, record)?.map(Object::Session),
         Kind::Account => body(kind, record)?.map(Object::Account),
         Kind::Minted => body(kind, record)?.map(Object::Minted),
+        Kind::Approval => body(kind, record)?.map(|row| Object::Approval(Box::new(row))),
+        Kind::Envelope => body(kind, record)?.map(|row| Object::Envelope(Box::new(row))),
     })
 }
 

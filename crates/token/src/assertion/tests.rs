@@ -81,7 +81,7 @@ fn every_other_claim_has_to_fit_too() {
         (json!({"exp": 1e300}), Fault::Claim("exp")),
         (json!({"exp": NOW_S}), Fault::Expired),
         (json!({"exp": NOW_S as f64 + 0.9}), Fault::Expired),
-        (json!({"exp": NOW_S + 301}), Fault::LongLived { seconds_max: 300 }),
+        (json!({"exp": NOW_S + 331}), Fault::LongLived { seconds_max: 330 }),
         (json!({"iat": NOW_S + 31}), Fault::NotYet),
         (json!({"nbf": NOW_S + 31, "exp": NOW_S + 60}), Fault::NotYet),
         (json!({"iat": NOW_S + 20, "exp": NOW_S + 20}), Fault::Claim("exp")),
@@ -96,6 +96,7 @@ fn every_other_claim_has_to_fit_too() {
     for good in [
         json!({"exp": NOW_S + 1}),
         json!({"exp": NOW_S + 300}),
+        json!({"iat": NOW_S + 30, "exp": NOW_S + 330}),
         json!({"exp": NOW_S as f64 + 1.5}),
         json!({"iat": NOW_S + 30}),
         json!({"iat": null}),
@@ -127,6 +128,29 @@ fn another_clients_key_or_type_does_not_pass() {
         verify_client(&token, "clerk", &keys(&[&rsa]), &eddsa_only, NOW).unwrap_err(),
         Fault::Algorithm
     );
+}
+
+#[test]
+fn an_assertion_that_names_no_key_is_by_any_of_the_clients_few_keys_and_by_nobody_elses() {
+    let (old, new, thief) = (Signer::es(1), Signer::es(2), Signer::es(3));
+    let nameless = |signer: &Signer| {
+        let mut header = signer.header("JWT");
+        header.as_object_mut().unwrap().remove("kid");
+        signer.raw(&header, &claims())
+    };
+    let both = keys(&[&old, &new]);
+    let by = |token: &str, keys: &KeySet| {
+        verify_client(token, "clerk", keys, &ClientAssertionRules::strict(ISSUER), NOW).map(drop)
+    };
+    assert_eq!((by(&nameless(&old), &both), by(&nameless(&new), &both)), (Ok(()), Ok(())));
+    assert_eq!(by(&nameless(&thief), &both), Err(Fault::Signature));
+    assert_eq!(by(&nameless(&Signer::ed(1)), &both), Err(Fault::UnknownKey));
+    // One that names a key is by that key.
+    let misnamed = old.raw(&new.header("JWT"), &claims());
+    assert_eq!(by(&misnamed, &both), Err(Fault::Signature));
+    let many: Vec<Signer> = (1..=5).map(Signer::es).collect();
+    let many = keys(&many.iter().collect::<Vec<_>>());
+    assert_eq!(by(&nameless(&old), &many), Err(Fault::AmbiguousKey), "work for strangers is bounded");
 }
 
 #[test]

@@ -35,6 +35,14 @@ pub(super) async fn ask(
             let shown = Page { person: &visitor.person.display, question: &question };
             page(StatusCode::OK, &shown, &question.redirect_origin)
         }
+        Err(Unasked::SignInAgain) => {
+            let to = format!("/oauth/authorize?{query}");
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("to", &to)
+                .append_pair("again", "true")
+                .finish();
+            Redirect::to(&format!("/signin?{query}")).into_response()
+        }
         Err(unasked) => told(unasked),
     }
 }
@@ -77,6 +85,7 @@ fn told(unasked: Unasked) -> Response {
     match unasked {
         Unasked::Sent(location) => Redirect::to(&location).into_response(),
         Unasked::Shown(error) => shown(&error),
+        Unasked::SignInAgain => Redirect::to("/signin?again=true").into_response(),
     }
 }
 

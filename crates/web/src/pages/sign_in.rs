@@ -24,6 +24,9 @@ use serde::Deserialize;
 pub(super) struct To {
     #[serde(default)]
     to: String,
+    /// The person has to prove who they are anew.
+    #[serde(default)]
+    again: bool,
 }
 
 #[derive(Template)]
@@ -38,9 +41,13 @@ struct Way {
 }
 
 /// The providers there are.
-pub(super) async fn choose(State(app): State<App>, Query(to): Query<To>) -> Response {
-    let to = sign_in::own_path(&to.to);
-    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
+pub(super) async fn choose(State(app): State<App>, Query(query): Query<To>) -> Response {
+    let to = sign_in::own_path(&query.to);
+    let again = if query.again { "true" } else { "false" };
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("to", to)
+        .append_pair("again", again)
+        .finish();
     let way = |choice: Choice| Way {
         description: choice.description,
         href: format!("/signin/{}?{query}", choice.issuer),
@@ -57,7 +64,7 @@ pub(super) async fn leave(
     jar: CookieJar,
 ) -> Response {
     let Ok(issuer) = issuer.parse::<Name>() else { return Redirect::to("/signin").into_response() };
-    match sign_in::begin(&app.plane, &issuer, &to.to).await {
+    match sign_in::begin(&app.plane, &issuer, &to.to, to.again).await {
         Ok(leaving) => {
             let jar = jar.add(carried_cookie(&app, leaving.carried.to_string()));
             (jar, Redirect::to(&leaving.location)).into_response()
