@@ -21,6 +21,9 @@ pub(crate) enum Kept {
         admin: Name,
         /// The role's password, to see that it lets nobody in.
         password: Zeroizing<String>,
+        /// Who inherits what it made: a role it was a member of. Never the administrator, who would then own functions that
+        /// an agent wrote, and run them as itself.
+        heir: String,
     },
     /// A token.
     Token {

@@ -28,7 +28,11 @@ pub(crate) async fn mint(
     let admin = Admin::read(&system.name, &broker.needed(&system.name, &used.name).await?)?;
     let password = Zeroizing::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
     let row = broker.row(system, whom, POSTGRES_ROLE, ends(broker.now(), lifetime, whom));
-    broker.keep(&row.id, &Kept::Role { admin: used.name.clone(), password: password.clone() }).await?;
+    let heir = member_of.first().cloned().ok_or_else(|| {
+        BrokerError::unusable(&system.name, "`member_of` names no role: nobody would inherit what the role makes")
+    })?;
+    let kept = Kept::Role { admin: used.name.clone(), password: password.clone(), heir };
+    broker.keep(&row.id, &kept).await?;
     let mine = broker.order(row.clone()).await?;
     within(&system.name, admin.create(broker, &row, &password, member_of)).await?;
     let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
@@ -71,12 +75,11 @@ pub(crate) async fn extend(
 pub(crate) async fn take_back(
     broker: &Broker,
     row: &Minted,
-    admin: &Name,
-    password: &str,
+    (admin, password, heir): (&Name, &str, &str),
     settle: impl FnOnce() -> BoxFuture<'static, Result<(), BrokerError>>,
 ) -> Result<(), BrokerError> {
     let admin = Admin::read(&row.system, &broker.needed(&row.system, admin).await?)?;
-    within(&row.system, admin.drop(row, password, settle)).await
+    within(&row.system, admin.drop(row, (password, heir), settle)).await
 }
 
 fn ends(now: Timestamp, lifetime: DurationMs, whom: &Whom) -> Timestamp {
@@ -188,7 +191,7 @@ impl Admin {
     async fn drop(
         &self,
         row: &Minted,
-        password: &str,
+        (password, heir): (&str, &str),
         settle: impl FnOnce() -> BoxFuture<'static, Result<(), BrokerError>>,
     ) -> Result<(), BrokerError> {
         let failed = self.failed("drop a role");
@@ -198,7 +201,7 @@ impl Admin {
         let listed = "SELECT oid FROM pg_roles WHERE rolname = $1";
         if let Some(found) = client.query_opt(listed, &[&row.id]).await.map_err(&failed)? {
             let oid: u32 = found.try_get(0).map_err(&failed)?;
-            self.empty(client, row, oid).await?;
+            self.empty(client, row, oid, heir).await?;
             client.batch_execute(&format!("DROP ROLE {}", identifier(&row.id))).await.map_err(&failed)?;
         }
         let gone = client.query_opt(listed, &[&row.id]).await.map_err(&failed)?.is_none();
@@ -211,7 +214,13 @@ impl Admin {
     }
 
     /// Shuts the door, sends everybody out, and takes the role's belongings.
-    async fn empty(&self, client: &Client, row: &Minted, oid: u32) -> Result<(), BrokerError> {
+    async fn empty(
+        &self,
+        client: &Client,
+        row: &Minted,
+        oid: u32,
+        heir: &str,
+    ) -> Result<(), BrokerError> {
         let failed = self.failed("empty a role");
         let role = identifier(&row.id);
         client.batch_execute(&format!("ALTER ROLE {role} NOLOGIN")).await.map_err(&failed)?;
@@ -224,7 +233,14 @@ impl Admin {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        let belongings = format!("REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}");
+        let heir_name = identifier(heir);
+        let mut belongings = format!("REASSIGN OWNED BY {role} TO {heir_name}; DROP OWNED BY {role}");
+        let is_member = "SELECT pg_has_role(current_user, $1, 'MEMBER')";
+        if !client.query_one(is_member, &[&heir]).await.and_then(|row| row.try_get(0)).map_err(&failed)? {
+            // Only who belongs to the heir may give it something; the administrator does for this moment.
+            belongings =
+                format!("BEGIN; GRANT {heir_name} TO CURRENT_USER; {belongings}; REVOKE {heir_name} FROM CURRENT_USER; COMMIT");
+        }
         client.batch_execute(&belongings).await.map_err(&failed)?;
         let elsewhere = "SELECT DISTINCT d.datname FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid \
                          WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = $1 AND d.datallowconn \

@@ -134,9 +134,9 @@ impl Broker {
     pub async fn take_back(&self, row: &Minted) -> Result<(), BrokerError> {
         let Some((row, version)) = self.owed(&row.id).await? else { return Ok(()) };
         match self.kept(&row.id).await? {
-            Some(Kept::Role { admin, password }) => {
+            Some(Kept::Role { admin, password, heir }) => {
                 let settled = self.settled(&row, version, MintedStatus::Gone { at: self.now() });
-                match postgres::take_back(self, &row, &admin, &password, || settled).await {
+                match postgres::take_back(self, &row, (&admin, &password, &heir), || settled).await {
                     Err(BrokerError::Missing { .. }) if self.now() >= row.expires => {
                         self.given_up(&row, version).await?
                     }

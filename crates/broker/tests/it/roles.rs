@@ -132,6 +132,9 @@ async fn a_role_does_what_its_roles_may_and_is_gone_with_its_task() {
         .batch_execute("CREATE TABLE desk.notes (text text); INSERT INTO desk.notes VALUES ('kept')")
         .await
         .unwrap();
+    // A trap for whoever would own it after the role.
+    let trap = "CREATE FUNCTION desk.trap() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text'";
+    child.batch_execute(trap).await.unwrap();
     let there =
         enter(&url.replace("/postgres", "/elsewhere").replace("elsewhere://", "postgres://")).await.unwrap();
     there.batch_execute("CREATE SCHEMA left_behind").await.unwrap();
@@ -151,6 +154,10 @@ async fn a_role_does_what_its_roles_may_and_is_gone_with_its_task() {
     assert_eq!(desk.ended_as(&row.id).await, "gone");
     let kept: String = base.root.query_one("SELECT text FROM desk.notes", &[]).await.unwrap().get(0);
     assert_eq!(kept, "kept", "what it made is nobody's loss");
+    let runs_as: String = base.root.query_one("SELECT desk.trap()", &[]).await.unwrap().get(0);
+    assert_eq!(runs_as, "reader", "and gives nobody more than the role had");
+    let member = "SELECT pg_has_role('keeper', 'reader', 'MEMBER')";
+    assert!(!base.root.query_one(member, &[]).await.unwrap().get::<_, bool>(0), "the administrator belongs there no more");
     assert_eq!(desk.store.sealed(&name(&row.id)).await.unwrap().unwrap(), b"");
 }
 

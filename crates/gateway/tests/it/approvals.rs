@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
 fn pay(amount: u32) -> Value {
-    json!({"from_account": "operations", "payee": "Nordwind Logistik GmbH", "amount": amount, "reference": "x"})
+    json!({"from_account": "operations", "payee": "Kantoor Zuid BV", "amount": amount, "reference": "x"})
 }
 
 /// A plane with a deputy, since maria asks for the tasks.

@@ -37,6 +37,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/signout", post(sign_in::out))
         .route("/oauth/authorize", get(consent::ask).post(consent::answer))
         .route("/accounts", get(account::list))
+        .route("/accounts/{system}", get(account::list))
         .route("/accounts/{system}/connect", get(account::connect))
         .route("/accounts/{system}/disconnect", post(account::disconnect))
         .route("/oauth/accounts/callback", get(account::back))

@@ -9,6 +9,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Runtime};
@@ -55,8 +56,11 @@ impl World {
             command.env("SSL_CERT_FILE", path("ca.pem")).arg("--config").arg(path("provost.toml"));
         });
         let plane = started.unwrap_or_else(|output| panic!("{output:?}"));
+        let born = Instant::now();
         let world = Self { plane, others, bank, _runtime: runtime, _folder: folder };
         world.organise();
+        // Proofs of possession say when they were made in whole seconds, and those from before a node's start are refused.
+        std::thread::sleep(Duration::from_secs(1).saturating_sub(born.elapsed()));
         world
     }
 
