@@ -1,8 +1,8 @@
 //! Who may do what: one table, asked by every operation. What is not an explicit yes in it is a no.
 
 use crate::{ControlError, plane::Op};
-use provost_domain::Name;
-use std::fmt;
+use provost_domain::{Name, Role};
+use std::{collections::BTreeSet, fmt};
 
 /// Who operates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +15,8 @@ pub enum Operator {
     Workload(Name),
     /// An agent that proved itself: starts and ends its own tasks.
     Agent(Name),
-    /// A person who signed in: lets agents act for them.
-    Person(Name),
+    /// A person who signed in, with what they may do besides what everybody may: let agents act for them.
+    Person(Name, BTreeSet<Role>),
 }
 
 /// What can be asked of the plane.
@@ -33,17 +33,22 @@ pub enum Action {
     AgentRestrict,
     AgentUpdate,
     Apply,
+    ApprovalAnswer,
+    ApprovalRead,
+    ApprovalSettle,
     Backup,
     CredentialDelete,
     CredentialRead,
     CredentialSet,
     DecisionRead,
+    EnvelopeRevoke,
     Evaluate,
     Fsck,
     IssuerRead,
     KeysRotate,
     LedgerAdopt,
     LedgerRead,
+    PersonAway,
     PersonLink,
     PersonRead,
     Plan,
@@ -94,31 +99,91 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
     match subject {
         // The one who can read the token file could as well write the database beside it.
         Operator::LocalAdministrator => true,
-        Operator::Plane => matches!(action, Action::TaskEnd | Action::TaskTry | Action::AgentDiscover | Action::PersonLink | Action::SessionEnd),
+        Operator::Plane => matches!(
+            action,
+            Action::TaskEnd
+                | Action::TaskTry
+                | Action::AgentDiscover
+                | Action::ApprovalSettle
+                | Action::PersonLink
+                | Action::SessionEnd
+        ),
         Operator::Workload(_) => matches!(action, Action::Evaluate),
         // Of its own tasks; each operation sees to that.
         Operator::Agent(_) => matches!(action, Action::TaskStart | Action::TaskEnd | Action::TaskToken),
         // Of their own: each operation sees to that.
-        Operator::Person(_) => {
-            matches!(
-                action,
-                Action::SessionStart
-                    | Action::SessionEnd
-                    | Action::TaskStart
-                    | Action::TaskEnd
-                    | Action::AccountConnect
-                    | Action::AccountDisconnect
-            )
-        }
+        Operator::Person(_, roles) => own(action) || roles.iter().any(|role| of_role(*role, action)),
     }
+}
+
+/// What every person who signed in may do, with what is theirs.
+const fn own(action: Action) -> bool {
+    matches!(
+        action,
+        Action::SessionStart
+            | Action::SessionEnd
+            | Action::TaskStart
+            | Action::TaskEnd
+            | Action::AccountConnect
+            | Action::AccountDisconnect
+            | Action::ApprovalAnswer
+            | Action::ApprovalRead
+            | Action::EnvelopeRevoke
+            | Action::PersonAway
+    )
+}
+
+/// What a role adds.
+const fn of_role(role: Role, action: Action) -> bool {
+    match role {
+        Role::Administrator => true,
+        Role::Operator => {
+            looks(action)
+                || matches!(
+                    action,
+                    Action::AgentMove
+                        | Action::AgentRestrict
+                        | Action::Backup
+                        | Action::Fsck
+                        | Action::TaskToken
+                )
+        }
+        Role::Viewer | Role::Approver => looks(action),
+    }
+}
+
+/// Whether it changes nothing and shows no secret.
+const fn looks(action: Action) -> bool {
+    matches!(
+        action,
+        Action::AgentRead
+            | Action::CredentialRead
+            | Action::DecisionRead
+            | Action::IssuerRead
+            | Action::LedgerRead
+            | Action::PersonRead
+            | Action::Plan
+            | Action::PolicyCheck
+            | Action::PolicyRead
+            | Action::PolicyTest
+            | Action::Status
+            | Action::SystemRead
+            | Action::TaskRead
+            | Action::WorkloadRead
+    )
 }
 
 impl Operator {
     /// Whether there is anything at all for this operator in the administration interface.
     #[must_use]
     pub fn may_administer(&self) -> bool {
-        !matches!(self, Self::Agent(_) | Self::Person(_))
-            && Action::ALL.into_iter().any(|action| action != Action::Evaluate && allows(self, action))
+        match self {
+            Self::Agent(_) => false,
+            Self::Person(_, roles) => !roles.is_empty(),
+            Self::LocalAdministrator | Self::Plane | Self::Workload(_) => {
+                Action::ALL.into_iter().any(|action| action != Action::Evaluate && allows(self, action))
+            }
+        }
     }
 }
 
@@ -129,7 +194,7 @@ impl fmt::Display for Operator {
             Self::Plane => f.write_str("plane"),
             Self::Workload(name) => write!(f, "workload {name}"),
             Self::Agent(name) => write!(f, "agent {name}"),
-            Self::Person(name) => write!(f, "person {name}"),
+            Self::Person(name, _roles) => write!(f, "person {name}"),
         }
     }
 }
@@ -161,17 +226,22 @@ actions! {
     AgentRestrict = "agent restrict",
     AgentUpdate = "agent update",
     Apply = "apply",
+    ApprovalAnswer = "approval answer",
+    ApprovalRead = "approval read",
+    ApprovalSettle = "approval settle",
     Backup = "backup",
     CredentialDelete = "credential delete",
     CredentialRead = "credential read",
     CredentialSet = "credential set",
     DecisionRead = "decision read",
+    EnvelopeRevoke = "envelope revoke",
     Evaluate = "evaluate",
     Fsck = "fsck",
     IssuerRead = "issuer read",
     KeysRotate = "keys rotate",
     LedgerAdopt = "ledger adopt",
     LedgerRead = "ledger read",
+    PersonAway = "person away",
     PersonLink = "person link",
     PersonRead = "person read",
     Plan = "plan",
@@ -200,19 +270,41 @@ mod tests {
 
     #[test]
     fn the_table_is_the_committed_one() {
-        let workload = Operator::Workload("checkout".parse().unwrap());
-        let agent = Operator::Agent("clerk".parse().unwrap());
-        let mut table =
-            format!("{:<18}{:<22}{:<10}{:<10}{:<10}person\n", "action", "local administrator", "plane", "workload", "agent");
-        for action in Action::ALL {
-            let word = |subject: &Operator| if allows(subject, action) { "yes" } else { "-" };
-            let administrator = word(&Operator::LocalAdministrator);
-            let (plane, workload, agent) = (word(&Operator::Plane), word(&workload), word(&agent));
-            let person = word(&Operator::Person("maria".parse().unwrap()));
-            let row = format!("{administrator:<22}{plane:<10}{workload:<10}{agent:<10}{person}");
-            writeln!(table, "{:<18}{row}", action.as_str()).unwrap();
+        let name = |name: &str| -> Name { name.parse().unwrap() };
+        let person = |role: Option<Role>| Operator::Person(name("maria"), role.into_iter().collect());
+        let mut columns = vec![
+            ("local".to_owned(), Operator::LocalAdministrator),
+            ("plane".to_owned(), Operator::Plane),
+            ("workload".to_owned(), Operator::Workload(name("checkout"))),
+            ("agent".to_owned(), Operator::Agent(name("clerk"))),
+            ("person".to_owned(), person(None)),
+        ];
+        columns.extend(Role::ALL.map(|role| (role.as_str().to_owned(), person(Some(role)))));
+        let mut table = format!("{:<20}", "action");
+        for (title, _operator) in &columns {
+            write!(table, "{title:<10}").unwrap();
         }
+        for action in Action::ALL {
+            write!(table, "\n{:<20}", action.as_str()).unwrap();
+            for (_title, operator) in &columns {
+                write!(table, "{:<10}", if allows(operator, action) { "yes" } else { "-" }).unwrap();
+            }
+        }
+        let table: String = table.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
         assert_eq!(table, include_str!("access.golden"), "{table}");
+    }
+
+    #[test]
+    fn who_only_looks_changes_nothing() {
+        let viewer = Operator::Person("maria".parse().unwrap(), [Role::Viewer].into());
+        let changes = [
+            "set", "create", "update", "delete", "remove", "rotate", "restrict", "move", "apply", "adopt",
+            "import",
+        ];
+        for action in Action::ALL {
+            let changes = changes.iter().any(|word| action.as_str().ends_with(word));
+            assert!(!(changes && allows(&viewer, action)), "{}", action.as_str());
+        }
     }
 
     #[test]

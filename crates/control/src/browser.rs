@@ -34,7 +34,7 @@ impl Visitor {
     #[must_use]
     pub fn op(&self, plane: &Arc<Plane>, request_id: &str) -> Op {
         Op {
-            subject: Operator::Person(self.person.name.clone()),
+            subject: Operator::Person(self.person.name.clone(), self.roles()),
             request_id: request_id.to_owned(),
             plane: Arc::clone(plane),
         }
@@ -59,7 +59,7 @@ pub(crate) async fn start(
     by: &str,
 ) -> Result<Started, ControlError> {
     let op = Op {
-        subject: Operator::Person(person.clone()),
+        subject: Operator::Person(person.clone(), BTreeSet::new()),
         request_id: request_id.to_owned(),
         plane: Arc::clone(plane),
     };
@@ -110,7 +110,8 @@ pub async fn end(op: &Op, session: &Session) -> Result<(), ControlError> {
     authorised
         .change(&[ObjectKey::session(&session.id)], "signed out", |seen| {
             let row = seen.directory.sessions.get(&session.id);
-            let over = row.map(|row| Draft::Put(Object::Session(Session { ended: true, ..row.as_ref().clone() })));
+            let over =
+                row.map(|row| Draft::Put(Object::Session(Session { ended: true, ..row.as_ref().clone() })));
             Ok(Change {
                 drafts: over.into_iter().collect(),
                 what: format!("session of {} ended", session.person),

@@ -92,6 +92,7 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(document::openapi))
         .routes(routes!(oauth::jwks))
         .routes(routes!(oauth::issuer_metadata))
+        .routes(routes!(oauth::openid_configuration))
         .routes(routes!(oauth::token))
         .routes(routes!(oauth::revoke))
         .routes(routes!(oauth::introspect))

@@ -36,6 +36,24 @@ pub(crate) async fn issuer_metadata(State(app): State<App>) -> Response {
     Json(oauth::metadata(&app.plane)).into_response()
 }
 
+/// The same, for verifiers that look for keys where OpenID providers have them (OpenID Connect Discovery 1.0 section 4): clouds
+/// that take web identity tokens, among others. The plane gives no ID tokens to anybody.
+#[utoipa::path(
+    get,
+    path = "/.well-known/openid-configuration",
+    tag = "issuer",
+    responses((status = 200, content_type = "application/json", description = "Where the keys are"))
+)]
+pub(crate) async fn openid_configuration(State(app): State<App>) -> Response {
+    let metadata = serde_json::to_value(oauth::metadata(&app.plane));
+    let Ok(serde_json::Value::Object(mut metadata)) = metadata else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    metadata.insert("subject_types_supported".to_owned(), serde_json::json!(["public"]));
+    metadata.insert("id_token_signing_alg_values_supported".to_owned(), serde_json::json!(["ES256", "EdDSA"]));
+    Json(metadata).into_response()
+}
+
 /// The keys task tokens are signed with (RFC 7517): the present one, and earlier ones whose tokens are still good.
 #[utoipa::path(get, path = "/oauth/jwks", tag = "issuer", responses((status = 200, body = KeySet)))]
 pub(crate) async fn jwks(State(app): State<App>) -> Json<KeySet> {
@@ -128,7 +146,7 @@ pub(crate) async fn introspect(
             Some(Operator::Workload(_) | Operator::LocalAdministrator) => {
                 oauth::introspect_any(&app.plane, &body)
             }
-            Some(Operator::Agent(_) | Operator::Person(_) | Operator::Plane) | None => Err(unknown()),
+            Some(Operator::Agent(_) | Operator::Person(..) | Operator::Plane) | None => Err(unknown()),
         }
     };
     told(answer.await)

@@ -94,7 +94,7 @@ async fn stage() -> (Served, Server) {
 }
 
 fn person(served: &Served, name: &str) -> Op {
-    Op { subject: Operator::Person(name.parse().unwrap()), ..served.op() }
+    Op { subject: Operator::Person(name.parse().unwrap(), Default::default()), ..served.op() }
 }
 
 fn crm() -> Name {

@@ -431,6 +431,8 @@ async fn the_metadata_announces_what_is_there_and_nothing_else() {
     // `none` is of platforms' tokens, which prove the client by themselves.
     assert_eq!(metadata["token_endpoint_auth_methods_supported"], json!(["private_key_jwt", "none"]));
     assert!(metadata.get("authorization_endpoint").is_none(), "nobody can sign in, so nobody can agree");
+    let openid = served.send("GET", "/.well-known/openid-configuration", None, None).await.ok();
+    assert_eq!((&openid["issuer"], &openid["jwks_uri"]), (&metadata["issuer"], &metadata["jwks_uri"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
