@@ -82,18 +82,15 @@ pub fn choices(plane: &Plane) -> Vec<Choice> {
 ///
 /// # Errors
 /// When nobody signs in with this provider, or it does not say where.
-pub async fn begin(
-    plane: &Plane,
-    issuer: &Name,
-    to: &str,
-    again: bool,
-) -> Result<Leaving, ControlError> {
+pub async fn begin(plane: &Plane, issuer: &Name, to: &str, again: bool) -> Result<Leaving, ControlError> {
     let view = plane.replica.fresh(plane.limits.staleness_max)?;
     let (row, provider) = known(&view.directory, issuer)?;
     let metadata = plane.trusted.metadata(plane, &row).await.map_err(|error| unreachable(issuer, &error))?;
     let place = metadata.authorization_endpoint.as_deref().and_then(|place| Url::parse(place).ok());
     let mut place = place.ok_or_else(|| {
-        ControlError::unavailable(format!("{issuer} does not say where people sign in (authorization_endpoint)"))
+        ControlError::unavailable(format!(
+            "{issuer} does not say where people sign in (authorization_endpoint)"
+        ))
     })?;
     let random = || URL_SAFE_NO_PAD.encode(plane.random::<32>());
     let state = State {
@@ -318,8 +315,7 @@ async fn link(
     name: &Name,
     subject: &str,
 ) -> Result<(), ControlError> {
-    let op =
-        Op { subject: Operator::Plane, request_id: request_id.to_owned(), plane: Arc::clone(plane) };
+    let op = Op { subject: Operator::Plane, request_id: request_id.to_owned(), plane: Arc::clone(plane) };
     let authorised = op.authorize(Action::PersonLink)?;
     let login = Login { issuer: row.name.clone(), subject: subject.to_owned(), added: plane.now() };
     let key = ObjectKey::new(Kind::Person, name.as_str());
@@ -378,7 +374,9 @@ fn not_ours() -> ControlError {
 }
 
 fn unreachable(issuer: &Name, error: &dyn std::fmt::Display) -> ControlError {
-    ControlError::unavailable(format!("{issuer} could not be asked")).because(error.to_string()).cure("try again")
+    ControlError::unavailable(format!("{issuer} could not be asked"))
+        .because(error.to_string())
+        .cure("try again")
 }
 
 const PURPOSE: &str = "sign-in";
@@ -398,7 +396,9 @@ mod tests {
         for ours in ["/", "/oauth/authorize?client_id=https%3A%2F%2Fa", "/a//b"] {
             assert_eq!(own_path(ours), ours);
         }
-        for other in ["", "https://evil.example", "//evil.example", "/\\evil.example", "javascript:1", "/a b", "/a\nb"] {
+        for other in
+            ["", "https://evil.example", "//evil.example", "/\\evil.example", "javascript:1", "/a b", "/a\nb"]
+        {
             assert_eq!(own_path(other), "/", "{other}");
         }
     }

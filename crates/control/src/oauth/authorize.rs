@@ -121,7 +121,8 @@ pub async fn question(plane: &Arc<Plane>, visitor: &Visitor, query: &[u8]) -> Re
     }
     if let Some(max_age) = request.max_age_seconds {
         let signed_in = visitor.session.started.as_seconds();
-        let oldest = plane.now().as_seconds().saturating_sub(i64::from(max_age)).saturating_sub(JUST_NOW_SECONDS);
+        let oldest =
+            plane.now().as_seconds().saturating_sub(i64::from(max_age)).saturating_sub(JUST_NOW_SECONDS);
         if signed_in < oldest {
             return Err(Unasked::SignInAgain);
         }
@@ -221,7 +222,9 @@ fn grant(asked: &Asked, visitor: &Visitor, task: TaskId) -> code::Grant {
 /// The part of the charter that was asked for and that the person left in, with the limits that were asked for.
 fn parts(agent: &Agent, asked: &Asked, chosen: &[String]) -> Result<Vec<ScopePart>, OauthError> {
     let mut parts: BTreeMap<Name, Vec<ToolName>> = BTreeMap::new();
-    for (system, tool) in offered(agent, asked.system.as_ref(), asked.scope.as_deref(), asked.details.as_ref()) {
+    for (system, tool) in
+        offered(agent, asked.system.as_ref(), asked.scope.as_deref(), asked.details.as_ref())
+    {
         if chosen.iter().any(|path| *path == format!("{system}/{tool}")) {
             parts.entry(system.clone()).or_default().push(tool.clone());
         }
@@ -264,7 +267,8 @@ fn candidates(
     });
     let candidate = |agent: &Arc<Agent>| {
         let tools = offered(agent, system, scope.as_deref(), request.details.as_ref());
-        let tools: Vec<Offer> = tools.into_iter().map(|(system, tool)| offer(directory, system, tool)).collect();
+        let tools: Vec<Offer> =
+            tools.into_iter().map(|(system, tool)| offer(directory, system, tool)).collect();
         (!tools.is_empty()).then(|| Candidate {
             name: agent.name.clone(),
             purpose: agent.charter.purpose.to_string(),
@@ -285,11 +289,13 @@ fn offered<'a>(
     details: Option<&Details>,
 ) -> Vec<(&'a Name, &'a ToolName)> {
     let scope: Option<Scope> = scope.and_then(|scope| scope.parse().ok());
-    let in_scope = |name: &Name| scope.as_ref().is_none_or(|scope| scope.words().any(|word| word == name.as_str()));
+    let in_scope =
+        |name: &Name| scope.as_ref().is_none_or(|scope| scope.words().any(|word| word == name.as_str()));
     let in_details = |name: &Name, tool: &ToolName| {
         details.is_none_or(|details| {
             let mut entries = details.entries().iter();
-            entries.any(|entry| entry.system == *name && (entry.tools.is_empty() || entry.tools.contains(tool)))
+            entries
+                .any(|entry| entry.system == *name && (entry.tools.is_empty() || entry.tools.contains(tool)))
         })
     };
     let grants = agent.charter.grants.iter();

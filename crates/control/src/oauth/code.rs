@@ -9,10 +9,7 @@ use crate::{
     task,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use provost_domain::{
-    Agent, Digest, DurationMs, Name, Object, ObjectKey, Task, TaskId,
-    task::Refresh,
-};
+use provost_domain::{Agent, Digest, DurationMs, Name, Object, ObjectKey, Task, TaskId, task::Refresh};
 use provost_token::{
     AccessClaims, Challenge, OauthCode, OauthError, Replay, Secret, TokenRequest, replay::ReplayKind,
 };
@@ -43,7 +40,10 @@ struct Code {
 pub(super) fn issue(plane: &Plane, grant: Grant) -> Result<String, OauthError> {
     let code = Code { id: hex::encode(plane.random::<16>()), grant };
     carried::seal(plane, PURPOSE, &code, CODE_MAX).ok_or_else(|| {
-        OauthError::new(OauthCode::InvalidRequest, "the request is longer than a code can carry: ask for less")
+        OauthError::new(
+            OauthCode::InvalidRequest,
+            "the request is longer than a code can carry: ask for less",
+        )
     })
 }
 
@@ -129,7 +129,9 @@ pub(super) async fn refresh(asked: &TokenAsked<'_>, token: &Secret) -> Result<Re
     }
     if known.used.contains(&presented) {
         end(asked, id, "a refresh token that was used came again").await;
-        return Err(invalid("the refresh token was used before: somebody else has it, so its task was ended"));
+        return Err(invalid(
+            "the refresh token was used before: somebody else has it, so its task was ended",
+        ));
     }
     if !same(&known.good, &presented) {
         return Err(bad());
@@ -211,7 +213,11 @@ async fn put(
     let keys = [ObjectKey::task(id)];
     let changed = authorised.change(&keys, "the client asked for a token", |seen| {
         let Some(task) = seen.directory.tasks.get(&id) else {
-            return Ok(Change { drafts: Vec::new(), what: String::new(), answer: Err(invalid("its task is over")) });
+            return Ok(Change {
+                drafts: Vec::new(),
+                what: String::new(),
+                answer: Err(invalid("its task is over")),
+            });
         };
         let mut task = task.as_ref().clone();
         match edit(&mut task) {

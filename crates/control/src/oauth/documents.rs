@@ -49,12 +49,17 @@ impl Documents {
             return Ok(document);
         }
         let answer = plane.upstreams.fetch(client_id, Ask::default(), DOCUMENT_BYTES_MAX).await;
-        let answer = answer.map_err(|error| invalid(format!("the client's metadata could not be read: {error}")))?;
+        let answer =
+            answer.map_err(|error| invalid(format!("the client's metadata could not be read: {error}")))?;
         if answer.status.as_u16() != 200 {
-            return Err(invalid(format!("the address of the client's metadata answered {}", answer.status.as_u16())));
+            return Err(invalid(format!(
+                "the address of the client's metadata answered {}",
+                answer.status.as_u16()
+            )));
         }
         let document = Arc::new(read(client_id, &answer.body)?);
-        let fresh = fresh_for(answer.headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok()));
+        let fresh =
+            fresh_for(answer.headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok()));
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= DOCUMENTS_MAX {
             kept.clear();
@@ -82,10 +87,13 @@ fn read(client_id: &str, body: &[u8]) -> Result<Document, OauthError> {
         return Err(invalid("the client does not use authorization codes".to_owned()));
     }
     if !(1..=REDIRECTS_MAX).contains(&wire.redirect_uris.len()) {
-        return Err(invalid(format!("the client's metadata has no redirect_uris, or more than {REDIRECTS_MAX}")));
+        return Err(invalid(format!(
+            "the client's metadata has no redirect_uris, or more than {REDIRECTS_MAX}"
+        )));
     }
     wire.redirect_uris.iter().try_for_each(|uri| check_redirect(uri))?;
-    let host = Url::parse(client_id).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let host =
+        Url::parse(client_id).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     let name = wire.client_name.unwrap_or_default();
     let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
     let name = if name.trim().is_empty() { host } else { name.trim().to_owned() };
@@ -179,15 +187,19 @@ mod tests {
             bad[member] = value;
             assert!(read(id, bad.to_string().as_bytes()).is_err(), "{bad}");
         }
-        let nameless = json!({"client_id": id, "client_name": " \u{7}", "redirect_uris": ["https://app.example/cb"]});
+        let nameless =
+            json!({"client_id": id, "client_name": " \u{7}", "redirect_uris": ["https://app.example/cb"]});
         assert_eq!(read(id, nameless.to_string().as_bytes()).unwrap().name, "app.example");
     }
 
     #[test]
     fn a_document_is_kept_as_long_as_its_server_says_and_never_long() {
-        for (header, seconds) in
-            [(None, 300), (Some("max-age=60"), 60), (Some("public, max-age=999999"), 3_600), (Some("no-store"), 0)]
-        {
+        for (header, seconds) in [
+            (None, 300),
+            (Some("max-age=60"), 60),
+            (Some("public, max-age=999999"), 3_600),
+            (Some("no-store"), 0),
+        ] {
             assert_eq!(fresh_for(header).as_secs(), seconds, "{header:?}");
         }
     }
