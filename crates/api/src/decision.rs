@@ -87,6 +87,9 @@ pub struct DecisionSummary {
     /// What came of it: `success`, `failure`, `unsent`, `unknown`, `under way`; `refused` when it was not allowed,
     /// `answered` when the plane was only asked.
     pub outcome: String,
+    /// Labels that its result brought into the task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// Its leaf in the ledger, once sequenced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaf: Option<u64>,

@@ -13,6 +13,7 @@
 //! **Invariant:** pure. No tokio, no SQL, no clock, no randomness.
 
 pub mod agent;
+pub mod approval;
 pub mod credential;
 pub mod decision;
 pub mod identity;

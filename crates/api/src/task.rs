@@ -125,6 +125,10 @@ pub struct TaskSummary {
     /// Who asked for it.
     #[schema(value_type = String)]
     pub requester: Name,
+    /// The task on whose behalf it runs, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub parent: Option<TaskId>,
     /// `running`, `expired` or `ended`.
     pub status: String,
     /// When it started.
@@ -142,6 +146,9 @@ pub struct TaskView {
     /// What the listing shows.
     #[serde(flatten)]
     pub summary: TaskSummary,
+    /// The tasks right below it that have not ended, in order of their start, at most 100.
+    #[serde(default)]
+    pub children: Vec<TaskSummary>,
     /// What it has read so far.
     pub labels: Vec<String>,
     /// What its budgets have left.

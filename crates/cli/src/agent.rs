@@ -123,6 +123,7 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
 
 async fn list(args: ListArgs, client: &Client, out: Out) -> Result<(), Failure> {
     let query = AgentQuery {
+        q: None,
         status: args.status.as_deref().map(|text| word(text, "status")).transpose()?,
         owner: args.owner,
         environment: args.environment.as_deref().map(|text| word(text, "environment")).transpose()?,

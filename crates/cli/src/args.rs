@@ -1,8 +1,8 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    agent, care, credential, decision, identity, issuer, key, ledger, node, plan, policy, shell, system,
-    task, wrap,
+    agent, approval, care, credential, decision, identity, issuer, key, ledger, node, plan, policy, shell,
+    system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -52,6 +52,9 @@ pub enum Command {
     /// Tasks: bounded runs of agents, and the tokens for them
     #[command(subcommand, visible_alias = "tasks")]
     Task(task::TaskCommand),
+    /// What waits for a person's yes, and the answers
+    #[command(subcommand, visible_alias = "approvals")]
+    Approval(approval::ApprovalCommand),
     /// Systems agents act on: MCP servers
     #[command(subcommand, visible_alias = "systems")]
     System(system::SystemCommand),

@@ -7,6 +7,7 @@
 //! **Invariant.** No command takes a secret as an argument, where every user of the machine could see it.
 
 pub mod agent;
+pub mod approval;
 pub mod args;
 pub mod care;
 pub mod client;
@@ -83,6 +84,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Apply(args) => plan::apply(&args, &client, out).await,
             Command::Agent(command) => agent::run(command, &client, out).await,
             Command::Task(command) => task::run(command, &client, out).await,
+            Command::Approval(command) => approval::run(command, &client, out).await,
             Command::System(command) => system::run(command, &client, out).await,
             Command::Tool(command) => system::run_tool(command, &client, out).await,
             Command::Person(command) => identity::run_person(command, &client, out).await,

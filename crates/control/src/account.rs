@@ -6,6 +6,7 @@ use crate::{
     change::{Change, Draft},
     plane::Plane,
     sign_in::Callback,
+    trusted,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use provost_broker::{OauthClient, account};
@@ -120,7 +121,7 @@ pub async fn finish(op: &Op, came: &Callback) -> Result<Account, ControlError> {
     let view = plane.replica.fresh(plane.limits.staleness_max)?;
     let row = known(&view.directory, &state.system)?;
     let (used, source) = source(&row).ok_or_else(|| no_account(&row.name))?;
-    check_issuer(&view.directory, source, came.iss.as_deref())?;
+    check_issuer(plane, &view.directory, source, came.iss.as_deref()).await?;
     let now = plane.now();
     let word = Digest::of(format!("{PURPOSE} {text}").as_bytes());
     if !plane.store.remember(word, now.plus(STATE_GOOD_FOR), now).await? {
@@ -236,17 +237,23 @@ async fn revoke(plane: &Plane, account: &Account) -> Result<bool, ControlError> 
 
 /// That the answer is of the server that was asked (RFC 9207 section 2.4). One that does not say who it is could be another's
 /// answer passed on, where there are others.
-fn check_issuer(directory: &Directory, asked: &TokenSource, iss: Option<&str>) -> Result<(), ControlError> {
+async fn check_issuer(
+    plane: &Plane,
+    directory: &Directory,
+    asked: &TokenSource,
+    iss: Option<&str>,
+) -> Result<(), ControlError> {
     let others = || {
         let mut sources = directory.systems.values().filter_map(source);
         sources.any(|(_used, source)| source.server.issuer != asked.server.issuer)
     };
     match iss {
         Some(iss) if iss == asked.server.issuer => Ok(()),
-        None if !others() => Ok(()),
+        None if !others() && !trusted::announces_iss(plane, &asked.server.issuer).await => Ok(()),
         Some(_) => Err(not_ours()),
         None => Err(not_ours().because(
-            "the answer does not say who gives it (`iss`, RFC 9207), and people connect accounts at other servers, too",
+            "the answer does not say who gives it (`iss`, RFC 9207), though the server announces that its answers do, or \
+             people connect accounts at other servers, too",
         )),
     }
 }

@@ -13,10 +13,10 @@ use crate::{
 use provost_api::{
     Page,
     agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Restrict},
-    task::TaskSummary,
+    task::{BalanceView, TaskSummary},
 };
 use provost_declare::SourceFile;
-use provost_domain::{Agent, AgentStatus, Directory, Kind, Name, Object, ObjectKey};
+use provost_domain::{Agent, AgentStatus, Directory, Kind, Name, Object, ObjectKey, TaskId};
 use provost_lifecycle::agent::{Move, MoveError, decide, moves};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, sync::Arc};
@@ -41,6 +41,21 @@ pub async fn list(op: &Op, query: AgentQuery) -> Result<Page<AgentSummary>, Cont
 pub async fn show(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
     op.authorize(Action::AgentRead)?;
     view(op, name).await
+}
+
+/// What the agent's budgets have left now; those that each task has by itself are the tasks'.
+///
+/// # Errors
+/// When the operator may not, nobody has that name, or the store fails.
+pub async fn balances(op: &Op, name: &Name) -> Result<Vec<BalanceView>, ControlError> {
+    op.authorize(Action::AgentRead)?;
+    let view = op.plane.replica.latest();
+    let agent = find(&view.directory, name)?;
+    let nobodys = TaskId::from_bytes([0; 16]);
+    let windows = task::windows(agent, nobodys);
+    let windows: Vec<_> = windows.into_iter().filter(|window| window.key.starts_with("agent/")).collect();
+    let balances = op.plane.store.balances(&windows, op.plane.now()).await?;
+    Ok(balances.iter().map(task::balance).collect())
 }
 
 /// Brings an agent in, active, exactly as a file would.
@@ -204,7 +219,11 @@ fn summary(agent: &Agent) -> AgentSummary {
 
 fn fits(agent: &Agent, query: &AgentQuery) -> bool {
     let charter = &agent.charter;
-    query.status.is_none_or(|status| agent.status == status)
+    query
+        .q
+        .as_ref()
+        .is_none_or(|part| agent.name.as_str().contains(part.trim().to_ascii_lowercase().as_str()))
+        && query.status.is_none_or(|status| agent.status == status)
         && query.owner.as_ref().is_none_or(|owner| charter.owner == *owner)
         && query.environment.is_none_or(|environment| charter.environment == environment)
         && query.system.as_ref().is_none_or(|system| charter.systems().contains(system))

@@ -73,6 +73,11 @@ pub(crate) fn summary(stored: &StoredDecision) -> DecisionSummary {
             .map(|reason| ReasonView { policy: reason.policy.clone(), reason: reason.reason.clone() })
             .collect(),
         outcome: outcome(stored).to_owned(),
+        labels: stored
+            .completion
+            .iter()
+            .flat_map(|completion| completion.labels.iter().map(ToString::to_string))
+            .collect(),
         leaf: stored.leaf,
     }
 }

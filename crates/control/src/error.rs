@@ -187,7 +187,9 @@ impl From<CommitError> for ControlError {
             }
             CommitError::Taken { claim, by } if !claim.starts_with("identity:") => {
                 Self::conflict(format!("{claim} belongs to {by} already"))
-                    .because("a key or subject stands for one alone, so that nobody is taken for somebody else")
+                    .because(
+                        "a key or subject stands for one alone, so that nobody is taken for somebody else",
+                    )
                     .cure("register another: what once stood for one is never given to another")
             }
             CommitError::Taken { claim, by } => Self::conflict(format!(

@@ -56,6 +56,12 @@ impl Metrics {
         self.sequencer_failures.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Faces that were asked by this node since it started and did not refuse such a token; an alarm if any.
+    #[must_use]
+    pub fn still_answering(&self) -> u64 {
+        self.gone_accepted.load(Ordering::Relaxed)
+    }
+
     /// A face was tried with a token of a task that had ended.
     pub(crate) fn tried(&self, answer: ProbeAnswer) {
         let counter = match answer {

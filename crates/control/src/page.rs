@@ -15,9 +15,16 @@ pub(crate) fn page<R, T>(
 ) -> Result<Page<T>, ControlError> {
     let after = cursor.map(decode).transpose()?;
     let limit = limit.unwrap_or(most).clamp(1, most.max(1));
+    if let Some(after) = after {
+        rows.retain(|(key, _)| *key > after);
+    }
+    // Of very many, only those of this page are put in order, and the one that says that there are more.
+    if rows.len() > limit.saturating_add(1) {
+        rows.select_nth_unstable_by(limit, |a, b| a.0.cmp(&b.0));
+        rows.truncate(limit.saturating_add(1));
+    }
     rows.sort_by(|a, b| a.0.cmp(&b.0));
-    let start = after.map_or(0, |after| rows.partition_point(|(key, _)| *key <= after));
-    let mut rows = rows.into_iter().skip(start);
+    let mut rows = rows.into_iter();
     let mut items = Vec::new();
     let mut last = String::new();
     for (key, row) in rows.by_ref().take(limit) {

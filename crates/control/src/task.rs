@@ -182,12 +182,20 @@ pub async fn show(op: &Op, id: TaskId) -> Result<TaskView, ControlError> {
     let decisions = plane.store.decisions(&filter).await?.decisions;
     Ok(TaskView {
         summary: summary(&task, plane.now()),
+        children: children(&plane.replica.latest().directory, id, plane.now()),
         labels: state.labels.iter().map(ToString::to_string).collect(),
         balances: balances.iter().map(balance).collect(),
         decisions: decisions.iter().map(decision::summary).collect(),
         trial: task.trial.as_deref().map(Into::into),
         history: diff::history(plane.store.history(&ObjectKey::task(id), HISTORY_MAX).await?),
     })
+}
+
+fn children(directory: &provost_domain::Directory, id: TaskId, now: Timestamp) -> Vec<TaskSummary> {
+    let mut rows: Vec<&Task> =
+        directory.tasks.values().map(AsRef::as_ref).filter(|task| task.parent == Some(id)).collect();
+    rows.sort_by_key(|task| task.id);
+    rows.into_iter().take(CHILDREN_MAX).map(|task| summary(task, now)).collect()
 }
 
 /// A task as a listing shows it.
@@ -202,6 +210,7 @@ pub(crate) fn summary(task: &Task, now: Timestamp) -> TaskSummary {
         agent: task.agent.clone(),
         purpose: task.purpose.to_string(),
         requester: task.requester.clone(),
+        parent: task.parent,
         status: status.to_owned(),
         started: task.started.into(),
         expires: task.expires.into(),
@@ -394,6 +403,7 @@ impl From<StartError> for ControlError {
     }
 }
 
+const CHILDREN_MAX: usize = 100;
 const DECISIONS_MAX: usize = 20;
 const REVOKED_MAX: usize = 64;
 const HISTORY_MAX: usize = 100;

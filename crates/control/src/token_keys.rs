@@ -60,7 +60,11 @@ impl TokenKeys {
     ) -> Result<Self, KeysError> {
         let first = State { signing: keys::TOKEN_SEED.to_owned(), earlier: Vec::new() };
         let current = open(store, sealing, random, issuer, 0, first).await?;
-        let keys = Self { issuer: issuer.to_owned(), access: Algorithm::EdDsa, current: ArcSwap::from_pointee(current) };
+        let keys = Self {
+            issuer: issuer.to_owned(),
+            access: Algorithm::EdDsa,
+            current: ArcSwap::from_pointee(current),
+        };
         while keys.look(store, sealing, random).await? {}
         Ok(keys)
     }

@@ -227,3 +227,36 @@ const TRIED_AGAIN_MIN: Duration = Duration::from_secs(3);
 const KEYS_KEPT_MAX: Duration = Duration::from_secs(3_600);
 const METADATA_FRESH_MAX: Duration = Duration::from_secs(300);
 const DOCUMENT_BYTES_MAX: usize = 262_144;
+
+/// Whether an authorization server announces that its answers say who gives them (RFC 9207 section 3). One that publishes nothing
+/// announces nothing.
+pub(crate) async fn announces_iss(plane: &Plane, issuer: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Announced {
+        issuer: String,
+        #[serde(default)]
+        authorization_response_iss_parameter_supported: bool,
+    }
+    for name in ["oauth-authorization-server", "openid-configuration"] {
+        let url = well_known(issuer, name);
+        let Ok(body) = document(plane, &url).await else { continue };
+        if let Ok(found) = serde_json::from_slice::<Announced>(&body)
+            && found.issuer == issuer
+        {
+            return found.authorization_response_iss_parameter_supported;
+        }
+    }
+    false
+}
+
+/// RFC 8414 section 3.1: before the issuer's path; OpenID Connect Discovery 1.0 section 4: after it.
+fn well_known(issuer: &str, name: &str) -> String {
+    let issuer = issuer.trim_end_matches('/');
+    match url::Url::parse(issuer) {
+        Ok(url) if name == "oauth-authorization-server" && url.path() != "/" => {
+            let origin = url.origin().ascii_serialization();
+            format!("{origin}/.well-known/{name}{}", url.path())
+        }
+        _ => format!("{issuer}/.well-known/{name}"),
+    }
+}

@@ -28,6 +28,22 @@ fn every_fault_of_an_issuer_and_of_who_comes_through_it_is_named_at_once() {
     as_expected(include_str!("faults/issuers.txt"));
 }
 
+#[test]
+fn every_fault_of_a_group_and_of_how_approvals_go_is_named_at_once() {
+    as_expected(include_str!("faults/groups.txt"));
+}
+
+#[test]
+fn groups_without_an_organisation_are_a_fault_and_with_one_they_are_in_its_row() {
+    let group =
+        "=== people.toml\n[person.maria]\ndisplay = \"Maria\"\n\n[group.finance]\nmembers = [\"maria\"]\n";
+    assert!(said(group)[0].contains("group finance belongs to an organisation"), "{:?}", said(group));
+    let whole = format!("{group}=== organisation.toml\n[organisation]\ndisplay = \"Acme\"\n");
+    let (declared, faults) = read(&sources(&whole));
+    assert!(faults.is_empty(), "{faults:?}");
+    assert_eq!(declared.groups["finance"].needs, 1);
+}
+
 fn as_expected(text: &str) {
     let (files, expected) = text.split_once("=== expected\n").unwrap();
     let expected: Vec<&str> = expected.lines().collect();

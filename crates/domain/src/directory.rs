@@ -3,8 +3,8 @@
 
 use crate::{
     Account, Agent, Approval, Digest, Envelope, Issuer, Kind, Minted, Name, Object, ObjectKey, Person, Seq,
-    Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation,
-    policy_file::PolicyFile,
+    Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
+    organisation::Organisation, policy_file::PolicyFile,
 };
 use imbl::{HashMap, OrdMap};
 use std::sync::Arc;

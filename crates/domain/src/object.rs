@@ -1,8 +1,9 @@
 //! The rows of the plane: everything that a change can touch, each under one key.
 
 use crate::{
-    Account, Agent, Approval, Digest, Envelope, Issuer, Minted, Name, NameError, Person, Session, System, Task,
-    TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation, policy_file::PolicyFile,
+    Account, Agent, Approval, Digest, Envelope, Issuer, Minted, Name, NameError, Person, Session, System,
+    Task, TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation,
+    policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;

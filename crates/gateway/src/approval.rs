@@ -10,14 +10,14 @@ use crate::{
     refusal::Refusal,
 };
 use provost_domain::{
-    Approval, Decision, DecisionId, Digest, DurationMs, Envelope, Object, ObjectKey, Reason,
-    Timestamp, Verdict,
-    approval::{ApprovalStatus, Bound, USE_WINDOW, approval_id},
+    Approval, Decision, DecisionId, Digest, DurationMs, Envelope, Object, Reason, Timestamp, Verdict,
+    approval::{ApprovalStatus, Bound, USE_WINDOW},
 };
 use provost_lifecycle::approval::{self as life, Ask};
 use provost_policy::{Evaluation, Pdp};
 use provost_store::{
-    Attribution, ChangeSet, Charge, CommitError, DecisionFilter, Store, StoreError, WindowKey, Write,
+    Attribution, ChangeSet, Charge, CommitError, NewestApproval, Store, WindowKey, Write, approval,
+    approval_used_by, newest_approval,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -166,27 +166,35 @@ impl Pipeline {
     ) -> Result<(Approval, Option<Approval>), Refusal> {
         for _round in 0..ROUNDS_MAX {
             let now = self.now();
-            let newest = newest(self.store.as_ref(), &decision.action).await?;
+            let newest = newest_approval(self.store.as_ref(), &decision.action).await?;
             let (nth, mut writes) = match newest {
                 None => (0, Vec::new()),
-                Some(Newest { nth, version, row }) => match self.stands(attempt, decision, &row, now).await? {
-                    Stands::Still => {
-                        let edited = self.edited_of(&row).await?;
-                        return Ok((row, edited));
+                Some(NewestApproval { nth, version, row }) => {
+                    match self.stands(attempt, decision, &row, now).await? {
+                        Stands::Still => {
+                            let edited = self.edited_of(&row).await?;
+                            return Ok((row, edited));
+                        }
+                        Stands::Over(None) => (nth.saturating_add(1), Vec::new()),
+                        Stands::Over(Some(over)) => {
+                            let object = Object::Approval(over);
+                            (nth.saturating_add(1), vec![Write::Put { object, expected: version }])
+                        }
                     }
-                    Stands::Over(None) => (nth.saturating_add(1), Vec::new()),
-                    Stands::Over(Some(over)) => {
-                        let object = Object::Approval(over);
-                        (nth.saturating_add(1), vec![Write::Put { object, expected: version }])
-                    }
-                },
+                }
             };
             let fresh = self.fresh(attempt, decision, nth, now)?;
             let object = Object::Approval(Box::new(fresh.clone()));
             writes.push(Write::Put { object, expected: 0 });
             let why = format!("{} wants to call {} in {}", fresh.agent, decision.tool, fresh.task);
             match self.commit(writes, why, now).await {
-                Ok(()) => return Ok((fresh, None)),
+                Ok(()) => {
+                    // So that this node shows and counts it at once; the row stands in any case.
+                    if let Err(error) = self.replica.catch_up().await {
+                        tracing::debug!(%error, "an approval is not in the view yet");
+                    }
+                    return Ok((fresh, None));
+                }
                 Err(CommitError::Conflict { .. }) => {} // somebody else asked: theirs is read
                 Err(CommitError::Store(error)) => return Err(Refusal::Store(error)),
                 Err(other) => return Err(Refusal::internal(other.to_string())),
@@ -212,7 +220,7 @@ impl Pipeline {
             return Ok(Stands::Over(None));
         }
         if matches!(row.status, ApprovalStatus::Granted { .. }) && self.is_spent(row, now).await? {
-            let by = used_by(self.store.as_ref(), row).await?;
+            let by = approval_used_by(self.store.as_ref(), row).await?;
             return Ok(Stands::Over(life::used(row, by, now).map(Box::new)));
         }
         if let Some(late) = life::expire(row, now) {
@@ -236,7 +244,7 @@ impl Pipeline {
 
     async fn edited_of(&self, row: &Approval) -> Result<Option<Approval>, Refusal> {
         let ApprovalStatus::Edited { to, .. } = &row.status else { return Ok(None) };
-        Ok(read(self.store.as_ref(), to).await?.map(|(_version, row)| row))
+        Ok(approval(self.store.as_ref(), to).await?.map(|(_version, row)| row))
     }
 
     fn fresh(
@@ -252,11 +260,10 @@ impl Pipeline {
             Verdict::Hold { approvers, reasons } => (approvers, reasons),
             Verdict::Allow { .. } | Verdict::Deny { .. } => (&[], &[]),
         };
-        let above = caller.chain.iter().map(|link| link.task.requester.clone());
         let ask = Ask {
             action: decide::action(attempt),
             purpose: caller.task.purpose.to_string(),
-            askers: above.chain([caller.task.requester.clone()]).collect(),
+            askers: life::askers(&attempt.view.directory, caller.task.id),
             gates: gates.iter().cloned().collect(),
             reasons: reasons.to_vec(),
             bound: bound(attempt, decision),
@@ -315,42 +322,9 @@ enum Stands {
     Over(Option<Box<Approval>>),
 }
 
-struct Newest {
-    nth: u32,
-    version: u64,
-    row: Approval,
-}
-
 fn bound(attempt: &Attempt, decision: &Decision) -> Bound {
     let pin = attempt.tool.as_ref().map_or_else(|| Digest::of(b""), |tool| tool.pin);
     Bound { revision: attempt.caller.agent.revision, pin, policies: decision.policies }
-}
-
-/// The approval of an action that was asked for last. They are numbered without gaps, so few looks find it.
-async fn newest(store: &dyn Store, action: &Digest) -> Result<Option<Newest>, StoreError> {
-    let (mut found, mut absent, mut step) = (None, 0_u32, 1_u32);
-    while let Some((version, row)) = read(store, &approval_id(action, absent)).await? {
-        found = Some(Newest { nth: absent, version, row });
-        absent = absent.saturating_add(step);
-        step = step.saturating_mul(2);
-    }
-    while let Some(low) = found.as_ref().map(|newest| newest.nth).filter(|low| absent - low > 1) {
-        let middle = low.midpoint(absent);
-        match read(store, &approval_id(action, middle)).await? {
-            Some((version, row)) => found = Some(Newest { nth: middle, version, row }),
-            None => absent = middle,
-        }
-    }
-    Ok(found)
-}
-
-/// An approval as the store has it, with its version.
-async fn read(store: &dyn Store, id: &str) -> Result<Option<(u64, Approval)>, StoreError> {
-    let history = store.history(&ObjectKey::approval(id), 1).await?;
-    Ok(history.into_iter().find_map(|record| match record.after {
-        Some(Object::Approval(row)) => Some((record.version, *row)),
-        _ => None,
-    }))
 }
 
 async fn mark_used(
@@ -360,7 +334,7 @@ async fn mark_used(
     now: Timestamp,
 ) -> Result<(), CommitError> {
     for _round in 0..ROUNDS_MAX {
-        let Some((version, row)) = read(store, id).await? else { return Ok(()) };
+        let Some((version, row)) = approval(store, id).await? else { return Ok(()) };
         let Some(used) = life::used(&row, Some(decision), now) else { return Ok(()) };
         let by = Attribution { actor: PLANE.to_owned(), why: format!("used by {decision}") };
         let writes = vec![Write::Put { object: Object::Approval(Box::new(used)), expected: version }];
@@ -372,15 +346,6 @@ async fn mark_used(
     Ok(())
 }
 
-/// The decision that used an approval up, if it is among the newest of its task.
-async fn used_by(store: &dyn Store, row: &Approval) -> Result<Option<DecisionId>, StoreError> {
-    let verdict = Some("allow".to_owned());
-    let filter = DecisionFilter { task: Some(row.task), verdict, max: LOOKED_AT_MAX, ..Default::default() };
-    let page = store.decisions(&filter).await?;
-    let using = |decision: &Decision| decision.approval.as_deref() == Some(row.id.as_str());
-    Ok(page.decisions.iter().map(|stored| &stored.decision).find(|decision| using(decision)).map(|d| d.id))
-}
-
 impl Held {
     /// Where it stands, in words for the agent and whoever reads over its shoulder.
     #[must_use]
@@ -388,14 +353,14 @@ impl Held {
         let Self { approval, edited, url, .. } = self;
         match (&approval.status, edited) {
             (ApprovalStatus::Edited { by, .. }, Some(edited)) => edited_note(approval, edited, by.as_str()),
-            (ApprovalStatus::Granted { .. }, _) => {
-                "It is approved: make the same call again now.".to_owned()
-            }
+            (ApprovalStatus::Granted { .. }, _) => "It is approved: make the same call again now.".to_owned(),
             (ApprovalStatus::Refused { .. }, _) => {
                 let no = approval.votes.iter().rfind(|vote| !vote.yes);
                 let by = no.map_or("an approver", |vote| vote.person.as_str());
                 let why = no.and_then(|vote| vote.reason.as_deref()).unwrap_or("no reason was given");
-                format!("{by} said no: {why}. Do not repeat this call; do something else, or ask your requester.")
+                format!(
+                    "{by} said no: {why}. Do not repeat this call; do something else, or ask your requester."
+                )
             }
             _ => format!("It waits for an answer at {url} until {}.", when(approval.expires)),
         }
@@ -408,17 +373,23 @@ fn edited_note(approval: &Approval, edited: &Approval, by: &str) -> String {
     for name in names {
         let (was, is) = (approval.args.get(name), edited.args.get(name));
         if was != is {
-            let word = |value: Option<&serde_json::Value>| value.map_or("nothing".to_owned(), ToString::to_string);
+            let word =
+                |value: Option<&serde_json::Value>| value.map_or("nothing".to_owned(), ToString::to_string);
             changes.insert(name, format!("{name}: {} → {}", word(was), word(is)));
         }
     }
     let changes: Vec<String> = changes.into_values().collect();
     let standing = match &edited.status {
         ApprovalStatus::Granted { until, .. } => {
-            format!("That call is approved, once, until {}: make it with exactly these arguments", when(*until))
+            format!(
+                "That call is approved, once, until {}: make it with exactly these arguments",
+                when(*until)
+            )
         }
         ApprovalStatus::Used { .. } => "That call was made already, with these arguments".to_owned(),
-        other => format!("The approval of that call ({}) is {}; its arguments are", edited.id, other.as_str()),
+        other => {
+            format!("The approval of that call ({}) is {}; its arguments are", edited.id, other.as_str())
+        }
     };
     let args = serde_json::Value::Object(edited.args.clone());
     format!(
@@ -436,4 +407,3 @@ const PLANE: &str = "plane";
 const ROUNDS_MAX: usize = 16;
 /// How long the same call is not asked for again after a no.
 const REFUSAL_STANDS_FOR: DurationMs = DurationMs::from_mins(15);
-const LOOKED_AT_MAX: usize = 500;

@@ -128,7 +128,13 @@ impl Identifier {
         claims.check_binding(Presented::Dpop(&proof))?;
         let made_at = proof.replay.until.minus(PROOF_KEPT_FOR);
         let key = proof.replay.key();
-        if made_at < self.born || !self.proofs.entry(key).or_insert(()).is_fresh() {
+        // This node cannot know what was used before it was there. A proof says its second only, and the first one counts.
+        if made_at.plus(A_SECOND) <= self.born {
+            return Err(Refusal::Proof(
+                "the proof was made before this node started: make a new one".to_owned(),
+            ));
+        }
+        if !self.proofs.entry(key).or_insert(()).is_fresh() {
             return Err(Refusal::Proof(
                 "the proof was used before: make a new one for each request".to_owned(),
             ));
@@ -228,4 +234,5 @@ const PROOFS_MAX: u64 = 1_000_000;
 const PROOFS_KEPT: Duration = Duration::from_secs(362);
 /// From a proof's `iat` to the end of its being remembered.
 const PROOF_KEPT_FOR: DurationMs = DurationMs::from_secs(301);
+const A_SECOND: DurationMs = DurationMs::from_secs(1);
 const CHAIN_MAX: usize = 16;

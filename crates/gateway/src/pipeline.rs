@@ -2,8 +2,8 @@
 //! sibling file; every face (MCP, the local wrapper, AuthZEN for agents) goes through here.
 
 use crate::{
-    approval,
     act::{self, Running, Work},
+    approval,
     decide::{self, Attempt, Moment},
     identify::{Asked, Caller, Identifier},
     journal::Journal,
@@ -113,7 +113,9 @@ impl Pipeline {
                     moment.state = state;
                 }
                 Err(RecordError::Exhausted { key, .. })
-                    if grant.as_ref().is_some_and(|grant| grant.charges.iter().any(|c| c.window.key == key)) =>
+                    if grant
+                        .as_ref()
+                        .is_some_and(|grant| grant.charges.iter().any(|c| c.window.key == key)) =>
                 {
                     moment.spent.extend(grant.map(|grant| grant.id)); // used up: decide without it
                 }

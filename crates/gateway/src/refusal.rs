@@ -1,11 +1,12 @@
 //! Everything that ends a call before or instead of acting, split by who is to blame. One table maps it to HTTP.
 
 use crate::approval::Held;
+use http::HeaderValue;
 use provost_domain::Decision;
-use provost_mcp::RpcError;
+use provost_mcp::{RpcError, refusal as told};
 use provost_replica::Stale;
 use provost_store::{RecordError, StoreError};
-use provost_token::TokenError;
+use provost_token::{DPOP_ALGORITHMS, TokenError};
 use std::sync::Arc;
 
 /// Why a call does not happen. Whatever is not a permit ends here.
@@ -123,6 +124,22 @@ impl Refusal {
             Self::Upstream(_) | Self::Late(_) => Blame::Upstream,
             Self::Stale(_) | Self::NotRecorded(_) | Self::Store(_) | Self::Internal(_) => Blame::Us,
         }
+    }
+
+    /// What a client whose token is missing or not good is told to do (`WWW-Authenticate`).
+    #[must_use]
+    pub fn challenge(&self, metadata_url: &str) -> Option<HeaderValue> {
+        let text = self.to_string();
+        let error = ("invalid_token", text.as_str());
+        let challenge = match self {
+            Self::NoToken => told::challenge(metadata_url, None, None),
+            Self::Proof(_) | Self::Token(TokenError::Binding) => {
+                let algs: Vec<&str> = DPOP_ALGORITHMS.iter().map(|alg| alg.as_str()).collect();
+                told::proof_challenge(metadata_url, error, &algs.join(" "))
+            }
+            _ => told::challenge(metadata_url, None, Some(error)),
+        };
+        HeaderValue::from_str(&challenge).ok()
     }
 
     /// A stable word for records, metrics and clients.

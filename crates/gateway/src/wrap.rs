@@ -42,7 +42,6 @@ use provost_domain::{DecisionId, Outcome, System, system::Connection};
 use provost_mcp::{
     Limits, Message, Request, Revision, RpcError,
     methods::{Subject, Treatment, of_client},
-    refusal::challenge,
     tools::ListKind,
 };
 use provost_replica::View;
@@ -370,7 +369,7 @@ impl Wrap {
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
             let url = metadata::url_of(self.pipeline.identifier.resource(), Some(system));
-            if let Ok(value) = challenge(&url, None, Some(("invalid_token", &refusal.to_string()))).parse() {
+            if let Some(value) = refusal.challenge(&url) {
                 headers.insert(header::WWW_AUTHENTICATE, value);
             }
         }

@@ -15,7 +15,7 @@
 
 mod voters;
 
-pub use voters::{Standing, approvers, standing};
+pub use voters::{Standing, approvers, askers, needs, standing};
 
 use provost_domain::{
     Action, Approval, DecisionId, Digest, Directory, DurationMs, Envelope, Name, Reason, Role, TaskId,
@@ -176,7 +176,10 @@ pub fn vote(
     next.status = if !ballot.yes {
         ApprovalStatus::Refused { at: now }
     } else if missing(&next, directory).is_empty() {
-        ApprovalStatus::Granted { at: now, until: now.plus(rules(directory).good_for).min(task_end(&next, directory)) }
+        ApprovalStatus::Granted {
+            at: now,
+            until: now.plus(rules(directory).good_for).min(task_end(&next, directory)),
+        }
     } else {
         ApprovalStatus::Waiting
     };
@@ -329,7 +332,9 @@ pub enum VoteError {
     #[error("the task {0} has ended, so there is nothing to approve any more")]
     TaskEnded(TaskId),
     /// The agent's charter is another one.
-    #[error("the charter of {0} has changed since this was asked: the agent has to ask again under the new one")]
+    #[error(
+        "the charter of {0} has changed since this was asked: the agent has to ask again under the new one"
+    )]
     CharterChanged(Name),
     /// The person may not.
     #[error("{0}")]
@@ -338,7 +343,9 @@ pub enum VoteError {
     #[error("only an administrator may break the glass, and {0} is none")]
     NotAdministrator(Name),
     /// Somebody who asked for it.
-    #[error("{0} asked for this task, or for one above it, and nobody approves what they asked for themselves")]
+    #[error(
+        "{0} asked for this task, or for one above it, and nobody approves what they asked for themselves"
+    )]
     OwnRequest(Name),
     /// A reason is wanted.
     #[error("this needs a reason in words, for those who review it")]
@@ -382,7 +389,7 @@ fn break_glass(
     if !is_administrator(directory, person) {
         return Err(VoteError::NotAdministrator(person.clone()));
     }
-    if voters::askers(approval, directory).contains(person) {
+    if voters::all_askers(approval, directory).contains(person) {
         return Err(VoteError::OwnRequest(person.clone()));
     }
     reason.ok_or(VoteError::ReasonMissing)?;

@@ -99,7 +99,9 @@ impl<'v> Refusal<'v> {
         members.insert("possible_if".into(), Value::from(possible_if));
         if let (Told::Hold { approvers, .. }, Some(approval)) = (&self.told, self.approval) {
             let mut requestable = json!({ "approval_id": approval, "approvers": approvers });
-            if let (Some((_words, Value::Object(detail))), Some(own)) = (&self.standing, requestable.as_object_mut()) {
+            if let (Some((_words, Value::Object(detail))), Some(own)) =
+                (&self.standing, requestable.as_object_mut())
+            {
                 own.extend(detail.clone());
             }
             members.insert("requestable".into(), requestable);
@@ -144,6 +146,22 @@ impl<'v> Refusal<'v> {
 /// 9728 section 5.1; MCP 2026-07-28, Authorization: Scope Challenge Handling. Quotes, backslashes and
 /// non-ASCII are dropped from the values.
 pub fn challenge(resource_metadata: &str, scope: Option<&str>, error: Option<(&str, &str)>) -> String {
+    challenge_of("Bearer", resource_metadata, scope, error, None)
+}
+
+/// The same where a proof of the token's key is missing or not good (RFC 9449 section 7.1); `algs` are those a proof may be
+/// signed with.
+pub fn proof_challenge(resource_metadata: &str, error: (&str, &str), algs: &str) -> String {
+    challenge_of("DPoP", resource_metadata, None, Some(error), Some(algs))
+}
+
+fn challenge_of(
+    scheme: &str,
+    resource_metadata: &str,
+    scope: Option<&str>,
+    error: Option<(&str, &str)>,
+    algs: Option<&str>,
+) -> String {
     let quoted = |text: &str| {
         text.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect::<String>()
     };
@@ -152,9 +170,10 @@ pub fn challenge(resource_metadata: &str, scope: Option<&str>, error: Option<(&s
         params.push(format!("error=\"{}\"", quoted(code)));
         params.push(format!("error_description=\"{}\"", quoted(description)));
     }
+    params.extend(algs.map(|algs| format!("algs=\"{}\"", quoted(algs))));
     params.extend(scope.map(|scope| format!("scope=\"{}\"", quoted(scope))));
     params.push(format!("resource_metadata=\"{}\"", quoted(resource_metadata)));
-    format!("Bearer {}", params.join(", "))
+    format!("{scheme} {}", params.join(", "))
 }
 
 #[cfg(test)]

@@ -31,12 +31,14 @@ async fn pass(State(mut stop): State<watch::Receiver<bool>>, request: Request, n
     Response::from_parts(head, Body::from_stream(body.into_data_stream().take_until(Box::pin(told))))
 }
 
-/// The two ways to listen: GET (MCP 2025-11-25, Streamable HTTP) and `subscriptions/listen` (MCP 2026-07-28), which
+/// The ways to listen: `/events` of the console, GET (MCP 2025-11-25, Streamable HTTP) and `subscriptions/listen` (MCP 2026-07-28), which
 /// names its method in a header.
 fn only_listens(request: &Request) -> bool {
     let is_mcp = request.uri().path().starts_with("/mcp");
     let method = request.headers().get("mcp-method").and_then(|value| value.to_str().ok());
-    is_mcp && (request.method() == Method::GET || method == Some("subscriptions/listen"))
+    // The console's pages listen too.
+    let is_page = request.uri().path() == "/events";
+    is_page || is_mcp && (request.method() == Method::GET || method == Some("subscriptions/listen"))
 }
 
 #[cfg(test)]
@@ -48,6 +50,7 @@ mod tests {
         let table = [
             (Method::GET, "/mcp/bank", None, true),
             (Method::GET, "/mcp", None, true),
+            (Method::GET, "/events", None, true),
             (Method::POST, "/mcp", Some("subscriptions/listen"), true),
             (Method::POST, "/mcp", Some("tools/call"), false),
             (Method::POST, "/mcp/bank", None, false),

@@ -7,6 +7,7 @@
 //! **What is durable when.** Every method that returns `Ok` has synced what it promised (SQLite `synchronous=FULL`,
 //! PostgreSQL `synchronous_commit=on`), except [`Store::record_buffered`], whose name says so.
 
+mod approvals;
 mod change;
 mod clock;
 #[cfg(feature = "conformance")]
@@ -18,6 +19,7 @@ mod ledger;
 mod permit;
 mod query;
 
+pub use approvals::{NewestApproval, approval, approval_used_by, newest_approval};
 pub use change::{Attribution, ChangeReceipt, ChangeRecord, ChangeSet, Write};
 pub use clock::SystemClock;
 pub use error::{CommitError, RecordError, StoreError};

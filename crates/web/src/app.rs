@@ -1,7 +1,7 @@
 //! The routes, and what their handlers share.
 
 use crate::{
-    agent, credential, decision, document, door,
+    agent, approval, credential, decision, document, door,
     door::Hosts,
     home, identity, issuer, ledger, oauth, pages, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
@@ -19,6 +19,8 @@ pub struct App {
     pub plane: Arc<Plane>,
     /// The OpenAPI document as text.
     pub(crate) document: Arc<str>,
+    /// Pages that are open, and want to hear that something moved.
+    pub(crate) live: Arc<pages::Live>,
 }
 
 impl App {
@@ -27,7 +29,7 @@ impl App {
     /// # Errors
     /// When the OpenAPI document cannot be written, which a test rules out.
     pub fn new(plane: Arc<Plane>) -> Result<Self, serde_json::Error> {
-        Ok(Self { plane, document: document::document_text()?.into() })
+        Ok(Self { plane, document: document::document_text()?.into(), live: Arc::default() })
     }
 }
 
@@ -58,6 +60,17 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(task::task_show))
         .routes(routes!(task::task_end))
         .routes(routes!(task::task_token))
+        .routes(routes!(approval::approval_list))
+        .routes(routes!(approval::approval_show))
+        .routes(routes!(approval::approval_eligible))
+        .routes(routes!(approval::approval_approve))
+        .routes(routes!(approval::approval_refuse))
+        .routes(routes!(approval::approval_edit))
+        .routes(routes!(approval::approval_withdraw))
+        .routes(routes!(approval::envelope_grant))
+        .routes(routes!(approval::envelope_list))
+        .routes(routes!(approval::envelope_revoke))
+        .routes(routes!(approval::person_away))
         .routes(routes!(system::system_list))
         .routes(routes!(system::system_show, system::system_remove))
         .routes(routes!(system::system_repin))

@@ -190,7 +190,7 @@ pub(crate) async fn envelope_revoke(
 #[utoipa::path(
     post,
     path = "/people/{name}/away",
-    tag = "people",
+    tag = "identities",
     security(("token" = [])),
     params(("name" = String, Path, description = "The person")),
     request_body = AwaySet,

@@ -2,8 +2,10 @@
 //! another site's name lives at this address (DNS rebinding) sends that name as `Host`, and is turned away.
 
 use crate::problem::{Edge, Refusal};
+use crate::rest::ReadToEnd;
 use axum::{
     Router,
+    body::HttpBody as _,
     extract::{Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Uri,
@@ -54,6 +56,9 @@ async fn pass(State(hosts): State<Hosts>, mut request: Request, next: Next) -> R
     let id = request_id(request.headers());
     let span =
         tracing::debug_span!("request", id = %id.0, method = %request.method(), path = request.uri().path());
+    if !request.body().is_end_stream() {
+        request = request.map(ReadToEnd::of);
+    }
     let answer = async {
         let started = started();
         let mut response = match check(&hosts, &request) {

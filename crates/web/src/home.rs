@@ -1,16 +1,21 @@
-//! The page at `/`: plain words for whoever opens the address in a browser.
+//! The page at `/`: plain words for whoever opens the address in a browser; who is signed in goes on to the console.
 
+use crate::{app::App, pages};
 use axum::{
+    extract::State,
     http::{
-        HeaderName,
+        HeaderMap, HeaderName,
         header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
     },
-    response::IntoResponse,
+    response::{IntoResponse as _, Redirect, Response},
 };
 
 /// A short page that names the command line and the API document.
 #[utoipa::path(get, path = "/", tag = "machines", responses((status = 200, body = String, content_type = "text/html")))]
-pub(crate) async fn home() -> impl IntoResponse {
+pub(crate) async fn home(State(app): State<App>, asked: HeaderMap) -> Response {
+    if pages::is_signed_in(&app, &asked) {
+        return Redirect::to("/console").into_response();
+    }
     let headers: [(HeaderName, &str); 2] = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (
@@ -18,7 +23,7 @@ pub(crate) async fn home() -> impl IntoResponse {
             "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ),
     ];
-    (headers, PAGE)
+    (headers, PAGE).into_response()
 }
 
 const PAGE: &str = r#"<!doctype html>
@@ -27,8 +32,9 @@ const PAGE: &str = r#"<!doctype html>
 <body>
 <h1>Provost</h1>
 <p>This plane decides, records and only then lets through what AI agents do. It is administered from the command line
-(<code>provost --help</code>) and over HTTP.</p>
+(<code>provost --help</code>), over HTTP, and looked at in the console.</p>
 <ul>
+<li><a href="/console">The console</a>, for people who sign in</li>
 <li><a href="/api/v1/openapi.json">The API document</a></li>
 <li><a href="/readyz">Whether this node is ready</a></li>
 <li><a href="/metrics">Its counters</a></li>

@@ -13,6 +13,7 @@
 
 mod agent;
 mod app;
+mod approval;
 mod asked;
 mod credential;
 mod decision;
@@ -29,6 +30,7 @@ mod plan;
 mod plane;
 mod policy;
 mod problem;
+mod rest;
 mod strict;
 mod system;
 mod task;

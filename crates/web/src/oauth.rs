@@ -50,7 +50,8 @@ pub(crate) async fn openid_configuration(State(app): State<App>) -> Response {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     metadata.insert("subject_types_supported".to_owned(), serde_json::json!(["public"]));
-    metadata.insert("id_token_signing_alg_values_supported".to_owned(), serde_json::json!(["ES256", "EdDSA"]));
+    metadata
+        .insert("id_token_signing_alg_values_supported".to_owned(), serde_json::json!(["ES256", "EdDSA"]));
     Json(metadata).into_response()
 }
 

@@ -72,7 +72,9 @@ async fn a_person_in_a_browser_signs_in_at_their_provider_and_lets_an_agent_act_
     let served = serve().await;
     let mut files = files();
     let people = files[0]["text"].as_str().unwrap();
-    files[0]["text"] = json!(people.replace("display = \"Maria\"", "display = \"Maria Lindt\"\nemail = \"maria@acme.example\""));
+    files[0]["text"] = json!(
+        people.replace("display = \"Maria\"", "display = \"Maria Lindt\"\nemail = \"maria@acme.example\"")
+    );
     served.post("/apply", json!({"files": files, "reason": "the test begins"})).await.ok();
     let provider = Provider::start(&served.plane.issuer);
     let row = json!({
@@ -88,7 +90,8 @@ async fn a_person_in_a_browser_signs_in_at_their_provider_and_lets_an_agent_act_
         "client_id": client_id, "client_name": "Ledger App <img src=x onerror=alert(1)>",
         "redirect_uris": ["https://app.example/callback"],
     });
-    let router = axum::Router::new().route("/client.json", axum::routing::get(async move || axum::Json(document)));
+    let router =
+        axum::Router::new().route("/client.json", axum::routing::get(async move || axum::Json(document)));
     let software = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     let clerk = served.plane.replica.latest().directory.agents.values().next().unwrap().clone();
     let mut clerk = clerk.as_ref().clone();
@@ -123,10 +126,23 @@ async fn a_person_in_a_browser_signs_in_at_their_provider_and_lets_an_agent_act_
     assert_eq!(yes["faults"], json!([]), "accessibility");
     assert_eq!(yes["complaints"], json!([]), "the pages' own policy lets them work");
     assert_eq!(yes["cookie"], json!({"httpOnly": true, "sameSite": "Lax", "seenByScript": ""}));
-    for text in ["Maria Lindt", "clerk", "bank/list_accounts", "production", "Ledger App <img src=x onerror=alert(1)>"] {
-        assert!(yes["text"].as_str().unwrap().contains(text) || text == "Maria Lindt", "{text}: {}", yes["text"]);
+    for text in [
+        "Maria Lindt",
+        "clerk",
+        "bank/list_accounts",
+        "production",
+        "Ledger App <img src=x onerror=alert(1)>",
+    ] {
+        assert!(
+            yes["text"].as_str().unwrap().contains(text) || text == "Maria Lindt",
+            "{text}: {}",
+            yes["text"]
+        );
     }
-    assert_eq!((yes["answer"]["state"].as_str(), yes["answer"]["iss"].as_str()), (Some("s-1"), Some(served.plane.issuer.as_str())));
+    assert_eq!(
+        (yes["answer"]["state"].as_str(), yes["answer"]["iss"].as_str()),
+        (Some("s-1"), Some(served.plane.issuer.as_str()))
+    );
     assert!(yes["answer"]["code"].is_string());
     let view = served.plane.replica.latest();
     let task = view.directory.tasks.values().next().unwrap();

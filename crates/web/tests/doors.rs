@@ -160,7 +160,23 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     });
     let spare =
         "[system]\ndescription = \"S\"\nenvironment = \"sandbox\"\nurl = \"http://127.0.0.1:9/mcp\"\n";
+    for amount in 1..=5 {
+        common::asked(&served, &task, &amount.to_string()).await;
+    }
+    let answer = || Some(json!({ "person": "maria", "reason": "because of the test" }));
+    let envelope = json!({ "person": "maria", "reason": "because of the test", "count": 1, "lasts": "1h" });
+    let edited = json!({
+        "person": "maria", "reason": "because of the test", "args": { "payee": "ACME", "amount": 9.5 },
+    });
     let calls: Vec<(&str, &str, String, Option<Value>)> = vec![
+        ("approval_approve", "POST", "/approvals/approval_1/approve".into(), answer()),
+        ("approval_refuse", "POST", "/approvals/approval_2/refuse".into(), answer()),
+        ("approval_edit", "POST", "/approvals/approval_3/edit".into(), Some(edited)),
+        ("approval_withdraw", "POST", "/approvals/approval_4/withdraw".into(), Some(why.clone())),
+        ("envelope_grant", "POST", "/approvals/approval_5/envelope".into(), Some(envelope)),
+        ("envelope_revoke", "POST", "/envelopes/ENVELOPE/revoke".into(), Some(why.clone())),
+        ("person_away", "POST", "/people/jonas/away".into(), Some(json!({
+            "to": "maria", "lasts": "1d", "reason": "because of the test" }))),
         (
             "apply",
             "POST",
@@ -233,6 +249,7 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     ];
     let mut covered: Vec<&str> = WITHOUT_RECORD.to_vec();
     for (operation, method, path, body) in calls {
+        let path = path.replace("ENVELOPE", &common::open_envelope(&served));
         let before = served.plane.store.head().await.unwrap();
         let answer = served.send(method, &format!("/api/v1{path}"), Some(&served.token), body.as_ref()).await;
         assert_eq!(answer.status, 200, "{operation}: {:#}", answer.body);

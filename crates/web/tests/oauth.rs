@@ -436,6 +436,29 @@ async fn the_metadata_announces_what_is_there_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_was_handed_on_is_not_asked_for_again_for_more_than_its_token() {
+    let served = ready().await;
+    let bank = format!("{}/mcp/bank", served.plane.issuer);
+    let more = [("grant_type", "client_credentials"), ("resource", bank.as_str()), ("may_act", "helper")];
+    let (_status, granted) = CLERK.bound(&served, &more).await;
+    let exchange = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", granted["access_token"].as_str().unwrap()),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+    ];
+    let (status, handed) = HELPER.bound(&served, &exchange).await;
+    assert_eq!(status, 200, "{handed}");
+    let child = handed["task"].as_str().unwrap();
+    let shown = served.get(&format!("/tasks/{child}")).await.ok();
+    assert_eq!(shown["scope"][0]["system"], "bank", "its task reaches no further than its token");
+    for resource in [bank.clone(), format!("{}/mcp", served.plane.issuer)] {
+        let more = [("grant_type", "client_credentials"), ("task", child), ("resource", resource.as_str())];
+        let (status, refusal) = HELPER.bound(&served, &more).await;
+        assert_eq!((status, refusal["error"].as_str()), (400, Some("invalid_grant")), "{refusal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_independent_oauth_client_gets_hands_on_and_takes_back_a_bound_token() {
     let served = ready().await;
     let interop = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/interop");
@@ -484,5 +507,7 @@ async fn a_plane_that_signs_with_es256_is_verified_with_the_same_key_set() {
     let kid = header.kid.unwrap();
     let set = served.client.get(format!("{}/oauth/jwks", served.plane.issuer)).send().await.unwrap();
     let set: Value = set.json().await.unwrap();
-    assert!(set["keys"].as_array().unwrap().iter().any(|key| key["kid"] == kid.as_str() && key["alg"] == "ES256"));
+    assert!(
+        set["keys"].as_array().unwrap().iter().any(|key| key["kid"] == kid.as_str() && key["alg"] == "ES256")
+    );
 }

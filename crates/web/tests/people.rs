@@ -77,18 +77,23 @@ impl Browser {
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> Seen {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let response = request.header(header::COOKIE, cookies.join("; ")).send().await.unwrap();
         for cookie in response.headers().get_all(header::SET_COOKIE) {
             let text = cookie.to_str().unwrap();
-            assert!(text.contains("HttpOnly") && text.contains("SameSite=Lax") && text.contains("Path=/"), "{text}");
+            assert!(
+                text.contains("HttpOnly") && text.contains("SameSite=Lax") && text.contains("Path=/"),
+                "{text}"
+            );
             let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();
             match value {
                 "" => drop(self.cookies.remove(name)),
                 value => drop(self.cookies.insert(name.to_owned(), value.to_owned())),
             }
         }
-        let location = response.headers().get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned());
+        let location =
+            response.headers().get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned());
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Seen { status, location, headers, body: response.text().await.unwrap() }
     }
@@ -101,7 +106,8 @@ impl Browser {
     /// A form, as a browser sends it from a page of this origin.
     async fn post(&mut self, url: &str, form: &[(&str, &str)]) -> Seen {
         let request = self.client.post(url).header("sec-fetch-site", "same-origin");
-        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(query(form));
+        let request =
+            request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(query(form));
         self.send(request).await
     }
 
@@ -132,7 +138,8 @@ fn parameters(url: &str) -> HashMap<String, String> {
 
 /// What a hidden input of a page holds.
 fn hidden(page: &str, name: &str) -> String {
-    let (_before, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("{page}"));
+    let (_before, rest) =
+        page.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("{page}"));
     rest.split('"').next().unwrap().to_owned()
 }
 
@@ -167,7 +174,8 @@ impl Ready {
         put(&served, Object::Issuer(serde_json::from_value::<Issuer>(row).unwrap())).await;
         let clerk = served.plane.replica.latest().directory.agents.values().next().unwrap().clone();
         let mut clerk = clerk.as_ref().clone();
-        clerk.proofs = vec![Proof::Client { client_id: app.client_id.clone(), added: Timestamp::from_millis(0) }];
+        clerk.proofs =
+            vec![Proof::Client { client_id: app.client_id.clone(), added: Timestamp::from_millis(0) }];
         put(&served, Object::Agent(clerk)).await;
         Self { served, okta, app }
     }
@@ -181,7 +189,9 @@ impl Ready {
     }
 
     async fn browser_of(&self, subject: &str, email: &str) -> Browser {
-        self.says(json!({"sub": subject, "email": email, "email_verified": true, "groups": ["ops", "staff"]}));
+        self.says(
+            json!({"sub": subject, "email": email, "email_verified": true, "groups": ["ops", "staff"]}),
+        );
         let mut browser = Browser::new();
         let (_place, _page) = browser.follow(&self.url("/signin/okta?to=/signin")).await;
         assert!(browser.cookies.contains_key("provost"), "signed in");
@@ -214,7 +224,8 @@ impl Ready {
         let page = browser.get(&self.request(more)).await;
         assert_eq!(page.status, 200, "{}", page.body);
         let asked = hidden(&page.body, "asked");
-        let mut form = vec![("asked", asked.as_str()), ("agent", "clerk"), ("purpose", "the invoices of May")];
+        let mut form =
+            vec![("asked", asked.as_str()), ("agent", "clerk"), ("purpose", "the invoices of May")];
         form.extend(tools.iter().map(|tool| ("tool", *tool)));
         let answered = browser.post(&self.url("/oauth/authorize"), &form).await;
         let answer = parameters(&answered.location.unwrap());
@@ -225,7 +236,8 @@ impl Ready {
 
     async fn token(&self, form: &[(&str, &str)]) -> (u16, Value) {
         let request = self.served.client.post(self.url("/oauth/token"));
-        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(query(form));
+        let request =
+            request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(query(form));
         let response = request.send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
@@ -245,7 +257,12 @@ impl Ready {
     }
 
     async fn refresh(&self, token: &str) -> (u16, Value) {
-        self.token(&[("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", &self.app.client_id)]).await
+        self.token(&[
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token),
+            ("client_id", &self.app.client_id),
+        ])
+        .await
     }
 }
 
@@ -260,7 +277,17 @@ async fn a_person_signs_in_with_their_provider_and_out_again_and_it_is_on_record
     let session = directory.sessions.values().next().unwrap();
     assert_eq!((session.person.as_str(), session.by.as_str()), ("maria", "issuer okta"));
     assert_eq!(serde_json::to_value(&session.roles).unwrap(), json!(["operator"]));
-    let maria = ready.served.plane.replica.latest().directory.people.values().find(|p| p.name.as_str() == "maria").unwrap().clone();
+    let maria = ready
+        .served
+        .plane
+        .replica
+        .latest()
+        .directory
+        .people
+        .values()
+        .find(|p| p.name.as_str() == "maria")
+        .unwrap()
+        .clone();
     assert_eq!(maria.logins[0].subject, "00u7", "the next time the mail address no longer matters");
     // The cookie is the only place of the secret.
     let cookie = browser.cookies["provost"].clone();
@@ -270,7 +297,10 @@ async fn a_person_signs_in_with_their_provider_and_out_again_and_it_is_on_record
     assert!(ready.served.plane.replica.latest().directory.sessions.is_empty());
     browser.cookies.insert("provost".to_owned(), cookie);
     let after = browser.get(&ready.request(&[])).await;
-    assert!(after.location.unwrap().starts_with("/signin?to=%2Foauth%2Fauthorize"), "an ended session is nobody's");
+    assert!(
+        after.location.unwrap().starts_with("/signin?to=%2Foauth%2Fauthorize"),
+        "an ended session is nobody's"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,12 +308,27 @@ async fn nobody_is_let_in_whom_the_provider_or_the_organisation_does_not_vouch_f
     let ready = Ready::start().await;
     let table = [
         ("a stranger", json!({"sub": "00u9", "email": "mallory@evil.example", "email_verified": true})),
-        ("an address nobody verified", json!({"sub": "00u9", "email": "maria@acme.example", "email_verified": false})),
+        (
+            "an address nobody verified",
+            json!({"sub": "00u9", "email": "maria@acme.example", "email_verified": false}),
+        ),
         ("no address", json!({"sub": "00u9"})),
-        ("for another client", json!({"sub": "00u1", "aud": "another", "email": "maria@acme.example", "email_verified": true})),
-        ("of another sign-in", json!({"sub": "00u1", "nonce": "another", "email": "maria@acme.example", "email_verified": true})),
-        ("of another issuer", json!({"sub": "00u1", "iss": "https://evil.example", "email": "maria@acme.example", "email_verified": true})),
-        ("an old token", json!({"sub": "00u1", "exp": 1, "email": "maria@acme.example", "email_verified": true})),
+        (
+            "for another client",
+            json!({"sub": "00u1", "aud": "another", "email": "maria@acme.example", "email_verified": true}),
+        ),
+        (
+            "of another sign-in",
+            json!({"sub": "00u1", "nonce": "another", "email": "maria@acme.example", "email_verified": true}),
+        ),
+        (
+            "of another issuer",
+            json!({"sub": "00u1", "iss": "https://evil.example", "email": "maria@acme.example", "email_verified": true}),
+        ),
+        (
+            "an old token",
+            json!({"sub": "00u1", "exp": 1, "email": "maria@acme.example", "email_verified": true}),
+        ),
     ];
     for (what, claims) in table {
         ready.says(claims);
@@ -337,17 +382,33 @@ async fn a_person_lets_an_agent_act_for_them_with_the_tools_they_leave_in() {
     // Who comes from the client is sent to sign in first, and comes back to the question.
     let (place, page) = browser.follow(&ready.request(&[])).await;
     assert!(place.contains("/signin?to="), "{place}");
-    assert!(page.body.contains("Continue with Acme&#39;s identity provider") || page.body.contains("Continue with Acme"), "{}", page.body);
+    assert!(
+        page.body.contains("Continue with Acme&#39;s identity provider")
+            || page.body.contains("Continue with Acme"),
+        "{}",
+        page.body
+    );
     let to = parameters(&place)["to"].clone();
     let (place, page) = browser.follow(&ready.url(&format!("/signin/okta?{}", query(&[("to", &to)])))).await;
     assert!(place.contains("/oauth/authorize?"), "{place}");
-    for text in ["Maria", "clerk", "bank/list_accounts", "bank/transfer", "financial", "127.0.0.1", "https://app.example"] {
+    for text in [
+        "Maria",
+        "clerk",
+        "bank/list_accounts",
+        "bank/transfer",
+        "financial",
+        "127.0.0.1",
+        "https://app.example",
+    ] {
         assert!(page.body.contains(text), "{text}: {}", page.body);
     }
     // What the software calls itself is text.
     assert!(page.body.contains("Ledger &#60;b&#62;App") && !page.body.contains("<b>App"), "{}", page.body);
     let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
-    assert!(policy.starts_with("default-src 'none'") && policy.contains("form-action 'self' https://app.example"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'") && policy.contains("form-action 'self' https://app.example"),
+        "{policy}"
+    );
 
     let code = ready.agree(&mut browser, &["bank/list_accounts"], &[]).await;
     let (status, granted) = ready.redeem(&code, &[("resource", &ready.url("/mcp/bank"))]).await;
@@ -357,7 +418,10 @@ async fn a_person_lets_an_agent_act_for_them_with_the_tools_they_leave_in() {
     assert_eq!((claims.sub.as_str(), claims.act.unwrap().sub.as_str()), ("maria", "clerk"));
     assert_eq!(claims.aud, ready.url("/mcp/bank"));
     let task = ready.served.get(&format!("/tasks/{}", granted["task"].as_str().unwrap())).await.ok();
-    assert_eq!((task["requester"].as_str(), task["purpose"].as_str()), (Some("maria"), Some("the invoices of May")));
+    assert_eq!(
+        (task["requester"].as_str(), task["purpose"].as_str()),
+        (Some("maria"), Some("the invoices of May"))
+    );
     assert_eq!(task["scope"][0]["tools"], json!(["list_accounts"]));
     assert_eq!(task["history"].as_array().unwrap().last().unwrap()["actor"], "person maria");
 }
@@ -370,7 +434,11 @@ async fn a_code_is_for_one_client_one_verifier_and_one_use_and_a_second_use_ends
     let other = Software::start("Other").await;
     let table: Vec<(&str, Vec<(&str, &str)>, &str)> = vec![
         ("another client", vec![("client_id", &other.client_id)], "invalid_grant"),
-        ("another verifier", vec![("code_verifier", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")], "invalid_grant"),
+        (
+            "another verifier",
+            vec![("code_verifier", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")],
+            "invalid_grant",
+        ),
         ("a verifier that is none", vec![("code_verifier", "short")], "invalid_request"),
         ("another address", vec![("redirect_uri", "https://evil.example/")], "invalid_grant"),
         ("another resource", vec![("resource", "https://other.example")], "invalid_target"),
@@ -402,7 +470,11 @@ async fn a_refresh_token_is_good_once_and_one_that_comes_again_ends_the_task() {
     assert_ne!(second["refresh_token"], granted["refresh_token"]);
     assert_eq!(second["task"], granted["task"]);
     let other = Software::start("Other").await;
-    let stolen = [("grant_type", "refresh_token"), ("refresh_token", second["refresh_token"].as_str().unwrap()), ("client_id", &other.client_id)];
+    let stolen = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", second["refresh_token"].as_str().unwrap()),
+        ("client_id", &other.client_id),
+    ];
     assert_eq!(ready.token(&stolen).await.1["error"], "invalid_grant");
     let guessed = format!("{}x", second["refresh_token"].as_str().unwrap());
     assert_eq!(ready.refresh(&guessed).await.1["error"], "invalid_grant");
@@ -414,6 +486,23 @@ async fn a_refresh_token_is_good_once_and_one_that_comes_again_ends_the_task() {
     assert_eq!(refusal["error"], "invalid_grant", "the whole family is gone");
     let task = ready.served.get(&format!("/tasks/{}", granted["task"].as_str().unwrap())).await.ok();
     assert_eq!(task["status"], "ended");
+    // A client gives back what it needs no more, and another cannot.
+    let code = ready.agree(&mut browser, &["bank/list_accounts"], &[]).await;
+    let (_status, granted) = ready.redeem(&code, &[]).await;
+    let token = granted["refresh_token"].as_str().unwrap();
+    let revoke = async |client_id: &str, token: &str| {
+        let request = ready.served.client.post(ready.url("/oauth/revoke"));
+        let body = query(&[("token", token), ("client_id", client_id)]);
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(revoke(&other.client_id, token).await, 400);
+    assert_eq!(revoke(&ready.app.client_id, &format!("{token}x")).await, 200, "nobody has that one");
+    let shown = ready.served.get(&format!("/tasks/{}", granted["task"].as_str().unwrap())).await.ok();
+    assert_eq!(shown["status"], "running");
+    assert_eq!(revoke(&ready.app.client_id, token).await, 200);
+    let shown = ready.served.get(&format!("/tasks/{}", granted["task"].as_str().unwrap())).await.ok();
+    assert_eq!(shown["status"], "ended");
     // What the store holds of a token is not the token.
     let rows = serde_json::to_string(&task).unwrap();
     assert!(!rows.contains("provost_refresh_"));
@@ -432,7 +521,8 @@ async fn a_client_that_wants_a_fresh_sign_in_gets_one_and_a_request_too_long_to_
     let again = browser.get(&ready.request(&[("max_age", "300")])).await.location.unwrap();
     let asked = parameters(&ready.url(&again));
     assert!(asked["again"] == "true" && asked["to"].contains("max_age=300"), "{asked:?}");
-    let leaving = browser.get(&ready.url(&format!("/signin/okta?again=true&{}", query(&[("to", &asked["to"])])))).await;
+    let leaving =
+        browser.get(&ready.url(&format!("/signin/okta?again=true&{}", query(&[("to", &asked["to"])])))).await;
     assert_eq!(parameters(&leaving.location.unwrap())["prompt"], "login");
 
     let long = "x".repeat(3_900);
@@ -486,9 +576,12 @@ async fn a_consent_is_given_on_our_page_by_the_person_it_was_asked_of_and_for_no
     let form = [("asked", asked.as_str()), ("agent", "clerk"), ("purpose", "x"), ("tool", "bank/transfer")];
     let url = ready.url("/oauth/authorize");
     // From another site, by whatever the browser says of it.
-    for (name, value) in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("x-nothing", "x")] {
+    for (name, value) in
+        [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("x-nothing", "x")]
+    {
         let request = maria.client.post(&url).header(name, value);
-        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(query(&form));
+        let request =
+            request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(query(&form));
         assert_eq!(maria.send(request).await.status, 403, "{name}: {value}");
     }
     let foreign = maria.client.post(&url).header(header::ORIGIN, "https://evil.example").body(query(&form));
@@ -505,8 +598,23 @@ async fn a_consent_is_given_on_our_page_by_the_person_it_was_asked_of_and_for_no
     // No, nothing, and more than was asked.
     for (form, why) in [
         (vec![("asked", hidden(&maria.get(&ready.request(&[])).await.body, "asked"))], "no"),
-        (vec![("asked", hidden(&maria.get(&ready.request(&[])).await.body, "asked")), ("agent", "clerk".to_owned()), ("purpose", "x".to_owned())], "no tool"),
-        (vec![("asked", hidden(&maria.get(&ready.request(&[])).await.body, "asked")), ("agent", "clerk".to_owned()), ("purpose", "x".to_owned()), ("tool", "bank/close_account".to_owned())], "a tool outside"),
+        (
+            vec![
+                ("asked", hidden(&maria.get(&ready.request(&[])).await.body, "asked")),
+                ("agent", "clerk".to_owned()),
+                ("purpose", "x".to_owned()),
+            ],
+            "no tool",
+        ),
+        (
+            vec![
+                ("asked", hidden(&maria.get(&ready.request(&[])).await.body, "asked")),
+                ("agent", "clerk".to_owned()),
+                ("purpose", "x".to_owned()),
+                ("tool", "bank/close_account".to_owned()),
+            ],
+            "a tool outside",
+        ),
     ] {
         let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = maria.post(&url, &form).await;
@@ -529,7 +637,17 @@ async fn a_person_who_left_is_signed_out_and_their_agents_tokens_end() {
     let code = ready.agree(&mut browser, &["bank/list_accounts"], &[]).await;
     let (status, granted) = ready.redeem(&code, &[]).await;
     assert_eq!(status, 200, "{granted}");
-    let jonas = ready.served.plane.replica.latest().directory.people.values().find(|p| p.name.as_str() == "jonas").unwrap().clone();
+    let jonas = ready
+        .served
+        .plane
+        .replica
+        .latest()
+        .directory
+        .people
+        .values()
+        .find(|p| p.name.as_str() == "jonas")
+        .unwrap()
+        .clone();
     let mut gone = jonas.as_ref().clone();
     gone.active = false;
     put(&ready.served, Object::Person(gone)).await;
@@ -557,7 +675,11 @@ async fn a_person_connects_an_account_once_and_takes_it_back_and_nobody_sees_wha
     ready.served.post("/apply", json!({"files": files, "reason": "a system with accounts"})).await.ok();
     let mut maria = ready.browser_of("00u7", "maria@acme.example").await;
     let page = maria.get(&ready.url("/accounts")).await;
-    assert!(page.body.contains("Customers") && page.body.contains("calendar offline_access"), "{}", page.body);
+    assert!(
+        page.body.contains("Customers") && page.body.contains("calendar offline_access"),
+        "{}",
+        page.body
+    );
 
     // Somebody else's answer connects nothing: the account would be theirs, and the data too.
     let mut jonas = ready.browser_of("00u8", "jonas@acme.example").await;
@@ -572,7 +694,8 @@ async fn a_person_connects_an_account_once_and_takes_it_back_and_nobody_sees_wha
     let account = view.directory.accounts.values().next().unwrap();
     assert_eq!((account.person.as_str(), account.system.as_str()), ("maria", "crm"));
     let sealed = ready.served.plane.store.sealed(&account.sealed).await.unwrap().unwrap();
-    let opened = ready.served.plane.sealing_key.open(&format!("account:{}", account.sealed), &sealed).unwrap();
+    let opened =
+        ready.served.plane.sealing_key.open(&format!("account:{}", account.sealed), &sealed).unwrap();
     assert!(String::from_utf8_lossy(opened.dangerous_expose()).contains("refresh-of-maria"));
     // Sealed where it rests, and nowhere else.
     assert!(!String::from_utf8_lossy(&sealed).contains("refresh-of-maria"));
@@ -580,7 +703,8 @@ async fn a_person_connects_an_account_once_and_takes_it_back_and_nobody_sees_wha
         assert!(!row.record.contains("refresh-of-maria"), "{}", row.record);
     }
     assert_eq!(jonas.post(&ready.url("/accounts/crm/disconnect"), &[]).await.status, 404, "not his");
-    let request = maria.client.post(ready.url("/accounts/crm/disconnect")).header("sec-fetch-site", "cross-site");
+    let request =
+        maria.client.post(ready.url("/accounts/crm/disconnect")).header("sec-fetch-site", "cross-site");
     assert_eq!(maria.send(request).await.status, 403);
     let gone = maria.post(&ready.url("/accounts/crm/disconnect"), &[]).await;
     assert_eq!(gone.location.as_deref(), Some("/accounts"), "{}", gone.body);

@@ -5,6 +5,7 @@
 //   ISSUER, ADMIN_TOKEN, AGENT, BOUND_AGENT, SYSTEM, BOUND_SYSTEM, TOOL, CLIENT_ID, PERSON, ID_TOKEN, PROVIDER
 //
 // AGENT and SYSTEM are of the sandbox: SDK 1 has no DPoP. BOUND_AGENT and BOUND_SYSTEM are of production, where tokens are bound.
+import * as jose from 'jose'
 import { agreed, idToken, registered } from './registered.mjs'
 
 const SDK = process.argv.includes('--sdk') ? process.argv[process.argv.indexOf('--sdk') + 1] : '2'
@@ -57,14 +58,31 @@ async function way(system, authProvider, finish) {
     const { tools } = await client.listTools()
     const answer = await client.callTool({ name: TOOL, arguments: {} })
     const tokens = await authProvider.tokens({ issuer: ISSUER })
+    const after = tokens.refresh_token && system === SYSTEM ? await takenBack(client, authProvider, tokens) : undefined
     return {
       protocol: sdk.protocol(client, transport), tools: tools.map(({ name }) => name), refused: answer.isError ?? false,
-      accounts: JSON.stringify(answer).includes('operations'), token_type: tokens.token_type, asked: [...asked],
+      after, accounts: JSON.stringify(answer).includes('operations'), token_type: tokens.token_type, asked: [...asked],
     }
   } catch (error) {
     return { error: String(error?.stack ?? error), asked: [...asked] }
   } finally {
     await client.close().catch(() => {})
+  }
+}
+
+/** The token is taken back in the middle of the work: the SDK has to find its own way on, with its refresh token. */
+async function takenBack(client, authProvider, { access_token, refresh_token }) {
+  const assertion = await new jose.SignJWT({}).setProtectedHeader({ alg: 'ES256' }).setIssuer(AGENT).setSubject(AGENT)
+    .setAudience(ISSUER).setIssuedAt().setExpirationTime('1m').setJti(crypto.randomUUID()).sign(key.privateKey)
+  const body = new URLSearchParams({
+    token: access_token, client_assertion: assertion, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+  })
+  const { status } = await fetch(new URL('/oauth/revoke', ISSUER), { method: 'POST', body })
+  const answer = await client.callTool({ name: TOOL, arguments: {} })
+  const next = await authProvider.tokens({ issuer: ISSUER })
+  return {
+    revoked: status, accounts: JSON.stringify(answer).includes('operations'),
+    refreshed: next.access_token !== access_token && next.refresh_token !== refresh_token,
   }
 }
 

@@ -1,7 +1,9 @@
 // openid-client against the plane: discovery, client credentials with private_key_jwt and DPoP, a call with the bound token,
 // introspection, revocation; then authorization code with PKCE and DPoP as a client that nobody registered, whose id is the
-// address of its metadata, and refresh with rotation. Prints one line of JSON; ends with 1 when the library objects.
-//   ISSUER, ADMIN_TOKEN, AGENT, SYSTEM, TOOL, CLIENT_ID, PERSON
+// address of its metadata, and refresh with rotation; then a workload with the JWT-SVID of its mesh. Prints one line of JSON; ends
+// with 1 when the library objects.
+//   ISSUER, ADMIN_TOKEN, AGENT, SYSTEM, TOOL, CLIENT_ID, PERSON, CLUSTER
+import * as jose from 'jose'
 import * as client from 'openid-client'
 import { agreed, registered } from './registered.mjs'
 
@@ -47,6 +49,31 @@ async function itself() {
   }
 }
 
+/** Authenticates with an SVID as draft-ietf-oauth-spiffe-client-auth says: the library has a place for ways it does not know. */
+const withSvid = (svid) => (_server, _client, body) => {
+  body.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe')
+  body.set('client_assertion', svid)
+}
+
+async function aWorkload() {
+  const { jwk } = JSON.parse(process.env.CLUSTER)
+  const key = await jose.importJWK(jwk, jwk.alg)
+  const svid = (more) =>
+    new jose.SignJWT({ sub: 'spiffe://acme.example/ns/payments/sa/clerk', aud: [process.env.ISSUER], ...more })
+      .setProtectedHeader({ alg: jwk.alg, typ: 'JWT', kid: jwk.kid }).setIssuedAt().setExpirationTime('5m').sign(key)
+  const granted = async (more) => {
+    const config = await client.discovery(issuer, 'pod', undefined, withSvid(await svid(more)), options)
+    return client.clientCredentialsGrant(config).then(({ access_token }) => jose.decodeJwt(access_token).sub, ({ error }) => error)
+  }
+  const config = await client.discovery(issuer, 'pod', undefined, client.None(), options)
+  return {
+    announced: config.serverMetadata().token_endpoint_auth_methods_supported.includes('spiffe_jwt'), itself: await granted({}),
+    another: await granted({ sub: 'spiffe://acme.example/ns/payments/sa/miner' }),
+    of_another_domain: await granted({ sub: 'spiffe://evil.example/ns/payments/sa/clerk' }),
+    for_another: await granted({ aud: ['https://other.example'] }),
+  }
+}
+
 async function forAPerson() {
   const config = await client.discovery(issuer, CLIENT_ID, undefined, client.None(), options)
   const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair())
@@ -56,8 +83,9 @@ async function forAPerson() {
     redirect_uri: 'http://127.0.0.1:51004/callback', resource, state: expectedState, code_challenge_method: 'S256',
     code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier), dpop_jkt: await DPoP.calculateThumbprint(),
   })
-  const back = await agreed(at, { agent: AGENT, tools: [`${SYSTEM}/${TOOL}`] })
   const checks = { pkceCodeVerifier, expectedState }
+  const no = await client.authorizationCodeGrant(config, await agreed(at, {}), checks).catch((error) => error.error)
+  const back = await agreed(at, { agent: AGENT, tools: [`${SYSTEM}/${TOOL}`] })
   // The same answer, said to be somebody else's: the library has to notice, and it can only because the plane says who it is.
   const mixed = new URL(back)
   mixed.searchParams.set('iss', 'https://evil.example')
@@ -71,9 +99,9 @@ async function forAPerson() {
   )
   const after = await called(config, second.access_token, DPoP)
   return {
-    token_type: granted.token_type, mixed_up_noticed: noticed, called: [first.status, again.status],
+    token_type: granted.token_type, said_no: no, mixed_up_noticed: noticed, called: [first.status, again.status],
     rotated: second.refresh_token !== granted.refresh_token, task: [granted.task, second.task], used_again: stolen, after: after.status,
   }
 }
 
-console.log(JSON.stringify({ itself: await itself(), for_a_person: await forAPerson() }))
+console.log(JSON.stringify({ itself: await itself(), for_a_person: await forAPerson(), a_workload: await aWorkload() }))

@@ -2,7 +2,8 @@
 // for its pods, the software that people run agents in, and a person with a browser. Prints one line of JSON and serves until
 // it is ended:
 //   provider     the issuer people sign in with (OpenID Connect; also redeems ID tokens for ID-JAGs, RFC 8693)
-//   cluster      the issuer of pods' tokens: {issuer, jwk}, with the private key, which is a test's to sign with
+//   cluster      the issuer of pods' tokens: {issuer, jwk}, with the private key, which is a test's to sign with; its SPIFFE
+//                trust domain is acme.example, and the bundle is at /bundle
 //   client_id    the software's metadata document, over https; its answers go to http://127.0.0.1:ANY/callback
 //   person       POST {at, who, agent, tools, purpose} → {to}: what becomes of an authorization request in their browser
 //   id_token     POST {who, audience} → {id_token}: what a client has after it signed a person in
@@ -112,11 +113,18 @@ provider = await serve(async (request, url, body) => {
 
 const clusterKey = await key('RS256')
 let cluster = ''
-cluster = await serve(async (_request, url) =>
-  url.pathname === '/jwks'
-    ? { json: { keys: [clusterKey.jwk] } }
-    : { json: { issuer: cluster, jwks_uri: `${cluster}/jwks` } },
-)
+const svidKey = { ...clusterKey.jwk, use: 'jwt-svid' }
+cluster = await serve(async (_request, url) => {
+  switch (url.pathname) {
+    case '/jwks':
+      return { json: { keys: [clusterKey.jwk] } }
+    // The bundle of the SPIFFE trust domain that the cluster is.
+    case '/bundle':
+      return { json: { keys: [svidKey], spiffe_sequence: 1, spiffe_refresh_hint: SECONDS } }
+    default:
+      return { json: { issuer: cluster, jwks_uri: `${cluster}/jwks` } }
+  }
+})
 
 // --- the software ---
 

@@ -61,7 +61,7 @@ async fn start(ask: &Ask<'_>, person: &Name, grant: &IdJag) -> Result<AccessClai
         purpose: ask.purpose(),
         requester: Some(person.clone()),
         duration: None,
-        scope: ask.parts(ask.request.details.as_ref())?,
+        scope: ask.parts_at(ask.request.details.as_ref(), system.as_ref())?,
         system: system.clone(),
     };
     let op = op(plane, &ask.agent.name, ask.request_id);

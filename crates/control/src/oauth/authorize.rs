@@ -288,7 +288,11 @@ fn offered<'a>(
     scope: Option<&str>,
     details: Option<&Details>,
 ) -> Vec<(&'a Name, &'a ToolName)> {
+    // Words that name no system of the charter (`offline_access`) ask for nothing here, and take nothing away.
     let scope: Option<Scope> = scope.and_then(|scope| scope.parse().ok());
+    let known = agent.charter.systems();
+    let scope =
+        scope.filter(|scope| scope.words().any(|word| known.iter().any(|name| name.as_str() == word)));
     let in_scope =
         |name: &Name| scope.as_ref().is_none_or(|scope| scope.words().any(|word| word == name.as_str()));
     let in_details = |name: &Name, tool: &ToolName| {

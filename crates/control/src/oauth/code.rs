@@ -155,6 +155,54 @@ pub(super) async fn refresh(asked: &TokenAsked<'_>, token: &Secret) -> Result<Re
     Ok(Redeemed { claims, refresh_token: Some(next) })
 }
 
+/// Takes back what a client of people has (RFC 7009): with a refresh token, all that came of the person's yes; with an access
+/// token, that one. Whoever has the token may do so; `client_id` keeps one client from another's by mistake.
+pub(super) async fn revoke(
+    plane: &Arc<Plane>,
+    request_id: &str,
+    client_id: &str,
+    token: &Secret,
+) -> Result<(), OauthError> {
+    let text = token.dangerous_expose_secret();
+    let view = plane.replica.fresh(plane.limits.staleness_max).map_err(client::stale)?;
+    let task_of = |id: &TaskId| view.directory.tasks.get(id).filter(|task| task.refresh.is_some());
+    let others = || Err(invalid("the token was issued to another client"));
+    if let Some(rest) = text.strip_prefix(REFRESH_PREFIX) {
+        let id: Option<TaskId> = rest.split_once('.').and_then(|(id, _secret)| id.parse().ok());
+        let Some((task, refresh)) =
+            id.as_ref().and_then(task_of).and_then(|task| Some((task, task.refresh.as_ref()?)))
+        else {
+            return Ok(());
+        };
+        let presented = Digest::of(text.as_bytes());
+        if !same(&refresh.good, &presented) && !refresh.used.contains(&presented) {
+            return Ok(());
+        }
+        if refresh.client_id != client_id {
+            return others();
+        }
+        let op = crate::Op {
+            subject: crate::Operator::Plane,
+            request_id: request_id.to_owned(),
+            plane: Arc::clone(plane),
+        };
+        let why = "its client took the refresh token back";
+        return task::end(&op, task.id, why).await.map(drop).map_err(super::refused);
+    }
+    let Ok(claims) = plane.token_keys.verifier().issued(text, plane.now()) else { return Ok(()) };
+    match task_of(&claims.task).and_then(|task| task.refresh.as_ref()) {
+        Some(refresh) if refresh.client_id == client_id => {
+            let op = op(plane, &claims.client_id, request_id);
+            task::revoke(&op, claims.task, &claims.jti).await.map_err(super::refused)
+        }
+        Some(_others) => others(),
+        None => Err(OauthError::new(
+            OauthCode::InvalidClient,
+            "the client must prove who it is: send a client_assertion (private_key_jwt)",
+        )),
+    }
+}
+
 fn claims(
     plane: &Plane,
     task: &Task,

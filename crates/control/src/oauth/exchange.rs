@@ -46,12 +46,17 @@ pub(super) async fn exchange(ask: &Ask<'_>, wanted: &TokenExchange) -> Result<Ac
         details: ask.request.details.clone(),
     };
     let delegated = ExchangeSubject::from(&subject).delegate(&request, &rules, now)?;
+    // The resource of the new token; the subject's, if none is asked for.
+    let system = match &delegated.audience {
+        Some(audience) => ask.system_of(audience)?,
+        None => system,
+    };
     let start = TaskStart {
         agent: ask.agent.name.clone(),
         purpose: ask.purpose(),
         requester: Some(parent.requester.clone()),
         duration: None,
-        scope: ask.parts(delegated.details.as_ref())?,
+        scope: ask.parts_at(delegated.details.as_ref(), system.as_ref())?,
         system: system.clone(),
     };
     let op = op(plane, &ask.agent.name, ask.request_id);

@@ -1,9 +1,9 @@
 //! Taking a token back (RFC 7009), and asking what it is (RFC 7662).
 
-use super::{client, op, refused};
+use super::{client, code, op, refused};
 use crate::{plane::Plane, task};
 use provost_domain::{Directory, Timestamp};
-use provost_token::{AccessClaims, Introspection, OauthCode, OauthError, TokenQuery};
+use provost_token::{AccessClaims, ClientCredential, Introspection, OauthCode, OauthError, TokenQuery};
 use std::sync::Arc;
 
 /// Takes a token of the client back. One that is not good is gone already.
@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// When the client does not prove itself, or the token is another's.
 pub async fn revoke(plane: &Arc<Plane>, request_id: &str, body: &[u8]) -> Result<(), OauthError> {
     let query = TokenQuery::parse(body)?;
+    if let (ClientCredential::None, Some(client_id)) = (&query.credential, query.client_id.as_deref()) {
+        return code::revoke(plane, request_id, client_id, &query.token).await;
+    }
     let agent =
         client::authenticate(plane, request_id, &query.credential, query.client_id.as_deref()).await?;
     let verifier = plane.token_keys.verifier();

@@ -215,40 +215,51 @@ impl Ask<'_> {
     fn running(&self, id: &str) -> Result<Arc<Task>, OauthError> {
         let view = self.plane.replica.fresh(self.plane.limits.staleness_max).map_err(client::stale)?;
         let task = id.parse::<TaskId>().ok().and_then(|id| view.directory.tasks.get(&id).cloned());
-        let own = task.filter(|task| task.agent == self.agent.name && task.is_live(self.plane.now()));
+        // What was handed to it, or agreed to by a person, is no more than the token that it was handed with: the token says for
+        // where, and for whom.
+        let its_own =
+            |task: &Arc<Task>| task.agent == self.agent.name && task.parent.is_none() && !task.for_person;
+        let own = task.filter(|task| its_own(task) && task.is_live(self.plane.now()));
         if self.request.details.is_some() || self.request.scope.is_some() {
             let text =
                 "a running task keeps its scope: start another one, or exchange the token, to have less";
             return Err(OauthError::new(OauthCode::InvalidRequest, text));
         }
         own.ok_or_else(|| {
-            OauthError::new(OauthCode::InvalidGrant, "that is no running task of this agent: start a new one")
+            let text = "that is no running task that this agent started for itself: start a new one; for a task that was \
+                        handed to it, exchange the token again";
+            OauthError::new(OauthCode::InvalidGrant, text)
         })
     }
 
     /// The one system the token is for (RFC 8707); all of them, if none is named.
     pub(super) fn system(&self) -> Result<Option<Name>, OauthError> {
-        let unknown = || {
-            let text = format!(
-                "resources here are {0}/mcp and {0}/mcp/SYSTEM, one for each token",
-                self.plane.issuer
-            );
-            OauthError::new(OauthCode::InvalidTarget, text)
-        };
-        let whole = self.plane.resource(None);
         match self.request.resource.as_slice() {
             [] => Ok(None),
-            [one] if *one == whole => Ok(None),
-            [one] => {
-                let name =
-                    one.strip_prefix(&whole).and_then(|rest| rest.strip_prefix('/')).ok_or_else(unknown)?;
-                let system: Name = name.parse().map_err(|_no_name| unknown())?;
-                // What the charter does not reach is not there for this agent.
-                let reached = system.as_str() == name && self.agent.charter.systems().contains(&system);
-                if reached { Ok(Some(system)) } else { Err(unknown()) }
-            }
-            _ => Err(unknown()),
+            [one] => self.system_of(one),
+            _ => Err(self.unknown_resource()),
         }
+    }
+
+    /// The system behind a resource of this plane; none, for all of them.
+    pub(super) fn system_of(&self, resource: &str) -> Result<Option<Name>, OauthError> {
+        let whole = self.plane.resource(None);
+        if resource == whole {
+            return Ok(None);
+        }
+        let unknown = || self.unknown_resource();
+        let name =
+            resource.strip_prefix(&whole).and_then(|rest| rest.strip_prefix('/')).ok_or_else(unknown)?;
+        let system: Name = name.parse().map_err(|_no_name| unknown())?;
+        // What the charter does not reach is not there for this agent.
+        let reached = system.as_str() == name && self.agent.charter.systems().contains(&system);
+        if reached { Ok(Some(system)) } else { Err(unknown()) }
+    }
+
+    fn unknown_resource(&self) -> OauthError {
+        let text =
+            format!("resources here are {0}/mcp and {0}/mcp/SYSTEM, one for each token", self.plane.issuer);
+        OauthError::new(OauthCode::InvalidTarget, text)
     }
 
     /// The task's part of the charter: by details, by scope (names of systems), or both.
@@ -271,6 +282,26 @@ impl Ask<'_> {
             }
             let tools = entry.tools.iter().cloned().collect();
             parts.push(ScopePart { system: entry.system.clone(), tools, args: entry.args.clone() });
+        }
+        Ok(Some(parts))
+    }
+
+    /// As [`Ask::parts`], and nothing outside the one system that the token is for: a task that was handed on does not reach
+    /// further than its token.
+    pub(super) fn parts_at(
+        &self,
+        details: Option<&Details>,
+        system: Option<&Name>,
+    ) -> Result<Option<Vec<ScopePart>>, OauthError> {
+        let parts = self.parts(details)?;
+        let Some(system) = system else { return Ok(parts) };
+        let whole =
+            || vec![ScopePart { system: system.clone(), tools: Vec::new(), args: Default::default() }];
+        let mut parts = parts.unwrap_or_else(whole);
+        parts.retain(|part| part.system == *system);
+        if parts.is_empty() {
+            let text = "neither scope nor details name anything at the resource that the token is for";
+            return Err(OauthError::new(OauthCode::InvalidTarget, text));
         }
         Ok(Some(parts))
     }

@@ -1,13 +1,12 @@
 //! Looking at a system's server: which tools it has, and what a reviewer should read.
 
 use crate::{ControlError, Op};
-use provost_broker::OauthClient;
 use provost_api::system::{SystemDraft, ToolDraft, UnusableTool};
+use provost_broker::OauthClient;
 use provost_connect::{CallerKey, ClientProfile, ImportError, Secret, list_tools};
 use provost_declare::{Hints, ImportedSystem, ImportedTool, write_system_file};
 use provost_domain::{
-    Directory, Name, System, Tool, ToolName,
-    CredentialSource,
+    CredentialSource, Directory, Name, System, Tool, ToolName,
     system::{Connection, CredentialUse},
     tool::{ArgShape, ArgType},
 };

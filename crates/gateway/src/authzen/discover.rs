@@ -17,6 +17,8 @@ impl Authzen {
             "search_subject_endpoint": format!("{url}/access/v1/search/subject"),
             "search_resource_endpoint": format!("{url}/access/v1/search/resource"),
             "search_action_endpoint": format!("{url}/access/v1/search/action"),
+            "access_request_endpoint": format!("{url}/access/v1/requests"),
+            "capabilities": ["urn:openid:authzen:capability:access-request"],
         }))
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Answer, Asker, Authzen, asker::AGENTS, read};
 use crate::{
-    approval::Uses,
+    approval::{Uses, when},
     decide::Attempt,
     identify::{self, Caller},
     refusal::Refusal,
@@ -149,7 +149,11 @@ impl Authzen {
     }
 }
 
-fn attempt(question: &AuthzenRequest, view: Arc<View>, now: Timestamp) -> Result<Attempt, Refusal> {
+pub(super) fn attempt(
+    question: &AuthzenRequest,
+    view: Arc<View>,
+    now: Timestamp,
+) -> Result<Attempt, Refusal> {
     let directory = &view.directory;
     let agent = directory.agents.get(question.subject.id.as_str());
     let agent = agent.ok_or_else(|| Refusal::UnknownAgent(question.subject.id.clone()))?;
@@ -172,7 +176,8 @@ fn attempt(question: &AuthzenRequest, view: Arc<View>, now: Timestamp) -> Result
         (Some(seen), Some(tool)) => seen == tool.pin.to_string(),
         (None, _) | (_, None) => true,
     };
-    let named = question.context.get("approval").and_then(|approval| approval.get("id")).and_then(Value::as_str);
+    let named =
+        question.context.get("approval").and_then(|approval| approval.get("id")).and_then(Value::as_str);
     let uses = named.map_or(Uses::None, |id| Uses::Only(id.to_owned()));
     let args = match question.action.properties.get("arguments") {
         Some(Value::Object(args)) => args.clone(),
@@ -232,15 +237,11 @@ pub(super) fn told(decision: &Decision) -> Value {
                 "display": format!("needs the approval of {}", approvers.join(" and ")),
             });
             members.insert("access_request".to_owned(), request);
+            members.insert("next_action".to_owned(), json!("request"));
         }
     }
     json!({"decision": decision.verdict.is_allow(), "context": context})
 }
 
-/// RFC 3339 in UTC.
-fn when(at: provost_domain::Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.as_millis()).map(|at| at.to_string()).unwrap_or_default()
-}
-
 /// How long a held decision may be asked for.
-const REQUESTABLE_FOR: DurationMs = DurationMs::from_mins(15);
+pub(super) const REQUESTABLE_FOR: DurationMs = DurationMs::from_mins(15);

@@ -4,12 +4,14 @@
 //! | file | what it does |
 //! |---|---|
 //! | `read` | a body, strictly, or the 400 that says what is wrong with it |
+//! | `access` | what was held, asked for: the task, its status, taking it back |
 //! | `asker` | who asks, and about whom they may |
 //! | `evaluate` | one question, about an application's types or about an agent of the plane |
 //! | `batch` | several questions with defaults and short cuts |
 //! | `search` | who, what or which would be allowed |
 //! | `discover` | the metadata document |
 
+mod access;
 mod asker;
 mod batch;
 mod discover;
@@ -23,7 +25,7 @@ use crate::{hosts::Hosts, pipeline::Pipeline, refusal::Refusal};
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, State},
+    extract::{DefaultBodyLimit, Path, State},
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
     routing::{get, post},
 };
@@ -76,6 +78,9 @@ impl Authzen {
             .route("/access/v1/search/subject", post(on_search_subject))
             .route("/access/v1/search/resource", post(on_search_resource))
             .route("/access/v1/search/action", post(on_search_action))
+            .route("/access/v1/requests", post(on_request))
+            .route("/access/v1/requests/{id}", get(on_request_status))
+            .route("/access/v1/requests/{id}/cancel", post(on_request_cancel))
             .route("/.well-known/authzen-configuration", get(on_discover))
             .layer(limit)
             .with_state(Arc::clone(self))
@@ -117,7 +122,10 @@ impl Answer {
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // Only the problems of access requests have a type of their own (RFC 9457).
+        let media =
+            if self.body.get("type").is_some() { "application/problem+json" } else { "application/json" };
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.status == 401 {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -151,6 +159,18 @@ async fn on_search_resource(State(face): On, headers: HeaderMap, body: Bytes) ->
 
 async fn on_search_action(State(face): On, headers: HeaderMap, body: Bytes) -> Response<Body> {
     face.search(&headers, &body, search::Wanted::Action).await.into_response(&headers)
+}
+
+async fn on_request(State(face): On, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    face.request_access(&headers, &body).await.into_response(&headers)
+}
+
+async fn on_request_status(State(face): On, Path(id): Path<String>, headers: HeaderMap) -> Response<Body> {
+    face.access_status(&headers, &id).await.into_response(&headers)
+}
+
+async fn on_request_cancel(State(face): On, Path(id): Path<String>, headers: HeaderMap) -> Response<Body> {
+    face.cancel_access(&headers, &id).await.into_response(&headers)
 }
 
 async fn on_discover(State(face): On, headers: HeaderMap) -> Response<Body> {

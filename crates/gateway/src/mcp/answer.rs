@@ -69,13 +69,7 @@ pub fn refused(
     let (status, body) = body_of(refusal, id, method, revision);
     let mut response = json(status, body);
     if status == 401 {
-        let error = match refusal {
-            Refusal::NoToken => None,
-            other => Some(("invalid_token", other.to_string())),
-        };
-        let error = error.as_ref().map(|(code, text)| (*code, text.as_str()));
-        let challenge = told::challenge(metadata_url, None, error);
-        if let Ok(value) = HeaderValue::from_str(&challenge) {
+        if let Some(value) = refusal.challenge(metadata_url) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
     }
@@ -96,8 +90,7 @@ pub(crate) fn verdict_of(refusal: &Refusal) -> Option<told::Refusal<'_>> {
     match refusal {
         Refusal::Verdict(decision) => told::Refusal::of(decision.id, &decision.verdict, None),
         Refusal::Held(held) => {
-            let told =
-                told::Refusal::of(held.decision.id, &held.decision.verdict, Some(&held.approval.id))?;
+            let told = told::Refusal::of(held.decision.id, &held.decision.verdict, Some(&held.approval.id))?;
             Some(told.standing(held.note(), detail(held)))
         }
         _ => None,
@@ -156,4 +149,3 @@ impl Stream for UntilFirstEnds {
 }
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-

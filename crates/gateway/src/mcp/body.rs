@@ -35,16 +35,4 @@ pub async fn read(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<B
     }
 }
 
-/// Takes what a refused request still has to say off the connection, unread. Whoever answers before the body came must close the
-/// connection, and a client that kept it hears nothing of its next request: after a first `401`, the one for our metadata.
-pub async fn discard(body: Body) {
-    let mut rest = Limited::new(body, DISCARDED_BYTES_MAX);
-    let taking = async { while let Some(Ok(_unread)) = rest.frame().await {} };
-    // Longer or later than that, the connection is closed as before.
-    let _enough = tokio::time::timeout(DISCARD_MAX, taking).await;
-}
-
 const READ_MAX: Duration = Duration::from_secs(30);
-/// More than any first message of a client.
-const DISCARDED_BYTES_MAX: usize = 64 * 1_024;
-const DISCARD_MAX: Duration = Duration::from_secs(1);

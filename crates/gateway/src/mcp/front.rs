@@ -1,7 +1,7 @@
 //! Bytes in: read strictly, say who calls and which era is spoken, hand on. The methods of `provost_mcp::methods`
 //! decide what becomes of a message; everything that is not in that table is refused there.
 
-use super::{answer, ask::Parked, connection::Connections, replay::Finished, session::Sessions};
+use super::{answer, ask::Parked, connection::Connections, replay::Finished, session::Sessions, wait};
 use crate::{
     act::Places,
     bounds,
@@ -35,6 +35,7 @@ pub struct Front {
     pub(super) parked: Parked,
     pub(super) places: Places,
     pub(super) finished: Finished,
+    prompted: wait::Prompted,
     hosts: Arc<Hosts>,
     limits: Limits,
     upstream_limits: Limits,
@@ -47,6 +48,9 @@ pub struct FrontParts {
     /// The names this plane is served under.
     pub hosts: Arc<Hosts>,
 }
+
+/// Who sends a request, as the view has it, and to which system; to all, if to none.
+type Admitted = (Arc<View>, Caller, Option<Arc<System>>);
 
 /// One message with what is known about its sender.
 pub(super) struct Inbound<'a> {
@@ -70,6 +74,7 @@ impl Front {
             parked: Parked::new(),
             places: Places::new(of_plane),
             finished: Finished::new(),
+            prompted: wait::Prompted::new(),
             limits: bounds::of_clients(of_plane),
             upstream_limits: bounds::of_systems(of_plane),
             hosts: parts.hosts,
@@ -101,7 +106,7 @@ impl Front {
         body: Body,
     ) -> Response<Body> {
         let guess = guessed_revision(&headers);
-        let mut told = Told { id: None, method: String::new(), revision: guess };
+        let mut told = Told { id: None, method: String::new(), revision: guess, can: wait::Can::Show };
         match self.read(system.as_deref(), &headers, body, &mut told).await {
             Ok(response) => response,
             Err(refusal) => self.refuse(&refusal, &told, system.as_deref()),
@@ -109,11 +114,7 @@ impl Front {
     }
 
     /// Who sends this, to which system, told from the headers alone.
-    fn admit(
-        &self,
-        system: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Result<(Arc<View>, Caller, Option<Arc<System>>), Refusal> {
+    fn admit(&self, system: Option<&str>, headers: &HeaderMap) -> Result<Admitted, Refusal> {
         self.hosts.check(headers)?;
         let (view, caller) = self.pipeline.admit(&asked(headers, "POST", &path_of(system), system))?;
         let system = system.map(|name| reachable(&view, &caller, name)).transpose()?;
@@ -127,19 +128,21 @@ impl Front {
         body: Body,
         told: &mut Told,
     ) -> Result<Response<Body>, Refusal> {
-        let (view, caller, system) = match self.admit(system, headers) {
-            Ok(admitted) => admitted,
-            Err(refusal) => {
-                super::body::discard(body).await;
-                return Err(refusal);
-            }
-        };
+        let (view, caller, system) = self.admit(system, headers)?;
         let body = super::body::read(headers, body, self.limits.message_bytes_max).await?;
         let bytes = body.clone();
         let message = Message::parse(&bytes, &self.limits).map_err(|error| {
             told.id.clone_from(&error.id);
             Refusal::Protocol(error.to_rpc())
         })?;
+        let stripped = wait::stripped(&message);
+        let (message, body) = match &stripped {
+            Some(bytes) => {
+                let again = Message::parse(bytes, &self.limits);
+                (again.map_err(|error| Refusal::Protocol(error.to_rpc()))?, bytes.clone())
+            }
+            None => (message, body),
+        };
         told.id = message.id().cloned();
         told.method = message.method().unwrap_or_default().to_owned();
         let pairs: Headers<'_> =
@@ -153,6 +156,12 @@ impl Front {
             Spoken::Legacy(named) => named.unwrap_or(Revision::V2025_06_18),
         };
         told.revision = revision;
+        if let Spoken::Modern(meta) = &spoken
+            && stripped.is_none()
+            && meta.declares(&["elicitation", "url"])
+        {
+            told.can = wait::Can::ComeBack;
+        }
         let mut inbound = Inbound { view, caller, system, headers, body, revision };
         match spoken {
             Spoken::Initialize { revision, .. } => match &message {
@@ -167,6 +176,11 @@ impl Front {
                 let session = self.session(&inbound)?;
                 inbound.revision = named.unwrap_or(session.client().revision);
                 told.revision = inbound.revision;
+                if inbound.revision == Revision::V2025_11_25
+                    && wait::opens_pages(&session.client().capabilities)
+                {
+                    told.can = wait::Can::CallAgain(session.id.clone());
+                }
                 self.legacy(&inbound, &message, session).await
             }
         }
@@ -175,6 +189,11 @@ impl Front {
     fn refuse(&self, refusal: &Refusal, told: &Told, system: Option<&str>) -> Response<Body> {
         self.pipeline.journal.refused("mcp", refusal);
         self.pipeline.metrics.refused(refusal);
+        if let (Refusal::Held(held), Some(id)) = (refusal, &told.id)
+            && let Some((status, body)) = self.prompted.answer(held, id, &told.method, &told.can)
+        {
+            return answer::json(status, body);
+        }
         let url = crate::metadata::url_of(self.pipeline.identifier.resource(), system);
         answer::refused(refusal, told.id.as_ref(), &told.method, told.revision, &url)
     }
@@ -185,6 +204,8 @@ struct Told {
     id: Option<RequestId>,
     method: String,
     revision: Revision,
+    /// What its client can do for a call that waits.
+    can: wait::Can,
 }
 
 async fn on_post(
@@ -202,7 +223,8 @@ async fn on_get(
     headers: HeaderMap,
 ) -> Response<Body> {
     let system = system.map(|Path(name)| name);
-    let told = Told { id: None, method: String::new(), revision: guessed_revision(&headers) };
+    let told =
+        Told { id: None, method: String::new(), revision: guessed_revision(&headers), can: wait::Can::Show };
     match front.open_events(system.as_deref(), &headers).await {
         Ok(response) => response,
         Err(refusal) => front.refuse(&refusal, &told, system.as_deref()),
@@ -215,7 +237,8 @@ async fn on_delete(
     headers: HeaderMap,
 ) -> Response<Body> {
     let system = system.map(|Path(name)| name);
-    let told = Told { id: None, method: String::new(), revision: guessed_revision(&headers) };
+    let told =
+        Told { id: None, method: String::new(), revision: guessed_revision(&headers), can: wait::Can::Show };
     match front.inbound("DELETE", system.as_deref(), &headers).and_then(|inbound| front.session(&inbound)) {
         Ok(session) => {
             front.sessions.remove(&session.id);

@@ -31,6 +31,7 @@ mod modern;
 mod open;
 mod replay;
 mod session;
+mod wait;
 
 pub(crate) use answer::{body_of, verdict_of};
 pub(crate) use front::reachable;

@@ -1,11 +1,7 @@
 //! What the agent gets: the system's answer as it comes, or why there is none, as problem details (RFC 9457).
 
 use super::headers::{DECISION, towards_agent};
-use crate::{
-    act::Running,
-    mcp::verdict_of,
-    refusal::Refusal,
-};
+use crate::{act::Running, mcp::verdict_of, refusal::Refusal};
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
@@ -13,7 +9,6 @@ use axum::{
 use futures::stream;
 use provost_connect::{ApiAnswer, ApiBody, Location};
 use provost_domain::{DecisionId, Name};
-use provost_mcp::refusal as told;
 use serde_json::{Map, Value, json};
 
 /// A system's answer, its body as it comes. The call stays under way, and can be cut, until the last byte.
@@ -61,9 +56,7 @@ pub(super) fn refused(refusal: &Refusal, metadata_url: &str) -> Response<Body> {
     }
     let mut response = problem(status, &Value::Object(members));
     if status == 401 {
-        let error = (!matches!(refusal, Refusal::NoToken)).then(|| ("invalid_token", refusal.to_string()));
-        let error = error.as_ref().map(|(code, text)| (*code, text.as_str()));
-        if let Ok(value) = HeaderValue::from_str(&told::challenge(metadata_url, None, error)) {
+        if let Some(value) = refusal.challenge(metadata_url) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
     }

@@ -45,7 +45,6 @@ async fn hold(plane: &Plane, token: &str, args: Value) -> String {
 }
 
 fn done(answer: &Value) -> bool {
-    println!("{}", text(answer));
     answer["result"].is_object() && answer["result"]["isError"] != json!(true)
 }
 
@@ -425,4 +424,78 @@ async fn an_envelope_ends_with_its_sum_with_its_task_and_when_it_is_taken_back()
     let status = EnvelopeStatus::Revoked { at: SystemClock.now(), by: "ben".into(), why: "enough".into() };
     plane.change(Object::Envelope(Box::new(Envelope { status, ..second })), 1).await;
     assert!(!done(&plane.call(&token, "transfer", pay(6)).await.1), "taken back");
+}
+
+/// One modern call of a client that opens pages.
+async fn call_with(plane: &Plane, token: &str, extra: Value) -> Value {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"url": {}}},
+    });
+    let mut params = json!({"name": "transfer", "arguments": pay(120), "_meta": meta});
+    for (key, value) in extra.as_object().unwrap() {
+        params[key] = value.clone();
+    }
+    let body = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params});
+    let request = plane.post("/mcp/bank").bearer_auth(token);
+    let request = request
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", "transfer");
+    answer(request.body(body.to_string()).send().await.unwrap()).await.1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modern_client_that_opens_pages_is_sent_to_the_approval_and_comes_back_with_the_same_call() {
+    let plane = plane().await;
+    let (_, token) = plane.task().await;
+    let asked = call_with(&plane, &token, json!({})).await;
+    let result = &asked["result"];
+    assert_eq!(result["resultType"], "input_required", "{asked}");
+    let question = &result["inputRequests"]["approval"];
+    assert_eq!(
+        (&question["method"], &question["params"]["mode"]),
+        (&json!("elicitation/create"), &json!("url"))
+    );
+    let url = question["params"]["url"].as_str().unwrap();
+    let id = url.strip_prefix(&format!("{}/approvals/", plane.url)).unwrap().to_owned();
+    let back =
+        json!({"requestState": result["requestState"], "inputResponses": {"approval": {"action": "accept"}}});
+    let early = call_with(&plane, &token, back.clone()).await;
+    assert_eq!(
+        requested(&early)["status"],
+        "waiting",
+        "opening the page decides nothing, and nobody asks twice"
+    );
+    answer_it(&plane, &id, "ben", true).await;
+    let ran = call_with(&plane, &token, back).await;
+    assert!(done(&ran), "{ran}");
+    assert_eq!(plane.bank.bank().calls("transfer"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_legacy_client_that_opens_pages_is_sent_to_the_approval_once() {
+    let plane = plane().await;
+    let (_, token) = plane.task().await;
+    let opens = json!({"elicitation": {"url": {}}});
+    let session = plane.initialize(&token, "/mcp/bank", "2025-11-25", opens).await;
+    let call = async || {
+        let params = json!({"name": "transfer", "arguments": pay(120)});
+        let body = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params});
+        let request = plane.post("/mcp/bank").bearer_auth(&token).header("mcp-session-id", &session);
+        let request = request
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2025-11-25");
+        answer(request.body(body.to_string()).send().await.unwrap()).await.1
+    };
+    let first = call().await;
+    assert_eq!(first["error"]["code"], -32042, "{first}");
+    let asked = &first["error"]["data"]["elicitations"][0];
+    let id = asked["elicitationId"].as_str().unwrap();
+    assert_eq!(asked["url"], json!(format!("{}/approvals/{id}", plane.url)));
+    assert_eq!(requested(&call().await)["approval_id"], json!(id));
+    answer_it(&plane, id, "ben", true).await;
+    assert!(done(&call().await));
+    assert_eq!(plane.bank.bank().calls("transfer"), 1);
 }

@@ -1,6 +1,6 @@
 //! Who may answer an approval, and why somebody else may not, in words.
 
-use provost_domain::{Approval, Directory, Name, Person, Timestamp};
+use provost_domain::{Approval, Directory, Name, Person, TaskId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How one person stands to one approval.
@@ -63,20 +63,32 @@ pub fn approvers(approval: &Approval, directory: &Directory, gate: &str, now: Ti
 }
 
 /// How many must say yes to this gate.
-pub(super) fn needs(directory: &Directory, gate: &str) -> u32 {
+#[must_use]
+pub fn needs(directory: &Directory, gate: &str) -> u32 {
     group(directory, gate).map_or(1, |group| group.needs.max(1))
 }
 
-/// The people who asked for the task or for one above it: those of the row, and those the directory knows now.
-pub(super) fn askers(approval: &Approval, directory: &Directory) -> BTreeSet<Name> {
-    let mut askers = approval.askers.clone();
-    let mut next = Some(approval.task);
+/// The people who asked for a task or for one above it. The owner of an agent stands as the requester of a run that nobody
+/// in particular asked for, and has asked for it only if they signed in and agreed to it.
+#[must_use]
+pub fn askers(directory: &Directory, task: TaskId) -> BTreeSet<Name> {
+    let (mut askers, mut next) = (BTreeSet::new(), Some(task));
     for _level in 0..CHAIN_MAX {
         let Some(task) = next.and_then(|id| directory.tasks.get(&id)) else { break };
-        askers.insert(task.requester.clone());
+        let owner = directory.agents.get(&task.agent).map(|agent| &agent.charter.owner);
+        if task.for_person || owner != Some(&task.requester) {
+            askers.insert(task.requester.clone());
+        }
         next = task.parent;
     }
     askers
+}
+
+/// Those of the row, and those the directory knows now.
+pub(super) fn all_askers(approval: &Approval, directory: &Directory) -> BTreeSet<Name> {
+    let mut all = askers(directory, approval.task);
+    all.extend(approval.askers.iter().cloned());
+    all
 }
 
 /// Why a person may open no gate of this approval, if so.
@@ -85,7 +97,7 @@ fn never(approval: &Approval, directory: &Directory, person: &Name) -> Option<St
     if row.is_none_or(|row| !row.active) {
         return Some(format!("{person} is nobody who is here"));
     }
-    askers(approval, directory).contains(person).then(|| {
+    all_askers(approval, directory).contains(person).then(|| {
         format!("{person} asked for this task, or for one above it, and nobody approves what they asked for")
     })
 }
@@ -105,7 +117,7 @@ fn may_open(
         None if gate == OWNER => owners(approval, directory, now),
         None => return Err(format!("no group {gate} is declared, so nobody can answer for it")),
     };
-    let asked = askers(approval, directory);
+    let asked = all_askers(approval, directory);
     entitled.retain(|name, _why| !asked.contains(name));
     let for_whom = if entitled.contains_key(person) {
         None

@@ -121,7 +121,10 @@ pub async fn a_name_is_claimed_once_across_the_classes_and_for_ever(ground: impl
 pub async fn a_subject_is_held_by_one_row_until_it_lets_go_and_a_key_for_ever(ground: impl Ground) {
     let store = ground.open(&Limits::default()).await;
     let taken = |result: Result<_, CommitError>| assert!(matches!(result, Err(CommitError::Taken { .. })));
-    store.commit(set(vec![put(person_of("maria", Some("00u1")), 0), put(person_of("ben", None), 0)])).await.unwrap();
+    store
+        .commit(set(vec![put(person_of("maria", Some("00u1")), 0), put(person_of("ben", None), 0)]))
+        .await
+        .unwrap();
     taken(store.commit(set(vec![put(person_of("ben", Some("00u1")), 1)])).await);
     // Something else about the row changes: it still holds the subject.
     store.commit(set(vec![put(person_of("maria", Some("00u1")), 1)])).await.unwrap();
@@ -132,7 +135,10 @@ pub async fn a_subject_is_held_by_one_row_until_it_lets_go_and_a_key_for_ever(gr
     store.commit(set(vec![Write::Remove { key: person("ben").key(), expected: 2 }])).await.unwrap();
     store.commit(set(vec![put(person_of("maria", Some("00u1")), 3)])).await.unwrap();
 
-    store.commit(set(vec![put(agent_with("clerk", Some("k1")), 0), put(agent_with("other", None), 0)])).await.unwrap();
+    store
+        .commit(set(vec![put(agent_with("clerk", Some("k1")), 0), put(agent_with("other", None), 0)]))
+        .await
+        .unwrap();
     store.commit(set(vec![put(agent_with("clerk", None), 1)])).await.unwrap();
     taken(store.commit(set(vec![put(agent_with("other", Some("k1")), 1)])).await);
 }

@@ -5,12 +5,12 @@ use crate::{
 };
 use provost_domain::{
     Account, Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Issuer,
-    Label, Minted, Name, NodeId, Object, Outcome, Person, Proof, Seq, Session, System, Task, TaskId, Timestamp,
-    Tool, Verdict, Workload,
+    Label, Minted, Name, NodeId, Object, Outcome, Person, Proof, Seq, Session, System, Task, TaskId,
+    Timestamp, Tool, Verdict, Workload,
     agent::{AgentStatus, Level, Provenance},
+    approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
     decision::Subject,
     ids::AgentId,
-    approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
     minted::MintedStatus,
     person::Login,
     system::Connection,
@@ -90,7 +90,11 @@ pub fn person_of(person: &str, subject: Option<&str>) -> Object {
 #[must_use]
 pub fn agent_with(agent: &str, thumbprint: Option<&str>) -> Object {
     let Object::Agent(mut row) = self::agent(agent) else { return self::agent(agent) };
-    let key = |thumbprint: &str| Proof::Key { thumbprint: thumbprint.to_owned(), jwk: Default::default(), added: NOON };
+    let key = |thumbprint: &str| Proof::Key {
+        thumbprint: thumbprint.to_owned(),
+        jwk: Default::default(),
+        added: NOON,
+    };
     row.proofs = thumbprint.map(key).into_iter().collect();
     Object::Agent(row)
 }

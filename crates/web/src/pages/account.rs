@@ -1,7 +1,9 @@
 //! The person's accounts at systems: connected once, used by agents that act for them, disconnected at any time.
 
 use super::{
-    page, refused,
+    SCRIPTED,
+    console::Frame,
+    page, page_under, refused,
     visitor::{SignedIn, is_own_form},
 };
 use crate::{app::App, door::RequestId};
@@ -22,7 +24,7 @@ use provost_domain::Name;
 #[derive(Template)]
 #[template(path = "accounts.html")]
 struct Page<'a> {
-    person: &'a str,
+    frame: Frame,
     offers: &'a [Row],
     agents: Vec<String>,
 }
@@ -42,18 +44,27 @@ pub(super) async fn list(
         Ok(offers) => offers,
         Err(error) => return refused(&error),
     };
-    let row = |offer: Offer| Row { since: offer.connected.map(|at| provost_api::Moment::from(at).to_string()), offer };
+    let row = |offer: Offer| Row {
+        since: offer.connected.map(|at| provost_api::Moment::from(at).to_string()),
+        offer,
+    };
     let offers: Vec<Row> = offers.into_iter().map(row).collect();
     let view = app.plane.replica.latest();
     let mut agents: Vec<String> = view
         .directory
         .tasks
         .values()
-        .filter(|task| task.for_person && task.requester == visitor.person.name && task.is_live(app.plane.now()))
+        .filter(|task| {
+            task.for_person && task.requester == visitor.person.name && task.is_live(app.plane.now())
+        })
         .map(|task| format!("{}: {}", task.agent, task.purpose))
         .collect();
     agents.sort();
-    page(StatusCode::OK, &Page { person: &visitor.person.display, offers: &offers, agents }, "")
+    page_under(
+        StatusCode::OK,
+        &Page { frame: Frame::of(&visitor, "/accounts"), offers: &offers, agents },
+        SCRIPTED,
+    )
 }
 
 /// To the system's own page, where the person agrees.

@@ -56,7 +56,8 @@ pub(super) async fn answer(
     body: Bytes,
 ) -> Response {
     if !is_own_form(&headers) || body.len() > BODY_BYTES_MAX {
-        let text = provost_control::ControlError::refused("this answer was not given on a page of this plane");
+        let text =
+            provost_control::ControlError::refused("this answer was not given on a page of this plane");
         return refused(&text);
     }
     match authorize::answer(&app.plane, &id.0, &visitor, &read(&body)).await {
@@ -90,7 +91,12 @@ fn told(unasked: Unasked) -> Response {
 }
 
 fn shown(error: &OauthError) -> Response {
-    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    // 401 and its like are for programs; a person reads a page.
+    let status = match error.status() {
+        503 => StatusCode::SERVICE_UNAVAILABLE,
+        500 => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    };
     let notice = Notice {
         title: "The application asked wrongly",
         what: error.description(),

@@ -8,12 +8,17 @@
 //! | `account` | the person's accounts at systems, for agents that act for them |
 //! | `visitor` | whose browser it is, and that a form was sent from a page of this plane |
 //! | `assets` | the style |
+//! | `console` | what is looked at: agents, tasks, decisions, systems, ledger |
 
 mod account;
 mod assets;
 mod consent;
+mod console;
 mod sign_in;
 mod visitor;
+
+pub(crate) use console::Live;
+pub(crate) use visitor::is_signed_in;
 
 use crate::app::App;
 use askama::Template;
@@ -42,23 +47,36 @@ pub(crate) fn routes() -> Router<App> {
         .route("/accounts/{system}/disconnect", post(account::disconnect))
         .route("/oauth/accounts/callback", get(account::back))
         .route("/assets/provost.css", get(assets::style))
+        .merge(console::routes())
 }
 
 /// A page, under a policy that lets it load our style, send forms here and to `also`, and nothing else.
 fn page(status: StatusCode, template: &impl Template, also: &str) -> Response {
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {also}; base-uri 'none'; \
+         frame-ancestors 'none'; require-trusted-types-for 'script'"
+    );
+    page_under(status, template, &policy)
+}
+
+/// The policy of pages that use our own module: it may ask this plane, and make no markup from text.
+const SCRIPTED: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; \
+                        form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+                        require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// A page under this policy.
+fn page_under(status: StatusCode, template: &impl Template, policy: &str) -> Response {
     let Ok(text) = template.render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let mut response = (status, text).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {also}; base-uri 'none'; \
-         frame-ancestors 'none'; require-trusted-types-for 'script'"
-    );
     // An address of a client that is no header value would leave the page without a policy.
-    let strict = HeaderValue::from_static("default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'");
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_str(&policy).unwrap_or(strict));
+    let strict = HeaderValue::from_static(
+        "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    );
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_str(policy).unwrap_or(strict));
     // With `no-referrer`, browsers send `Origin: null` with our own forms.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
@@ -76,8 +94,18 @@ struct Notice<'a> {
 
 /// What went wrong, for a person.
 fn refused(error: &ControlError) -> Response {
-    let text = error.text();
-    let status = match error {
+    let (status, text) = (status_of(error), error.text());
+    let notice = Notice {
+        title: "That did not work",
+        what: &text.what,
+        because: text.because.as_deref(),
+        cure: text.cure.as_deref(),
+    };
+    page(status, &notice, "")
+}
+
+fn status_of(error: &ControlError) -> StatusCode {
+    match error {
         ControlError::Caller(_) => StatusCode::BAD_REQUEST,
         ControlError::NotFound(_) => StatusCode::NOT_FOUND,
         ControlError::Refused(_) => StatusCode::FORBIDDEN,
@@ -88,12 +116,5 @@ fn refused(error: &ControlError) -> Response {
             tracing::error!(%error, "a page could not be made");
             StatusCode::INTERNAL_SERVER_ERROR
         }
-    };
-    let notice = Notice {
-        title: "That did not work",
-        what: &text.what,
-        because: text.because.as_deref(),
-        cure: text.cure.as_deref(),
-    };
-    page(status, &notice, "")
+    }
 }

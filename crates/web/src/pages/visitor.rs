@@ -36,6 +36,13 @@ impl FromRequestParts<App> for SignedIn {
     }
 }
 
+/// Whether the browser that asks is somebody's who is signed in.
+pub(crate) fn is_signed_in(app: &App, headers: &HeaderMap) -> bool {
+    let jar = CookieJar::from_headers(headers);
+    let cookie = jar.get(&session_name(app));
+    cookie.is_some_and(|cookie| matches!(browser::visitor(&app.plane, cookie.value()), Ok(Some(_))))
+}
+
 /// Whether a form was sent from a page of this plane. The door has refused foreign origins already; a browser that names
 /// none at all is too old to be trusted with a session.
 pub(super) fn is_own_form(headers: &HeaderMap) -> bool {

@@ -111,7 +111,8 @@ impl TestIssuer {
             asked_for.lock().unwrap().insert(code, query);
             Redirect::to(back.as_str())
         };
-        let (signs, says_now, last, name) = (Arc::clone(&key), Arc::clone(&says), Arc::clone(&redeemed), url.clone());
+        let (signs, says_now, last, name) =
+            (Arc::clone(&key), Arc::clone(&says), Arc::clone(&redeemed), url.clone());
         let token = async move |body: String| -> Response {
             let read = reqwest::Url::parse(&format!("form:?{body}")).unwrap();
             let form: HashMap<String, String> = read.query_pairs().into_owned().collect();

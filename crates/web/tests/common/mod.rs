@@ -249,3 +249,55 @@ pub const POLICY: &str = r#"
 forbid (principal, action == Action::"bank/transfer", resource == System::"bank")
 when { context.args.amount.greaterThan(decimal("250.0")) };
 "#;
+
+/// Puts an approval of a payment of so much there, as the gateway would; its id is `approval_` and the amount.
+pub async fn asked(served: &Served, task: &str, amount: &str) -> provost_domain::Approval {
+    use provost_domain::{
+        Approval, Clock as _, Digest, DurationMs, Object, Timestamp,
+        approval::{ApprovalStatus, Bound},
+    };
+    served.plane.replica.catch_up().await.unwrap();
+    let task: provost_domain::TaskId = task.parse().unwrap();
+    let directory = served.plane.replica.latest().directory.clone();
+    let row = directory.tasks.get(&task).unwrap();
+    let now: Timestamp = provost_store::SystemClock.now();
+    let args =
+        json!({ "payee": "ACME", "amount": amount.parse::<f64>().unwrap() }).as_object().unwrap().clone();
+    let tool = directory.tools.get(&("bank".parse().unwrap(), "transfer".parse().unwrap())).unwrap();
+    let approval = Approval {
+        id: format!("approval_{amount}"),
+        agent: row.agent.clone(),
+        task,
+        purpose: row.purpose.to_string(),
+        askers: Default::default(),
+        system: "bank".parse().unwrap(),
+        tool: "transfer".parse().unwrap(),
+        action: Digest::of(amount.as_bytes()),
+        args,
+        gates: ["owner".to_owned()].into(),
+        reasons: Vec::new(),
+        bound: Bound {
+            revision: directory.agents.get(&row.agent).unwrap().revision,
+            pin: tool.pin,
+            policies: Digest::of(b"policies"),
+        },
+        decision: provost_domain::DecisionId::new(now, [3; 10]),
+        asked: now,
+        expires: now.plus(DurationMs::from_mins(5)),
+        votes: Vec::new(),
+        edited_from: None,
+        status: ApprovalStatus::Waiting,
+    };
+    let by = provost_store::Attribution { actor: "plane".to_owned(), why: "test".to_owned() };
+    let object = Object::Approval(Box::new(approval.clone()));
+    let writes = vec![provost_store::Write::Put { object, expected: 0 }];
+    served.plane.store.commit(provost_store::ChangeSet { by, at: now, writes }).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+    approval
+}
+
+/// The one open envelope, or a word that is none.
+pub fn open_envelope(served: &Served) -> String {
+    let view = served.plane.replica.latest();
+    view.directory.envelopes.values().next().map_or("none".to_owned(), |row| row.id.clone())
+}

@@ -42,7 +42,8 @@ impl World {
     pub(super) fn start(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let made = Command::new(python()).arg(interop().join("clients/certificate.py")).arg(folder.path()).status();
+        let made =
+            Command::new(python()).arg(interop().join("clients/certificate.py")).arg(folder.path()).status();
         assert!(made.unwrap().success());
         let others = Others::start(&path("cert.pem"), &path("key.pem"));
         let runtime = Runtime::new().unwrap();
@@ -77,7 +78,16 @@ impl World {
         self.seal("bank", BANK_KEY);
         for agent in ["clerk", "tester"] {
             let client_id = said("/client_id");
-            self.plane.json(&["agent", "proof", "add", agent, "--client-id", client_id, "--reason", "interop"]);
+            self.plane.json(&[
+                "agent",
+                "proof",
+                "add",
+                agent,
+                "--client-id",
+                client_id,
+                "--reason",
+                "interop",
+            ]);
         }
     }
 
@@ -114,9 +124,12 @@ impl World {
         command.current_dir(interop()).env("ISSUER", &self.plane.url).env("ADMIN_TOKEN", token.trim());
         command.env("DATA", &self.plane.data).env("PROVOST", env!("CARGO_BIN_EXE_provost"));
         command.env("TOOL", "list_accounts").env("CLUSTER", said["cluster"].to_string());
-        for (variable, member) in
-            [("CLIENT_ID", "client_id"), ("PERSON", "person"), ("ID_TOKEN", "id_token"), ("PROVIDER", "provider")]
-        {
+        for (variable, member) in [
+            ("CLIENT_ID", "client_id"),
+            ("PERSON", "person"),
+            ("ID_TOKEN", "id_token"),
+            ("PROVIDER", "provider"),
+        ] {
             command.env(variable, said[member].as_str().unwrap());
         }
         let ended = command.envs(more.iter().copied()).stdin(Stdio::null()).output().unwrap();

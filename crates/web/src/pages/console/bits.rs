@@ -1,0 +1,146 @@
+//! Small pieces of pages. Each is a template of its own, so that what is in it is escaped whatever it is.
+
+use askama::{Template, filters::HtmlSafe};
+use provost_domain::{DecisionId, Name, TaskId};
+use std::fmt::Display;
+
+/// A moment: UTC as it stands, the reader's zone once the module ran.
+#[derive(Template)]
+#[template(source = r#"<time datetime="{{ iso }}">{{ text }}</time>"#, ext = "html")]
+pub(super) struct When {
+    iso: String,
+    text: String,
+}
+
+/// A moment, as [`provost_api::Moment`] prints it.
+pub(super) fn when(at: impl Display) -> When {
+    let iso = at.to_string();
+    let text = format!("{} UTC", iso.get(..19).unwrap_or(&iso).replace('T', " "));
+    When { iso, text }
+}
+
+/// A word with a colour that says the same.
+#[derive(Template)]
+#[template(source = r#"<span class="word {{ class }}">{{ text }}</span>"#, ext = "html")]
+pub(super) struct Word {
+    class: &'static str,
+    text: String,
+}
+
+/// What was decided.
+pub(super) fn verdict(word: &str) -> Word {
+    let (class, text) = match word {
+        "allow" => ("good", "allowed"),
+        "hold" => ("wait", "held"),
+        "deny" => ("stop", "refused"),
+        other => ("plain", other),
+    };
+    Word { class, text: text.to_owned() }
+}
+
+/// What came of a call, or where a row stands. Words nobody knows are plain.
+pub(super) fn state(word: impl ToString) -> Word {
+    let text = word.to_string();
+    let class = match text.as_str() {
+        "success" | "active" | "running" | "normal" | "set" | "refused by every face" => "good",
+        "unknown" | "missing" | "accepted" | "off" | "still answered" => "stop",
+        "failure" | "unsent" | "under way" | "suspended" | "pending-reapproval" | "unmanaged"
+        | "proposed" | "approvals-only" | "read-only" | "expired" | "unreachable" => "wait",
+        _ => "plain",
+    };
+    Word { class, text }
+}
+
+/// A word of a few that are known: an effect, an environment. The class is the word only if it is one of ours.
+pub(super) fn tag(word: impl ToString) -> Word {
+    let text = word.to_string();
+    let class = match text.as_str() {
+        "production" | "financial" | "delete" | "move-data" | "infrastructure" | "permission" | "execute" => {
+            "tag risk"
+        }
+        "sandbox" | "read" => "tag good",
+        _ => "tag",
+    };
+    Word { class, text }
+}
+
+/// A link whose text is code.
+#[derive(Template)]
+#[template(
+    source = r#"{% if let Some(href) = href %}<a href="{{ href }}">{{ text }}</a>{% else %}{{ text }}{% endif %}"#,
+    ext = "html"
+)]
+pub(super) struct Link {
+    href: Option<String>,
+    text: String,
+}
+
+/// Who wanted to act: an agent's page, if it is one.
+pub(super) fn subject(text: &str) -> Link {
+    let href = text.parse::<Name>().ok().map(|name| format!("/console/agents/{name}"));
+    Link { href, text: text.to_owned() }
+}
+
+/// An agent.
+pub(super) fn agent(name: &Name) -> Link {
+    Link { href: Some(format!("/console/agents/{name}")), text: name.to_string() }
+}
+
+/// A person.
+pub(super) fn person(name: &Name) -> Link {
+    Link { href: Some(format!("/console/people/{name}")), text: name.to_string() }
+}
+
+/// A system.
+pub(super) fn system(name: &Name) -> Link {
+    Link { href: Some(format!("/console/systems/{name}")), text: name.to_string() }
+}
+
+/// An issuer.
+pub(super) fn issuer(name: &Name) -> Link {
+    Link { href: Some(format!("/console/issuers/{name}")), text: name.to_string() }
+}
+
+/// A task, by the end of its id: the beginning is the time.
+pub(super) fn task(id: &TaskId) -> Link {
+    let whole = id.to_string();
+    Link { text: format!("task …{}", ending(&whole)), href: Some(format!("/console/tasks/{whole}")) }
+}
+
+/// A decision, by the end of its id.
+pub(super) fn decision(id: &DecisionId) -> Link {
+    let whole = id.to_string();
+    Link { text: format!("…{}", ending(&whole)), href: Some(format!("/console/decisions/{whole}")) }
+}
+
+fn ending(id: &str) -> &str {
+    id.len().checked_sub(ENDING).and_then(|from| id.get(from..)).unwrap_or(id)
+}
+
+/// Enough to tell the rows of a page apart.
+const ENDING: usize = 6;
+
+impl HtmlSafe for When {}
+impl HtmlSafe for Word {}
+impl HtmlSafe for Link {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_text_in_every_piece() {
+        let hostile = "\"><img src=x onerror=alert(1)>";
+        for piece in [subject(hostile).to_string(), verdict(hostile).to_string(), state(hostile).to_string()]
+        {
+            assert!(!piece.contains("<img"), "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_moment_reads_without_script() {
+        let at: provost_api::Moment = "2026-11-22T05:54:29.123Z".parse().unwrap();
+        let html = "<time datetime=\"2026-11-22T05:54:29.123Z\">2026-11-22 05:54:29 UTC</time>";
+        assert_eq!(when(at).to_string(), html);
+    }
+}

@@ -1,0 +1,61 @@
+//! The console: what a security engineer keeps open. Every page is whole without script; with it, times are in the reader's
+//! zone and what moved is fetched again.
+//!
+//! | file | page |
+//! |---|---|
+//! | `look` | who looks, whether they may, and the frame around every page |
+//! | `bits` | times, verdicts and links, each escaped by itself |
+//! | `asked` | forms and pages of listings as addresses |
+//! | `overview` | what runs, what was refused or held, what is wrong |
+//! | `agents`, `graph` | agents, and what one of them reaches |
+//! | `tasks` | tasks, and one with its timeline |
+//! | `decisions` | decisions, and why one was what it was |
+//! | `systems` | systems with their tools, pins, effects and classes |
+//! | `people` | people and workloads |
+//! | `trust` | issuers and policies |
+//! | `ledger` | the signed head, proofs, how to check them offline |
+//! | `live` | `GET /events`: that something moved |
+
+mod agents;
+mod asked;
+mod bits;
+mod decisions;
+mod graph;
+mod ledger;
+mod live;
+mod look;
+mod overview;
+mod people;
+mod systems;
+mod tasks;
+mod trust;
+
+pub(crate) use live::Live;
+pub(super) use look::Frame;
+
+use crate::app::App;
+use axum::{Router, routing::get};
+
+/// The routes of the console.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/console", get(overview::show))
+        .route("/console/agents", get(agents::list))
+        .route("/console/agents/{name}", get(agents::show))
+        .route("/console/tasks", get(tasks::list))
+        .route("/console/tasks/{id}", get(tasks::show))
+        .route("/console/decisions", get(decisions::list))
+        .route("/console/decisions/{id}", get(decisions::show))
+        .route("/console/systems", get(systems::list))
+        .route("/console/systems/{name}", get(systems::show))
+        .route("/console/ledger", get(ledger::show))
+        .route("/console/ledger/{kind}/{id}", get(ledger::prove))
+        .route("/console/people", get(people::list))
+        .route("/console/people/{name}", get(people::show))
+        .route("/console/workloads", get(people::workloads))
+        .route("/console/issuers", get(trust::issuers))
+        .route("/console/issuers/{name}", get(trust::issuer))
+        .route("/console/policies", get(trust::policies))
+        .route("/events", get(live::events))
+        .route("/assets/live.js", get(live::module))
+}
