@@ -196,7 +196,7 @@ impl Directory {
         self.agents_under(format!("client:{client_id}#"))
     }
 
-    fn agents_under<'a>(&'a self, prefix: String) -> impl Iterator<Item = &'a Arc<Agent>> {
+    fn agents_under(&self, prefix: String) -> impl Iterator<Item = &Arc<Agent>> {
         let from: Arc<str> = prefix.as_str().into();
         self.subjects
             .range(from..)

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 //! Many who catch up at once: one reads for all, and nobody misses what was there when they asked.
 
 use provost_domain::limits::Limits;

@@ -145,7 +145,7 @@ async fn agents_are_paged_and_searched_here_and_each_is_shown_once() {
     }
     let browser = stage.signed_in("maria", &[Role::Viewer]).await;
     let rows = |body: &str| -> Vec<String> {
-        let cells = body.split("<th scope=\"row\"><a href=\"/console/agents/").skip(1);
+        let cells = body.split("<th scope=\"row\" data-label=\"Agent\"><a href=\"/console/agents/").skip(1);
         cells.map(|cell| cell.split('"').next().unwrap().to_owned()).collect()
     };
     let (mut found, mut page) = (Vec::new(), "/console/agents?q=ROBOT-&status=active".to_owned());

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::type_complexity, reason = "tests")]
 
 //! Workloads and people that others vouch for, over real sockets: a Kubernetes-shaped cluster, a SPIFFE trust domain, and an
 //! identity provider, each serving its own keys.

@@ -152,7 +152,9 @@ mod tests {
         use TaskStatus::{Ended, Running};
         let mut queue = Queue::from(Seq(3));
         let now = Timestamp::from_millis(1_000_000);
-        let steps: &[(u8, TaskStatus, Option<(u8, ProbeAnswer)>, &[(u8, u8)], Option<u64>)] = &[
+        // Which task, what became of it, how a trial of it ended; what is owed then, and the position that is settled.
+        type Step = (u8, TaskStatus, Option<(u8, ProbeAnswer)>, &'static [(u8, u8)], Option<u64>);
+        let steps: &[Step] = &[
             (1, Running, None, &[], Some(4)),
             (1, Ended, None, &[(1, 1)], Some(4)),
             (2, Ended, None, &[(1, 1), (2, 1)], Some(4)),

@@ -68,10 +68,10 @@ pub fn refused(
 ) -> Response<Body> {
     let (status, body) = body_of(refusal, id, method, revision);
     let mut response = json(status, body);
-    if status == 401 {
-        if let Some(value) = refusal.challenge(metadata_url) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-        }
+    if status == 401
+        && let Some(value) = refusal.challenge(metadata_url)
+    {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
     }
     response
 }

@@ -55,10 +55,10 @@ pub(super) fn refused(refusal: &Refusal, metadata_url: &str) -> Response<Body> {
         members.extend(of_verdict(refusal));
     }
     let mut response = problem(status, &Value::Object(members));
-    if status == 401 {
-        if let Some(value) = refusal.challenge(metadata_url) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-        }
+    if status == 401
+        && let Some(value) = refusal.challenge(metadata_url)
+    {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
     }
     match decision {
         Some(id) => named(response, id),

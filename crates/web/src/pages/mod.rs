@@ -7,7 +7,7 @@
 //! | `consent` | which agent may act for the person, for what |
 //! | `account` | the person's accounts at systems, for agents that act for them |
 //! | `visitor` | whose browser it is, and that a form was sent from a page of this plane |
-//! | `assets` | the style |
+//! | `assets` | the style and the icon |
 //! | `console` | what is looked at: agents, tasks, decisions, systems, ledger |
 
 mod account;
@@ -47,6 +47,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/accounts/{system}/disconnect", post(account::disconnect))
         .route("/oauth/accounts/callback", get(account::back))
         .route("/assets/provost.css", get(assets::style))
+        .route("/assets/provost.svg", get(assets::icon))
         .merge(console::routes())
 }
 

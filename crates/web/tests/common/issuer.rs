@@ -123,7 +123,7 @@ impl TestIssuer {
             let challenge = provost_token::Challenge::of(&form["code_verifier"]).to_stored().to_string();
             assert_eq!(challenge, query["code_challenge"]);
             assert_eq!(form["redirect_uri"], query["redirect_uri"]);
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+            let now = provost_domain::Clock::now(&provost_store::SystemClock).as_seconds();
             let mut claims = json!({
                 "iss": name, "aud": query["client_id"], "nonce": query.get("nonce"), "iat": now, "exp": now + 300,
             });
