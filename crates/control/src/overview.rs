@@ -8,7 +8,8 @@ use provost_api::{
     plane::Status,
 };
 use provost_domain::{
-    AgentStatus, Directory, DurationMs, Kind, Minted, Name, Object, Seq, Task, TaskId, Timestamp,
+    AgentStatus, Approval, Directory, DurationMs, Kind, Minted, Name, Object, Seq, Task, TaskId, Timestamp,
+    approval::ApprovalStatus,
 };
 use provost_store::ChangeRecord;
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub struct Overview {
     pub denied: Vec<DecisionSummary>,
     /// The last that were held, newest first, at most 8.
     pub held: Vec<DecisionSummary>,
+    /// Approvals that wait for a person's answer.
+    pub waiting: usize,
     /// The pace of the newest decisions.
     pub pace: Pace,
     /// What a person has to look at, worst first; empty when all is well.
@@ -118,6 +121,7 @@ pub async fn show(op: &Op) -> Result<Overview, ControlError> {
         running: running(&view.directory, now),
         denied: last(op, VerdictWord::Deny).await?,
         held: last(op, VerdictWord::Hold).await?,
+        waiting: waiting(&view.directory, now),
         pace: pace(&newest, now),
         wrong,
         changes: changes.flat_map(|record| diff::history(vec![record])).collect(),
@@ -146,6 +150,11 @@ fn running(directory: &Directory, now: Timestamp) -> Vec<Running> {
     rows.sort_by_key(|row| std::cmp::Reverse((row.tasks, row.newest)));
     rows.truncate(RUNNING_MAX);
     rows
+}
+
+fn waiting(directory: &Directory, now: Timestamp) -> usize {
+    let waits = |row: &&Approval| matches!(row.status, ApprovalStatus::Waiting) && now < row.expires;
+    directory.approvals.values().map(AsRef::as_ref).filter(waits).count()
 }
 
 async fn last(op: &Op, verdict: VerdictWord) -> Result<Vec<DecisionSummary>, ControlError> {
@@ -335,3 +344,50 @@ const EACH_MAX: usize = 5;
 const LOOKED_BACK: usize = 300;
 const UNFINISHED_AFTER: i64 = 5 * 60_000;
 const OWED_LONG: DurationMs = DurationMs::from_mins(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use provost_domain::DecisionId;
+
+    fn decision(at: i64, verdict: &str) -> DecisionSummary {
+        let at = Timestamp::from_millis(at);
+        DecisionSummary {
+            id: DecisionId::new(at, [0; 10]),
+            at: at.into(),
+            verdict: verdict.to_owned(),
+            subject: "clerk".to_owned(),
+            task: None,
+            tool: "bank/transfer".to_owned(),
+            face: "mcp".to_owned(),
+            reasons: Vec::new(),
+            outcome: "refused".to_owned(),
+            labels: Vec::new(),
+            leaf: None,
+        }
+    }
+
+    #[test]
+    fn each_decision_counts_in_its_minute_and_older_ones_in_none() {
+        let now = Timestamp::from_millis(100 * MINUTE + 30_000);
+        let at = |minute: i64| minute * MINUTE + 5;
+        let newest = [
+            decision(at(100), "deny"),
+            decision(at(99), "hold"),
+            decision(at(99), "allow"),
+            decision(at(40), "deny"),
+        ];
+        let pace = pace(&newest, now);
+        assert_eq!(pace.minutes.len(), 60);
+        assert_eq!(pace.minutes[59], Minute { deny: 1, ..Minute::default() });
+        assert_eq!(pace.minutes[58], Minute { allow: 1, hold: 1, deny: 0 });
+        assert_eq!((pace.counted, pace.since), (Minute { allow: 1, hold: 1, deny: 1 }, None));
+    }
+
+    #[test]
+    fn where_there_were_more_than_are_counted_it_says_since_when() {
+        let now = Timestamp::from_millis(100 * MINUTE);
+        let newest: Vec<_> = (0..NEWEST_MAX).map(|_| decision(99 * MINUTE, "allow")).collect();
+        assert_eq!(pace(&newest, now).since, Some(Timestamp::from_millis(99 * MINUTE).into()));
+    }
+}

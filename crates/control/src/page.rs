@@ -57,4 +57,20 @@ mod tests {
         assert!(page(rows(&["a"]), Some("%%"), None, 10, |r| r).is_err());
         assert_eq!(page(rows(&["a", "b"]), None, Some(0), 10, |r| r).unwrap().items.len(), 1);
     }
+
+    #[test]
+    fn of_very_many_the_first_come_in_order_and_all_come_once() {
+        let all: Vec<(String, u32)> = (0..997_u32).map(|n| (format!("{:04}", n * 389 % 997), n)).collect();
+        let (mut found, mut cursor): (Vec<String>, _) = (Vec::new(), None);
+        loop {
+            let rows = all.iter().map(|(key, _)| (key.clone(), key.clone())).collect();
+            let next = page(rows, cursor.as_deref(), Some(50), 500, |key| key).unwrap();
+            found.extend(next.items);
+            cursor = next.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, (0..997).map(|n| format!("{n:04}")).collect::<Vec<_>>());
+    }
 }

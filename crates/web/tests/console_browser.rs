@@ -9,13 +9,38 @@ mod common;
 mod console;
 
 use axum::{Router, routing::post};
-use console::{Stage, call};
-use provost_domain::person::Role;
+use console::{Stage, call, put};
+use provost_domain::{Object, person::Role};
 use serde_json::{Value, json};
 use std::{path::PathBuf, process::Command, sync::Arc};
 
 fn interop() -> PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop").canonicalize().unwrap()
+}
+
+/// What pages have to bear: names as long as they may be, words that do not break, somebody who waits, an alarm, a child.
+async fn crowd(stage: &Stage) -> (String, String) {
+    let directory = stage.served.plane.replica.latest().directory.clone();
+    let mut agent = directory.agents.values().next().unwrap().as_ref().clone();
+    agent.name = format!("a{}z", "-long".repeat(12)).parse().unwrap();
+    agent.id = provost_domain::ids::AgentId::from_bytes([9; 16]);
+    agent.status = provost_domain::AgentStatus::Unmanaged;
+    agent.charter.purpose = format!("{} \u{202e}<b>sdrawkcab</b> 請求書を払う", "unbroken".repeat(40)).into();
+    let name = agent.name.to_string();
+    put(&stage.served, Object::Agent(agent)).await;
+    let mut child = directory.tasks.values().next().unwrap().as_ref().clone();
+    child.id = stage.served.plane.new_task_id();
+    child.parent = Some(stage.task.parse().unwrap());
+    child.purpose = "reads the ledger of the supplier for the task above".into();
+    let id = child.id.to_string();
+    put(&stage.served, Object::Task(child.clone())).await;
+    child.id = stage.served.plane.new_task_id();
+    put(&stage.served, Object::Task(child.clone())).await;
+    child.status = provost_domain::task::TaskStatus::Ended;
+    let probe = json!({"face": "/mcp/bank", "at": 5, "answer": "accepted", "status": 200});
+    child.trial = Some(Box::new(serde_json::from_value(json!({"round": 1, "probes": [probe]})).unwrap()));
+    put(&stage.served, Object::Task(child)).await;
+    (name, id)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,6 +51,7 @@ async fn a_security_engineer_keeps_the_console_open_in_a_browser() {
     for payment in [20, 400] {
         call(&stage.served, &stage.task, "transfer", json!({"payee": "ACME GmbH", "amount": payment})).await;
     }
+    let (agent, child) = crowd(&stage).await;
     provost_control::sequencer::sequence_all(&stage.served.plane).await.unwrap();
     let browser = stage.signed_in("maria", &[Role::Viewer, Role::Operator]).await;
     let (task, [allowed, refused]) = (&stage.task, &stage.decisions);
@@ -43,6 +69,8 @@ async fn a_security_engineer_keeps_the_console_open_in_a_browser() {
         "/console/policies",
         "/console/ledger",
         format!("/console/ledger/decision/{allowed}"),
+        format!("/console/agents/{agent}"),
+        format!("/console/tasks/{child}"),
         "/console/people",
         "/console/people/maria",
         "/console/workloads",
@@ -86,6 +114,11 @@ async fn a_security_engineer_keeps_the_console_open_in_a_browser() {
         "{time}"
     );
     let without = &seen["without"];
+    let crowded = browser.get(&format!("/console/agents?q={agent}")).await.body;
+    assert!(
+        crowded.contains('\u{fffd}') && !crowded.contains('\u{202e}'),
+        "what would turn text around is seen"
+    );
     assert!(
         without["rows"].as_u64().unwrap() >= 5 && without["time"].as_str().unwrap().ends_with(" UTC"),
         "{without}"

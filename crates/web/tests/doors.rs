@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 const OPEN: &[(&str, &str)] = &[
     ("GET", "/"),                                       // names the command line
     ("GET", "/.well-known/oauth-authorization-server"), // RFC 8414 section 3: public
+    ("GET", "/.well-known/openid-configuration"),       // the same, for who looks there
     ("GET", "/api/v1/openapi.json"),                    // the same for every plane
     ("GET", "/healthz"),                                // probes have no token
     ("GET", "/metrics"),                                // names nobody

@@ -70,7 +70,7 @@ fn page_under(status: StatusCode, template: &impl Template, policy: &str) -> Res
     let Ok(text) = template.render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let mut response = (status, text).into_response();
+    let mut response = (status, seen(text)).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     // An address of a client that is no header value would leave the page without a policy.
@@ -81,6 +81,28 @@ fn page_under(status: StatusCode, template: &impl Template, policy: &str) -> Res
     // With `no-referrer`, browsers send `Origin: null` with our own forms.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
+}
+
+/// The page with a mark for each character that would only change how the others are read: overrides of direction make a payee
+/// read backwards, characters without width make two names look the same.
+fn seen(text: String) -> String {
+    if text.is_ascii() || !text.contains(is_hidden) {
+        return text;
+    }
+    text.chars().map(|c| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Joiners are left alone, which scripts and pictures need, and marks that say which way a number reads.
+const fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{200b}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// A page that says one thing.
@@ -116,6 +138,20 @@ fn status_of(error: &ControlError) -> StatusCode {
         ControlError::Us { .. } => {
             tracing::error!(%error, "a page could not be made");
             StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_only_change_how_others_are_read_are_seen() {
+        assert_eq!(seen("pay \u{202e}EMCA\u{202c}".to_owned()), "pay \u{fffd}EMCA\u{fffd}");
+        assert_eq!(seen("cl\u{200b}erk \u{e0041}".to_owned()), "cl\u{fffd}erk \u{fffd}");
+        for fine in ["plain", "Jürgen 請求書", "مرحبا\u{200f}", "👩\u{200d}🚀"] {
+            assert_eq!(seen(fine.to_owned()), fine);
         }
     }
 }

@@ -182,3 +182,32 @@ const TEXT_MAX: usize = 20;
 const TITLE_MAX: usize = 300;
 const TASKS_MAX: usize = 6;
 const TOOLS_MAX: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_of_a_layer_stand_apart_and_what_others_wrote_is_text() {
+        let mut drawing = Drawing::default();
+        let hostile = "</text><script>alert(1)</script>";
+        drawing.node(0, "a", "plain", "maria", hostile, Some("/console/people/maria".to_owned()));
+        for key in ["b", "c", "c"] {
+            drawing.node(1, key, "plain", hostile, hostile, None);
+            drawing.edge("a", key);
+        }
+        drawing.more(1, "a", 7, "tools");
+        let graph = drawing.placed();
+        assert_eq!((graph.nodes.len(), graph.edges.len()), (4, 3), "each once");
+        let layer: Vec<i32> = graph.nodes.iter().filter(|node| node.layer == 1).map(|node| node.y).collect();
+        assert!(layer.is_sorted_by(|a, b| b - a >= HIGH), "{layer:?}");
+        assert!(
+            graph.nodes.iter().all(|node| node.y + HIGH <= graph.height && node.x + WIDTH <= graph.width)
+        );
+        let svg = graph.to_string();
+        assert!(
+            !svg.contains("<script") && svg.contains("and 7 more tools") && svg.contains("<title>"),
+            "{svg}"
+        );
+    }
+}

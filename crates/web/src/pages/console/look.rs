@@ -156,6 +156,7 @@ impl IntoResponse for Stopped {
 /// Every page of the navigation, with what somebody must be allowed to see it there.
 const PAGES: &[(&str, &str, Option<Action>)] = &[
     ("/console", "Overview", None),
+    ("/approvals", "Approvals", Some(Action::ApprovalRead)),
     ("/console/agents", "Agents", Some(Action::AgentRead)),
     ("/console/tasks", "Tasks", Some(Action::TaskRead)),
     ("/console/decisions", "Decisions", Some(Action::DecisionRead)),

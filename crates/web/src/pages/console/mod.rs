@@ -7,6 +7,7 @@
 //! | `bits` | times, verdicts and links, each escaped by itself |
 //! | `asked` | forms and pages of listings as addresses |
 //! | `overview` | what runs, what was refused or held, what is wrong |
+//! | `approvals` | what waits for a person, and the answer |
 //! | `agents`, `graph` | agents, and what one of them reaches |
 //! | `tasks` | tasks, and one with its timeline |
 //! | `decisions` | decisions, and why one was what it was |
@@ -17,6 +18,7 @@
 //! | `live` | `GET /events`: that something moved |
 
 mod agents;
+mod approvals;
 mod asked;
 mod bits;
 mod decisions;
@@ -34,12 +36,18 @@ pub(crate) use live::Live;
 pub(super) use look::Frame;
 
 use crate::app::App;
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 
 /// The routes of the console.
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/console", get(overview::show))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}", get(approvals::show))
+        .route("/approvals/{id}/answer", post(approvals::answer))
         .route("/console/agents", get(agents::list))
         .route("/console/agents/{name}", get(agents::show))
         .route("/console/tasks", get(tasks::list))

@@ -1,0 +1,86 @@
+//! What waits for a person: the inbox, and one approval, where exactly what would run is read and answered.
+
+use super::{
+    bits,
+    look::{Frame, Looker, Shown},
+};
+use crate::pages::visitor::is_own_form;
+use askama::Template;
+use axum::{
+    body::Bytes,
+    extract::Path,
+    http::HeaderMap,
+    response::{IntoResponse as _, Redirect},
+};
+use provost_api::approval::{ApprovalAnswer, ApprovalQuery, ApprovalSummary, ApprovalView, EligibleView};
+use provost_control::{Action, ControlError, approval};
+
+#[derive(Template)]
+#[template(path = "console/approvals.html")]
+struct Inbox {
+    frame: Frame,
+    mine: Vec<ApprovalSummary>,
+    others: Vec<ApprovalSummary>,
+}
+
+#[derive(Template)]
+#[template(path = "console/approval.html")]
+struct One {
+    frame: Frame,
+    approval: ApprovalView,
+    /// The arguments for people, as they will run.
+    args: String,
+    you: EligibleView,
+    may_answer: bool,
+}
+
+/// What waits, this person's own first.
+pub(super) async fn list(looker: Looker) -> Shown {
+    looker.may(Action::ApprovalRead)?;
+    let failed = |error: ControlError| looker.failed(&error);
+    let me = looker.visitor.person.name.clone();
+    let mine = ApprovalQuery { person: Some(me), status: Some("waiting".to_owned()), ..Default::default() };
+    let mine = approval::list(&looker.op, mine).await.map_err(failed)?.items;
+    let all = approval::list(&looker.op, ApprovalQuery::default()).await.map_err(failed)?.items;
+    let others = all.into_iter().filter(|one| mine.iter().all(|own| own.id != one.id)).collect();
+    Ok(looker.page(&Inbox { frame: looker.frame("/approvals"), mine, others }))
+}
+
+/// One of them.
+pub(super) async fn show(looker: Looker, Path(id): Path<String>) -> Shown {
+    looker.may(Action::ApprovalRead)?;
+    let failed = |error: ControlError| looker.failed(&error);
+    let approval = approval::show(&looker.op, &id).await.map_err(failed)?;
+    let you = approval::eligible(&looker.op, &id, &looker.visitor.person.name).await.map_err(failed)?;
+    let args = serde_json::to_string_pretty(&approval.summary.args).unwrap_or_default();
+    let may_answer = approval.summary.status == "waiting" && !you.gates.is_empty();
+    Ok(looker.page(&One { frame: looker.frame("/approvals"), approval, args, you, may_answer }))
+}
+
+/// A yes or a no, to what was read: the form says which action that was.
+pub(super) async fn answer(looker: Looker, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Shown {
+    if !is_own_form(&headers) || body.len() > BODY_BYTES_MAX {
+        return Err(
+            looker.failed(&ControlError::refused("this answer was not given on a page of this plane"))
+        );
+    }
+    let mut answer = ApprovalAnswer::default();
+    let mut word = String::new();
+    for (name, value) in url::form_urlencoded::parse(&body) {
+        match name.as_ref() {
+            "answer" => word = value.into_owned(),
+            "action" => answer.action = Some(value.into_owned()),
+            "reason" if !value.trim().is_empty() => answer.reason = Some(value.trim().to_owned()),
+            _ => {}
+        }
+    }
+    let told = match word.as_str() {
+        "yes" => approval::approve(&looker.op, &id, answer).await,
+        "no" => approval::refuse(&looker.op, &id, answer).await,
+        _ => Err(ControlError::caller("an answer is yes or no")),
+    };
+    told.map_err(|error| looker.failed(&error))?;
+    Ok(Redirect::to(&format!("/approvals/{id}")).into_response())
+}
+
+const BODY_BYTES_MAX: usize = 16_384;
