@@ -29,7 +29,10 @@ pub(crate) async fn mint(
     let password = Zeroizing::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
     let row = broker.row(system, whom, POSTGRES_ROLE, ends(broker.now(), lifetime, whom));
     let heir = member_of.first().cloned().ok_or_else(|| {
-        BrokerError::unusable(&system.name, "`member_of` names no role: nobody would inherit what the role makes")
+        BrokerError::unusable(
+            &system.name,
+            "`member_of` names no role: nobody would inherit what the role makes",
+        )
     })?;
     let kept = Kept::Role { admin: used.name.clone(), password: password.clone(), heir };
     broker.keep(&row.id, &kept).await?;
@@ -214,13 +217,7 @@ impl Admin {
     }
 
     /// Shuts the door, sends everybody out, and takes the role's belongings.
-    async fn empty(
-        &self,
-        client: &Client,
-        row: &Minted,
-        oid: u32,
-        heir: &str,
-    ) -> Result<(), BrokerError> {
+    async fn empty(&self, client: &Client, row: &Minted, oid: u32, heir: &str) -> Result<(), BrokerError> {
         let failed = self.failed("empty a role");
         let role = identifier(&row.id);
         client.batch_execute(&format!("ALTER ROLE {role} NOLOGIN")).await.map_err(&failed)?;
@@ -238,8 +235,9 @@ impl Admin {
         let is_member = "SELECT pg_has_role(current_user, $1, 'MEMBER')";
         if !client.query_one(is_member, &[&heir]).await.and_then(|row| row.try_get(0)).map_err(&failed)? {
             // Only who belongs to the heir may give it something; the administrator does for this moment.
-            belongings =
-                format!("BEGIN; GRANT {heir_name} TO CURRENT_USER; {belongings}; REVOKE {heir_name} FROM CURRENT_USER; COMMIT");
+            belongings = format!(
+                "BEGIN; GRANT {heir_name} TO CURRENT_USER; {belongings}; REVOKE {heir_name} FROM CURRENT_USER; COMMIT"
+            );
         }
         client.batch_execute(&belongings).await.map_err(&failed)?;
         let elsewhere = "SELECT DISTINCT d.datname FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid \

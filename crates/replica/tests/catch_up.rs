@@ -19,7 +19,8 @@ async fn whoever_committed_and_caught_up_sees_it_however_many_do_so_at_once() {
             for turn in 0..25 {
                 let row = sample::person(&format!("p{writer}-{turn}"));
                 let key = row.key();
-                let committed = store.commit(sample::set(vec![Write::Put { object: row, expected: 0 }])).await.unwrap();
+                let committed =
+                    store.commit(sample::set(vec![Write::Put { object: row, expected: 0 }])).await.unwrap();
                 let reached = replica.catch_up().await.unwrap();
                 assert!(reached >= committed.seq, "{reached} before {}", committed.seq);
                 assert!(replica.latest().directory.get(&key).is_some());

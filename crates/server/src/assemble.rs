@@ -237,10 +237,8 @@ fn router(
         public_url: plane.issuer.clone(),
     });
     let wrapped = wrap::router(Arc::clone(&pipeline), Arc::clone(&hosts));
-    let proxied = proxy::Proxy::new(proxy::ProxyParts {
-        pipeline: Arc::clone(&pipeline),
-        hosts: Arc::clone(&hosts),
-    });
+    let proxied =
+        proxy::Proxy::new(proxy::ProxyParts { pipeline: Arc::clone(&pipeline), hosts: Arc::clone(&hosts) });
     let front = mcp::Front::new(mcp::FrontParts { pipeline, hosts: Arc::clone(&hosts) });
     let metadata = metadata::Metadata { resource, issuer: plane.issuer.clone(), hosts };
     let gateway = front

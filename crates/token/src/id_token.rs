@@ -130,7 +130,10 @@ mod tests {
             verify_id_token(&provider.token("JWT", claims), &keys(&[&provider]), &RULES, NOW).unwrap()
         };
         let token = judged(&good());
-        assert_eq!((token.subject.as_str(), token.verified_email.as_deref()), ("00u1", Some("maria@acme.example")));
+        assert_eq!(
+            (token.subject.as_str(), token.verified_email.as_deref()),
+            ("00u1", Some("maria@acme.example"))
+        );
         assert_eq!(token.list("groups"), ["a", "b"]);
         assert!(token.list("roles").is_empty());
         for unverified in [json!(false), json!("true"), Value::Null] {
@@ -163,7 +166,10 @@ mod tests {
         assert!(verify_id_token(&forged, &keys(&[&provider]), &RULES, NOW).is_err());
         // Signed by the provider, for something else.
         for typ in ["oauth-id-jag+jwt", "at+jwt", "logout+jwt"] {
-            assert!(verify_id_token(&provider.token(typ, &good()), &keys(&[&provider]), &RULES, NOW).is_err(), "{typ}");
+            assert!(
+                verify_id_token(&provider.token(typ, &good()), &keys(&[&provider]), &RULES, NOW).is_err(),
+                "{typ}"
+            );
         }
     }
 }

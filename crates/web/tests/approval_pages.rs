@@ -29,7 +29,8 @@ async fn post(stage: &Stage, browser: &Browser, path: &str, site: &str, form: &s
 async fn a_person_reads_exactly_what_would_run_and_answers_once() {
     let stage = Stage::set().await;
     let approval = asked(&stage.served, &stage.task, "12.5").await;
-    let (maria, jonas) = (stage.signed_in("maria", &[]).await, stage.signed_in("jonas", &[Role::Approver]).await);
+    let (maria, jonas) =
+        (stage.signed_in("maria", &[]).await, stage.signed_in("jonas", &[Role::Approver]).await);
     let inbox = maria.get("/approvals").await;
     assert!(inbox.status == 200 && inbox.body.contains("/approvals/approval_12.5"), "{}", inbox.body);
     let page = maria.get("/approvals/approval_12.5").await;

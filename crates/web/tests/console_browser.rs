@@ -57,6 +57,7 @@ async fn a_security_engineer_keeps_the_console_open_in_a_browser() {
     let (task, [allowed, refused]) = (&stage.task, &stage.decisions);
     let pages = json!([
         "/console",
+        "/approvals",
         "/console/agents",
         "/console/agents/clerk",
         "/console/agents?q=nothing",

@@ -85,7 +85,7 @@ async fn a_subject_is_one_agent_and_a_client_may_run_many() {
     let path = "/agents/clerk/proofs?reason=r&id=ci%23repo%3Aacme%2Fx";
     assert_eq!(served.delete(path).await.ok()["id"], "ci#repo:acme/x");
     assert_eq!(served.delete(path).await.status, 404);
-    assert_eq!(add("other", subject("ci", "repo:acme/x")).await.status, 409, "never given to another");
+    add("other", subject("ci", "repo:acme/x")).await.ok();
     add("clerk", subject("ci", "repo:acme/x")).await.ok();
 }
 

@@ -1,4 +1,10 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::type_complexity, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::type_complexity,
+    reason = "tests"
+)]
 
 //! People sign in with their identity provider, and let agents act for them, over real sockets: the plane, a provider, and a
 //! client that nobody registered.

@@ -2,6 +2,7 @@
 
 //! A tour of administration, over a real socket and a real store.
 
+#[expect(dead_code, reason = "each test uses a part of it")]
 mod common;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -424,7 +425,7 @@ async fn calls_without_an_outcome_become_unknown_at_the_next_start_and_never_suc
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_issuer_says_only_what_exists_and_the_node_says_how_it_is() {
-    let served = serve().await;
+    let served = common::serve_cut_off().await;
     let metadata = served.send("GET", "/.well-known/oauth-authorization-server", None, None).await.ok();
     assert_eq!(metadata["issuer"], served.plane.issuer);
     assert_eq!(metadata["response_types_supported"], json!([]));

@@ -157,7 +157,10 @@ async fn a_role_does_what_its_roles_may_and_is_gone_with_its_task() {
     let runs_as: String = base.root.query_one("SELECT desk.trap()", &[]).await.unwrap().get(0);
     assert_eq!(runs_as, "reader", "and gives nobody more than the role had");
     let member = "SELECT pg_has_role('keeper', 'reader', 'MEMBER')";
-    assert!(!base.root.query_one(member, &[]).await.unwrap().get::<_, bool>(0), "the administrator belongs there no more");
+    assert!(
+        !base.root.query_one(member, &[]).await.unwrap().get::<_, bool>(0),
+        "the administrator belongs there no more"
+    );
     assert_eq!(desk.store.sealed(&name(&row.id)).await.unwrap().unwrap(), b"");
 }
 

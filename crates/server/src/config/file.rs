@@ -175,10 +175,15 @@ impl<'t> Table<'t> {
     fn algorithm(&mut self, key: &str, desk: &mut Desk<'_>) -> Option<Algorithm> {
         let value = self.get(key)?;
         let known = [Algorithm::EdDsa, Algorithm::Es256];
-        let found = value.get_ref().as_str().and_then(|text| known.into_iter().find(|alg| alg.as_str() == text));
+        let found =
+            value.get_ref().as_str().and_then(|text| known.into_iter().find(|alg| alg.as_str() == text));
         if found.is_none() {
             let cure = "write token_algorithm = \"EdDSA\" or \"ES256\"".to_owned();
-            desk.fault(value.span(), format!("`{key}` names no algorithm that tokens are signed with"), Some(cure));
+            desk.fault(
+                value.span(),
+                format!("`{key}` names no algorithm that tokens are signed with"),
+                Some(cure),
+            );
         }
         found
     }

@@ -171,7 +171,7 @@ pub async fn event(stream: &mut reqwest::Response) -> String {
                 text.clear();
             }
         }
-        panic!("the stream ended: {text}")
+        format!("the stream ended: {text}")
     };
     tokio::time::timeout(Duration::from_secs(20), next).await.unwrap()
 }

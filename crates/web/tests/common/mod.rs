@@ -80,8 +80,17 @@ pub async fn serve() -> Served {
     serve_beside(axum::Router::new()).await
 }
 
+/// A plane that hears of nothing but what it does itself, as one does that is cut off from its store.
+pub async fn serve_cut_off() -> Served {
+    served(axum::Router::new(), false).await
+}
+
 /// A plane with the routes of somebody else beside its own.
 pub async fn serve_beside(beside: axum::Router) -> Served {
+    served(beside, true).await
+}
+
+async fn served(beside: axum::Router, follows: bool) -> Served {
     let data = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&data.path().join("provost.db"), &Limits::default()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -92,6 +101,9 @@ pub async fn serve_beside(beside: axum::Router) -> Served {
     let serving = tokio::spawn(async move {
         // As a node does, so that a slow test is not decided on old knowledge.
         let follow = async {
+            if !follows {
+                std::future::pending::<()>().await;
+            }
             loop {
                 let _next_time = replica.catch_up().await;
                 tokio::time::sleep(std::time::Duration::from_millis(250)).await;
