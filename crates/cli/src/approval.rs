@@ -415,9 +415,7 @@ fn render_envelope(view: &EnvelopeView, style: Style) -> String {
     let limits: Vec<String> = view
         .args
         .iter()
-        .map(|(arg, rule)| {
-            format!("{}: {}", clean(arg), clean(&serde_json::to_string(rule).unwrap_or_default()))
-        })
+        .map(|(arg, rule)| format!("{} {}", clean(arg), clean(&provost_declare::rule_words(rule))))
         .collect();
     let scope = view.task.map_or("every task".to_owned(), |task| task.to_string());
     facts(

@@ -351,7 +351,10 @@ fn roles(provider: &Provider, token: &IdToken) -> BTreeSet<Role> {
 fn known(directory: &Directory, issuer: &Name) -> Result<(Arc<Issuer>, Provider), ControlError> {
     let row = directory.issuers.get(issuer);
     let found = row.and_then(|row| provider(row).map(|provider| (Arc::clone(row), provider.clone())));
-    found.ok_or_else(|| ControlError::unknown("provider to sign in with", issuer.as_str()))
+    found.ok_or_else(|| {
+        ControlError::unknown("provider to sign in with", issuer.as_str())
+            .cure("choose one of those at /signin")
+    })
 }
 
 fn provider(issuer: &Issuer) -> Option<&Provider> {

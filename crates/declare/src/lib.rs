@@ -31,6 +31,6 @@ pub use cases::{CaseText, read_cases};
 pub use declared::{Declared, DeclaredAgent};
 pub use fault::{Fault, Place, Severity, any_error, render_all};
 pub use import::{Hints, ImportedSystem, ImportedTool, Proposal, propose_effects, write_system_file};
-pub use plan::{Plan, PlannedWrite, Planning, Reach, Step, StepKind, Words, plan, render};
+pub use plan::{Plan, PlannedWrite, Planning, Reach, Step, StepKind, Words, plan, render, rule_words};
 pub use read::{read, read_beside};
 pub use source::{SourceFile, is_declaration};

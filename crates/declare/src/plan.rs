@@ -9,6 +9,7 @@ mod issuer;
 mod render;
 mod words;
 
+pub use charter::rule_words;
 pub use render::render;
 
 use crate::{Declared, DeclaredAgent, Fault, Severity};

@@ -340,7 +340,9 @@ fn with(rules: &Rules) -> String {
     if rules.is_empty() { rules } else { format!(" with {rules}") }
 }
 
-fn rule_words(rule: &ArgRule) -> String {
+/// A limit on an argument in words, after its name: `at most 500.0`.
+#[must_use]
+pub fn rule_words(rule: &ArgRule) -> String {
     let parts = [
         (!rule.one_of.is_empty()).then(|| one_of_words("one of", &rule.one_of)),
         (!rule.none_of.is_empty()).then(|| one_of_words("none of", &rule.none_of)),
