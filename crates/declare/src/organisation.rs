@@ -3,7 +3,7 @@
 use crate::{Declared, desk::Desk, table::Item};
 use provost_domain::{
     DurationMs, Kind, Name, ObjectKey, Person, Timestamp, Workload,
-    organisation::{ApprovalRules, Group, Organisation},
+    organisation::{ApprovalRules, Group, Organisation, Signed},
     person::{Login, Role},
 };
 use std::{collections::BTreeSet, ops::Range};
@@ -39,6 +39,10 @@ fn approvals(item: &Item<'_>, desk: &mut Desk<'_>) -> ApprovalRules {
     if let Some(deputies) = table.get("deputies") {
         let word = deputies.word(desk, &[("always", false), ("while-away", true)]);
         rules.deputies_only_while_away = word.unwrap_or(false);
+    }
+    if let Some(signed) = table.get("signed") {
+        let words = Signed::ALL.map(|signed| (signed.as_str(), signed));
+        rules.signed = signed.word(desk, &words).unwrap_or_default();
     }
     table.finish(desk);
     for (key, length) in [("wait", rules.wait), ("good_for", rules.good_for)] {
@@ -181,7 +185,7 @@ fn logins(item: &Item<'_>, desk: &mut Desk<'_>) -> Vec<Login> {
 
 const OWNER: &str = "owner";
 const APPROVAL_MAX: DurationMs = DurationMs::from_mins(30 * 24 * 60);
-const APPROVALS_CURE: &str = "write approvals = { wait = \"1h\", good_for = \"15m\", escalate_after = \"20m\", deputies = \"always\" }";
+const APPROVALS_CURE: &str = "write approvals = { wait = \"1h\", good_for = \"15m\", escalate_after = \"20m\", deputies = \"always\", signed = \"production\" }";
 const LOGINS_CURE: &str =
     "write logins = { ISSUER = \"subject\" }, with the name of an [issuer] and its `sub`";
 

@@ -4,6 +4,7 @@
 use crate::{
     DecisionId, Digest, DurationMs, Name, Reason, TaskId, Timestamp, ToolName,
     charter::{ArgRule, BudgetSum},
+    statement::Signature,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -86,6 +87,9 @@ pub struct Vote {
     /// Given against the rules of who may, by an administrator with a reason; to be reviewed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub break_glass: bool,
+    /// The person's passkey over a statement of all this, where the organisation wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Box<Signature>>,
 }
 
 /// Where an approval stands.
@@ -167,6 +171,9 @@ pub struct Envelope {
     pub by: Name,
     /// How the plane knows that it was this person.
     pub shown_by: String,
+    /// That person's passkey over a statement of all this, where the organisation wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Box<Signature>>,
     /// Why, in that person's words.
     pub why: String,
     /// The approval it was granted on.

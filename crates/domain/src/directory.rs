@@ -2,8 +2,8 @@
 //! a change among a million identities costs microseconds, and whoever holds a copy sees it whole.
 
 use crate::{
-    Account, Agent, Approval, Digest, Envelope, Issuer, Kind, Minted, Name, Object, ObjectKey, Person, Seq,
-    Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
+    Account, Agent, Approval, Digest, Envelope, Invite, Issuer, Kind, Minted, Name, Object, ObjectKey,
+    Passkey, Person, Seq, Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
     organisation::Organisation, policy_file::PolicyFile,
 };
 use imbl::{HashMap, OrdMap};
@@ -44,8 +44,12 @@ pub struct Directory {
     pub approvals: OrdMap<String, Arc<Approval>>,
     /// Open envelopes, by agent and id.
     pub envelopes: OrdMap<(Name, String), Arc<Envelope>>,
+    /// Passkeys of people, by person and id; those that were removed leave.
+    pub passkeys: OrdMap<(Name, String), Arc<Passkey>>,
+    /// One-use links that were not used yet.
+    pub invites: HashMap<Digest, Arc<Invite>>,
     /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
-    /// [`crate::person::Login::claim`]).
+    /// [`crate::person::Login::claim`], [`Passkey::claim`]).
     subjects: OrdMap<Arc<str>, Name>,
 }
 
@@ -87,6 +91,11 @@ impl Directory {
             Object::Envelope(row) => {
                 drop(self.envelopes.insert((row.agent.clone(), row.id.clone()), row.into()));
             }
+            Object::Passkey(row) => {
+                self.index(&row.person, Vec::new(), vec![row.claim()]);
+                drop(self.passkeys.insert((row.person.clone(), row.id.clone()), row.into()));
+            }
+            Object::Invite(row) => insert(&mut self.invites, row.id, row),
         }
     }
 
@@ -115,6 +124,12 @@ impl Directory {
             Kind::Minted => drop(self.minted.remove(&key.key)),
             Kind::Approval => drop(self.approvals.remove(&key.key)),
             Kind::Envelope => key.envelope_parts().map_or((), |parts| drop(self.envelopes.remove(&parts))),
+            Kind::Passkey => key.passkey_parts().map_or((), |parts| {
+                if let Some(row) = self.passkeys.remove(&parts) {
+                    self.index(&row.person, vec![row.claim()], Vec::new());
+                }
+            }),
+            Kind::Invite => key.key.parse().map_or((), |id: Digest| drop(self.invites.remove(&id))),
         }
     }
 
@@ -155,6 +170,14 @@ impl Directory {
                 let parts = key.envelope_parts().ok()?;
                 self.envelopes.get(&parts).map(|row| Object::Envelope(Box::new(row.as_ref().clone())))
             }
+            Kind::Passkey => {
+                let parts = key.passkey_parts().ok()?;
+                self.passkeys.get(&parts).map(|row| Object::Passkey(Box::new(row.as_ref().clone())))
+            }
+            Kind::Invite => {
+                let id: Digest = key.key.parse().ok()?;
+                self.invites.get(&id).map(|row| Object::Invite(row.as_ref().clone()))
+            }
         }
     }
 
@@ -184,6 +207,21 @@ impl Directory {
     #[must_use]
     pub fn person_of(&self, issuer: &Name, subject: &str) -> Option<&Arc<Person>> {
         self.people.get(self.subjects.get(crate::person::login_claim(issuer, subject).as_str())?)
+    }
+
+    /// The passkey of this id, whosever it is.
+    #[must_use]
+    pub fn passkey(&self, id: &str) -> Option<&Arc<Passkey>> {
+        let person = self.subjects.get(crate::passkey::passkey_claim(id).as_str())?;
+        self.passkeys.get(&(person.clone(), id.to_owned()))
+    }
+
+    /// The passkeys of a person.
+    pub fn passkeys_of<'a>(&'a self, person: &'a Name) -> impl Iterator<Item = &'a Arc<Passkey>> {
+        self.passkeys
+            .range((person.clone(), String::new())..)
+            .map(|(_key, row)| row)
+            .take_while(move |row| row.person == *person)
     }
 
     /// The agents that are subjects of an issuer.

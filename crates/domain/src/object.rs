@@ -1,9 +1,9 @@
 //! The rows of the plane: everything that a change can touch, each under one key.
 
 use crate::{
-    Account, Agent, Approval, Digest, Envelope, Issuer, Minted, Name, NameError, Person, Session, System,
-    Task, TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation,
-    policy_file::PolicyFile,
+    Account, Agent, Approval, Digest, Envelope, Invite, Issuer, Minted, Name, NameError, Passkey, Person,
+    Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
+    organisation::Organisation, policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -28,6 +28,8 @@ pub enum Kind {
     Minted,
     Approval,
     Envelope,
+    Passkey,
+    Invite,
 }
 
 /// A row: one of the nouns, whole.
@@ -50,6 +52,8 @@ pub enum Object {
     Minted(Minted),
     Approval(Box<Approval>),
     Envelope(Box<Envelope>),
+    Passkey(Box<Passkey>),
+    Invite(Invite),
 }
 
 /// What names a row for ever: its kind and a key inside the kind.
@@ -81,6 +85,8 @@ impl Object {
             Self::Minted(minted) => ObjectKey::new(Kind::Minted, minted.id.as_str()),
             Self::Approval(approval) => ObjectKey::approval(&approval.id),
             Self::Envelope(envelope) => ObjectKey::envelope(&envelope.agent, &envelope.id),
+            Self::Passkey(passkey) => ObjectKey::passkey(&passkey.person, &passkey.id),
+            Self::Invite(invite) => ObjectKey::invite(&invite.id),
         }
     }
 
@@ -102,6 +108,8 @@ impl Object {
             Self::Minted(minted) => !minted.is_owed(),
             Self::Approval(approval) => approval.is_over(),
             Self::Envelope(envelope) => envelope.status != crate::approval::EnvelopeStatus::Open,
+            Self::Passkey(passkey) => passkey.removed.is_some(),
+            Self::Invite(invite) => invite.used.is_some(),
             _ => false,
         }
     }
@@ -116,6 +124,7 @@ impl Object {
                 std::iter::once(identity(&person.name)).chain(logins).collect()
             }
             Self::Workload(Workload { name, .. }) => vec![identity(name)],
+            Self::Passkey(passkey) => vec![passkey.claim()],
             Self::Agent(agent) => {
                 let proofs = agent.proofs.iter().filter_map(crate::Proof::claim);
                 std::iter::once(identity(&agent.name)).chain(proofs).collect()
@@ -127,7 +136,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -143,6 +152,8 @@ impl Kind {
         Self::Minted,
         Self::Approval,
         Self::Envelope,
+        Self::Passkey,
+        Self::Invite,
     ];
 
     /// Whether rows of this kind can let go of claims.
@@ -163,6 +174,8 @@ impl Kind {
                 | Self::Minted
                 | Self::Approval
                 | Self::Envelope
+                | Self::Passkey
+                | Self::Invite
         )
     }
 
@@ -185,6 +198,8 @@ impl Kind {
             Self::Minted => "minted",
             Self::Approval => "approval",
             Self::Envelope => "envelope",
+            Self::Passkey => "passkey",
+            Self::Invite => "invite",
         }
     }
 
@@ -244,6 +259,18 @@ impl ObjectKey {
         Self::new(Kind::Envelope, format!("{agent}/{id}"))
     }
 
+    /// A passkey of a person.
+    #[must_use]
+    pub fn passkey(person: &Name, id: &str) -> Self {
+        Self::new(Kind::Passkey, format!("{person}/{id}"))
+    }
+
+    /// A one-use link.
+    #[must_use]
+    pub fn invite(id: &Digest) -> Self {
+        Self::new(Kind::Invite, id.to_string())
+    }
+
     /// The system and person of an account's key.
     ///
     /// # Errors
@@ -251,6 +278,14 @@ impl ObjectKey {
     pub fn account_parts(&self) -> Result<(Name, Name), NameError> {
         let (system, person) = self.key.split_once('/').unwrap_or((self.key.as_str(), ""));
         Ok((system.parse()?, person.parse()?))
+    }
+
+    /// The person and id of a passkey's key.
+    ///
+    /// # Errors
+    /// When the key is not `person/id`.
+    pub fn passkey_parts(&self) -> Result<(Name, String), NameError> {
+        self.envelope_parts()
     }
 
     /// The agent and id of an envelope's key.

@@ -42,6 +42,22 @@ pub struct ApprovalRules {
     pub escalate_after: Option<DurationMs>,
     /// Whether an owner's deputies may answer only while the owner is away.
     pub deputies_only_while_away: bool,
+    /// Which answers take a fresh signature of the person's passkey.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub signed: Signed,
+}
+
+/// Which answers take a signature. Only a yes does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signed {
+    /// To what acts in production.
+    #[default]
+    Production,
+    /// All.
+    Always,
+    /// None.
+    Never,
 }
 
 impl Default for ApprovalRules {
@@ -51,12 +67,42 @@ impl Default for ApprovalRules {
             good_for: DurationMs::from_mins(15),
             escalate_after: None,
             deputies_only_while_away: false,
+            signed: Signed::Production,
         }
     }
 }
 
 fn is_default(rules: &ApprovalRules) -> bool {
     *rules == ApprovalRules::default()
+}
+
+fn is_usual(signed: &Signed) -> bool {
+    *signed == Signed::default()
+}
+
+impl Signed {
+    /// Every choice, the usual one first.
+    pub const ALL: [Self; 3] = [Self::Production, Self::Always, Self::Never];
+
+    /// Whether a yes about something in this environment takes a signature.
+    #[must_use]
+    pub fn wants(self, environment: Environment) -> bool {
+        match self {
+            Self::Production => environment == Environment::Production,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+
+    /// The word used in files and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
 }
 
 impl Organisation {

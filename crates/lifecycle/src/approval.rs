@@ -24,6 +24,7 @@ use provost_domain::{
     canonical::CanonicalError,
     charter::{ArgRule, BudgetSum},
     organisation::ApprovalRules,
+    statement::Signature,
 };
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +63,8 @@ pub struct Ballot {
     pub shown_by: String,
     /// Against the rules of who may, as an administrator.
     pub break_glass: bool,
+    /// The person's passkey over the statement of this answer; whoever hands it in has verified it.
+    pub signature: Option<Box<Signature>>,
 }
 
 /// What an envelope is to allow.
@@ -172,6 +175,7 @@ pub fn vote(
         on_behalf_of,
         shown_by: ballot.shown_by,
         break_glass: ballot.yes && ballot.break_glass,
+        signature: ballot.signature.filter(|_signed| ballot.yes),
     });
     next.status = if !ballot.yes {
         ApprovalStatus::Refused { at: now }
@@ -281,6 +285,7 @@ pub fn envelope(
         return Err(VoteError::Unbounded);
     }
     let (by, shown_by) = (ballot.person.clone(), ballot.shown_by.clone());
+    let signature = ballot.signature.clone();
     let voted = vote(approval, directory, Ballot { yes: true, break_glass: false, ..ballot }, now)?;
     let left = missing(&voted, directory);
     if !left.is_empty() {
@@ -300,6 +305,7 @@ pub fn envelope(
         bound: approval.bound,
         by,
         shown_by,
+        signature,
         why,
         approval: approval.id.clone(),
         granted: now,

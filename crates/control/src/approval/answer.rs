@@ -187,7 +187,7 @@ pub(super) fn ballot(
             return Err(ControlError::refused(format!("{other} answers in nobody's name")));
         }
     };
-    Ok(Ballot { person, yes, reason, shown_by, break_glass })
+    Ok(Ballot { person, yes, reason, shown_by, break_glass, signature: None })
 }
 
 pub(super) fn why(ballot: &Ballot, word: &str) -> String {

@@ -8,7 +8,7 @@ use crate::{
 use provost_domain::{
     DurationMs, Effect, Name, Object, ObjectKey, Person, System, Tool, Workload,
     application::Application,
-    organisation::{ApprovalRules, Group, Organisation},
+    organisation::{ApprovalRules, Group, Organisation, Signed},
     policy_file::PolicyFile,
     system::Connection,
     tool::ArgShape,
@@ -133,7 +133,9 @@ pub(crate) fn added(row: &Object) -> Said {
         | Object::Account(_)
         | Object::Minted(_)
         | Object::Approval(_)
-        | Object::Envelope(_) => {}
+        | Object::Envelope(_)
+        | Object::Passkey(_)
+        | Object::Invite(_) => {}
     }
     said
 }
@@ -234,6 +236,17 @@ fn approvals(said: &mut Said, from: ApprovalRules, to: ApprovalRules) {
         (true, false) => said.wider("deputies may approve at any time"),
         (false, true) => said.narrower("deputies may approve only while the owner is away"),
         _ => {}
+    }
+    let (was, is) = (signatures(from.signed), signatures(to.signed));
+    said.moved(reach(is.0 > was.0), "where a yes takes a signature by a passkey", &was.1, &is.1);
+}
+
+/// How little is asked, and in words.
+const fn signatures(signed: Signed) -> (u8, &'static str) {
+    match signed {
+        Signed::Always => (0, "everywhere"),
+        Signed::Production => (1, "in production"),
+        Signed::Never => (2, "nowhere"),
     }
 }
 

@@ -63,6 +63,7 @@ fn ballot(by: &str, yes: bool) -> Ballot {
         reason: Some("looked at it".into()),
         shown_by: "test".into(),
         break_glass: false,
+        signature: None,
     }
 }
 
@@ -380,6 +381,7 @@ fn envelope(row: &Approval, count_max: u32, task: Option<TaskId>) -> Envelope {
         bound: row.bound,
         by: "ben".parse().unwrap(),
         shown_by: "test".into(),
+        signature: None,
         why: "the same every day".into(),
         approval: row.id.clone(),
         granted: now,

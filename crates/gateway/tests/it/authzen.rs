@@ -341,6 +341,7 @@ async fn what_was_held_can_be_asked_for_and_is_good_for_one_evaluation() {
         reason: None,
         shown_by: "test".into(),
         break_glass: false,
+        signature: None,
     };
     let directory = pdp.plane.replica.latest().directory.clone();
     let now = provost_domain::Clock::now(&provost_store::SystemClock);

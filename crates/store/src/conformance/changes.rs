@@ -266,6 +266,8 @@ async fn story(store: &dyn Store) {
         vec![put(minted("r1", open, true), 1)],
         vec![put(approval(open, false), 0), put(approval(open, true), 0)],
         vec![put(envelope("e1", false), 0), put(envelope("e2", true), 0)],
+        vec![put(passkey("maria", "k1", false), 0), put(passkey("maria", "k2", true), 0)],
+        vec![put(invite("i1", false), 0), put(invite("i2", true), 0)],
     ];
     for writes in sets {
         store.commit(set(writes)).await.unwrap();

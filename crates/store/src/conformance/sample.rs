@@ -4,14 +4,15 @@ use crate::{
     Attribution, ChangeSet, Charge, Intent, Sequenced, Store, TaskExpectation, TileKey, WindowKey, Write,
 };
 use provost_domain::{
-    Account, Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Issuer,
-    Label, Minted, Name, NodeId, Object, Outcome, Person, Proof, Seq, Session, System, Task, TaskId,
+    Account, Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Invite,
+    Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey, Person, Proof, Seq, Session, System, Task, TaskId,
     Timestamp, Tool, Verdict, Workload,
     agent::{AgentStatus, Level, Provenance},
     approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
     decision::Subject,
     ids::AgentId,
     minted::MintedStatus,
+    passkey::Removed,
     person::Login,
     system::Connection,
     task::TaskStatus,
@@ -219,6 +220,7 @@ pub fn envelope(id: &str, revoked: bool) -> Object {
         bound: bound(),
         by: name("maria"),
         shown_by: "local administrator for maria".to_owned(),
+        signature: None,
         why: "the same every day".to_owned(),
         approval: "approval_1".to_owned(),
         granted: NOON,
@@ -232,6 +234,37 @@ pub fn envelope(id: &str, revoked: bool) -> Object {
 
 fn bound() -> Bound {
     Bound { revision: 1, pin: Digest::of(b"pin"), policies: Digest::of(b"policies") }
+}
+
+/// A passkey of a person.
+#[must_use]
+pub fn passkey(person: &str, id: &str, removed: bool) -> Object {
+    Object::Passkey(Box::new(Passkey {
+        id: id.to_owned(),
+        person: name(person),
+        name: "laptop".to_owned(),
+        key: "pQ".to_owned(),
+        party: "localhost".to_owned(),
+        counter: 0,
+        synced: false,
+        added: NOON,
+        used: None,
+        doubt: None,
+        removed: removed.then(|| Removed { at: NOON, by: person.to_owned() }),
+    }))
+}
+
+/// A one-use link.
+#[must_use]
+pub fn invite(secret: &str, used: bool) -> Object {
+    Object::Invite(Invite {
+        id: Digest::of(secret.as_bytes()),
+        person: Some(name("maria")),
+        by: "local administrator".to_owned(),
+        made: NOON,
+        expires: NOON.plus(DurationMs::from_mins(60)),
+        used: used.then_some(NOON),
+    })
 }
 
 /// A workload.

@@ -35,6 +35,8 @@ pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
         Kind::Minted => body(kind, record)?.map(Object::Minted),
         Kind::Approval => body(kind, record)?.map(|row| Object::Approval(Box::new(row))),
         Kind::Envelope => body(kind, record)?.map(|row| Object::Envelope(Box::new(row))),
+        Kind::Passkey => body(kind, record)?.map(|row| Object::Passkey(Box::new(row))),
+        Kind::Invite => body(kind, record)?.map(Object::Invite),
     })
 }
 
