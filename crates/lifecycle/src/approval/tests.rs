@@ -103,7 +103,14 @@ fn waiting(gates: &[&str], nth: u32, now: Timestamp) -> Approval {
 }
 
 fn ballot(by: &str, yes: bool) -> Ballot {
-    Ballot { person: name(by), yes, reason: None, shown_by: "test".into(), break_glass: false, signature: None }
+    Ballot {
+        person: name(by),
+        yes,
+        reason: None,
+        shown_by: "test".into(),
+        break_glass: false,
+        signature: None,
+    }
 }
 
 fn say(row: &Approval, directory: &Directory, by: &str, yes: bool) -> Result<Approval, VoteError> {

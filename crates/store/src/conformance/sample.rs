@@ -5,8 +5,8 @@ use crate::{
 };
 use provost_domain::{
     Account, Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Invite,
-    Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey, Person, Proof, Seq, Session, System, Task, TaskId,
-    Timestamp, Tool, Verdict, Workload,
+    Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey, Person, Proof, Seq, Session, System, Task,
+    TaskId, Timestamp, Tool, Verdict, Workload,
     agent::{AgentStatus, Level, Provenance},
     approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
     decision::Subject,
