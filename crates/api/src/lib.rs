@@ -16,6 +16,7 @@ pub mod agent;
 pub mod approval;
 pub mod credential;
 pub mod decision;
+pub mod finding;
 pub mod identity;
 pub mod issuer;
 pub mod ledger;

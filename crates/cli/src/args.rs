@@ -1,8 +1,8 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    agent, approval, care, credential, decision, identity, issuer, key, ledger, node, plan, policy, shell,
-    system, task, wrap,
+    agent, approval, care, credential, decision, finding, identity, issuer, key, ledger, node, plan, policy,
+    shell, system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -55,6 +55,9 @@ pub enum Command {
     /// What waits for a person's yes, and the answers
     #[command(subcommand, visible_alias = "approvals")]
     Approval(approval::ApprovalCommand),
+    /// What people should know, and what was done about it
+    #[command(subcommand, visible_alias = "findings")]
+    Finding(finding::FindingCommand),
     /// Systems agents act on: MCP servers
     #[command(subcommand, visible_alias = "systems")]
     System(system::SystemCommand),

@@ -15,6 +15,7 @@ pub mod credential;
 pub mod decision;
 mod exit;
 pub mod failure;
+pub mod finding;
 pub mod folder;
 pub mod identity;
 pub mod issuer;
@@ -85,6 +86,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Agent(command) => agent::run(command, &client, out).await,
             Command::Task(command) => task::run(command, &client, out).await,
             Command::Approval(command) => approval::run(command, &client, out).await,
+            Command::Finding(command) => finding::run(command, &client, out).await,
             Command::System(command) => system::run(command, &client, out).await,
             Command::Tool(command) => system::run_tool(command, &client, out).await,
             Command::Person(command) => identity::run_person(command, &client, out).await,

@@ -43,6 +43,9 @@ pub enum Action {
     DecisionRead,
     EnvelopeRevoke,
     Evaluate,
+    FindingAnswer,
+    FindingRead,
+    FindingSettle,
     Fsck,
     IssuerRead,
     KeysRotate,
@@ -105,6 +108,7 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
                 | Action::TaskTry
                 | Action::AgentDiscover
                 | Action::ApprovalSettle
+                | Action::FindingSettle
                 | Action::PersonLink
                 | Action::SessionEnd
         ),
@@ -129,6 +133,8 @@ const fn own(action: Action) -> bool {
             | Action::ApprovalAnswer
             | Action::ApprovalRead
             | Action::EnvelopeRevoke
+            | Action::FindingAnswer
+            | Action::FindingRead
             | Action::PersonAway
     )
 }
@@ -236,6 +242,9 @@ actions! {
     DecisionRead = "decision read",
     EnvelopeRevoke = "envelope revoke",
     Evaluate = "evaluate",
+    FindingAnswer = "finding answer",
+    FindingRead = "finding read",
+    FindingSettle = "finding settle",
     Fsck = "fsck",
     IssuerRead = "issuer read",
     KeysRotate = "keys rotate",

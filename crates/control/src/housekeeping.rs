@@ -39,6 +39,7 @@ pub async fn once(plane: &Arc<Plane>) -> Result<usize, ControlError> {
         crate::browser::end(&op, &session).await?;
     }
     crate::approval::settle(&op).await?;
+    crate::finding::settle(&op).await?;
     let view = plane.replica.latest();
     let budgets = view.directory.agents.values().flat_map(|agent| agent.charter.budgets.iter());
     let longest = budgets.map(|budget| budget.window).max().unwrap_or_default();

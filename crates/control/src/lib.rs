@@ -27,6 +27,7 @@ pub mod decision;
 mod diff;
 pub mod error;
 mod export;
+pub mod finding;
 mod fsck;
 pub mod gone;
 pub mod housekeeping;

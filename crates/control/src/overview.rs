@@ -8,8 +8,8 @@ use provost_api::{
     plane::Status,
 };
 use provost_domain::{
-    AgentStatus, Approval, Directory, DurationMs, Kind, Minted, Name, Object, Seq, Task, TaskId, Timestamp,
-    approval::ApprovalStatus,
+    AgentStatus, Approval, Directory, DurationMs, Kind, Minted, Name, Object, Seq, Severity, Task, TaskId,
+    Timestamp, approval::ApprovalStatus,
 };
 use provost_store::ChangeRecord;
 use std::collections::BTreeMap;
@@ -27,6 +27,8 @@ pub struct Overview {
     pub held: Vec<DecisionSummary>,
     /// Approvals that wait for a person's answer.
     pub waiting: usize,
+    /// Findings that nobody has dealt with, by severity.
+    pub findings: BTreeMap<Severity, usize>,
     /// The pace of the newest decisions.
     pub pace: Pace,
     /// What a person has to look at, worst first; empty when all is well.
@@ -122,6 +124,7 @@ pub async fn show(op: &Op) -> Result<Overview, ControlError> {
         denied: last(op, VerdictWord::Deny).await?,
         held: last(op, VerdictWord::Hold).await?,
         waiting: waiting(&view.directory, now),
+        findings: crate::finding::waiting(op),
         pace: pace(&newest, now),
         wrong,
         changes: changes.flat_map(|record| diff::history(vec![record])).collect(),

@@ -2,9 +2,9 @@
 //! a change among a million identities costs microseconds, and whoever holds a copy sees it whole.
 
 use crate::{
-    Account, Agent, Approval, Digest, Envelope, Invite, Issuer, Kind, Minted, Name, Object, ObjectKey,
-    Passkey, Person, Seq, Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
-    organisation::Organisation, policy_file::PolicyFile,
+    Account, Agent, Approval, Digest, Envelope, Finding, Invite, Issuer, Kind, Minted, Name, Object,
+    ObjectKey, Passkey, Person, Seq, Session, System, Task, TaskId, Tool, ToolName, Workload,
+    application::Application, organisation::Organisation, policy_file::PolicyFile,
 };
 use imbl::{HashMap, OrdMap};
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub struct Directory {
     pub passkeys: OrdMap<(Name, String), Arc<Passkey>>,
     /// One-use links that were not used yet.
     pub invites: HashMap<Digest, Arc<Invite>>,
+    /// Findings by id; what was closed long ago leaves.
+    pub findings: OrdMap<String, Arc<Finding>>,
     /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
     /// [`crate::person::Login::claim`], [`Passkey::claim`]).
     subjects: OrdMap<Arc<str>, Name>,
@@ -96,6 +98,7 @@ impl Directory {
                 drop(self.passkeys.insert((row.person.clone(), row.id.clone()), row.into()));
             }
             Object::Invite(row) => insert(&mut self.invites, row.id, row),
+            Object::Finding(row) => drop(self.findings.insert(row.id.clone(), row.into())),
         }
     }
 
@@ -130,6 +133,7 @@ impl Directory {
                 }
             }),
             Kind::Invite => key.key.parse().map_or((), |id: Digest| drop(self.invites.remove(&id))),
+            Kind::Finding => drop(self.findings.remove(&key.key)),
         }
     }
 
@@ -177,6 +181,9 @@ impl Directory {
             Kind::Invite => {
                 let id: Digest = key.key.parse().ok()?;
                 self.invites.get(&id).map(|row| Object::Invite(row.as_ref().clone()))
+            }
+            Kind::Finding => {
+                self.findings.get(&key.key).map(|row| Object::Finding(Box::new(row.as_ref().clone())))
             }
         }
     }

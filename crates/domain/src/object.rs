@@ -1,8 +1,8 @@
 //! The rows of the plane: everything that a change can touch, each under one key.
 
 use crate::{
-    Account, Agent, Approval, Digest, Envelope, Invite, Issuer, Minted, Name, NameError, Passkey, Person,
-    Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
+    Account, Agent, Approval, Digest, Envelope, Finding, Invite, Issuer, Minted, Name, NameError, Passkey,
+    Person, Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
     organisation::Organisation, policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,7 @@ pub enum Kind {
     Envelope,
     Passkey,
     Invite,
+    Finding,
 }
 
 /// A row: one of the nouns, whole.
@@ -54,6 +55,7 @@ pub enum Object {
     Envelope(Box<Envelope>),
     Passkey(Box<Passkey>),
     Invite(Invite),
+    Finding(Box<Finding>),
 }
 
 /// What names a row for ever: its kind and a key inside the kind.
@@ -87,6 +89,7 @@ impl Object {
             Self::Envelope(envelope) => ObjectKey::envelope(&envelope.agent, &envelope.id),
             Self::Passkey(passkey) => ObjectKey::passkey(&passkey.person, &passkey.id),
             Self::Invite(invite) => ObjectKey::invite(&invite.id),
+            Self::Finding(finding) => ObjectKey::finding(&finding.id),
         }
     }
 
@@ -110,6 +113,7 @@ impl Object {
             Self::Envelope(envelope) => envelope.status != crate::approval::EnvelopeStatus::Open,
             Self::Passkey(passkey) => passkey.removed.is_some(),
             Self::Invite(invite) => invite.used.is_some(),
+            Self::Finding(finding) => finding.filed,
             _ => false,
         }
     }
@@ -136,7 +140,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -154,6 +158,7 @@ impl Kind {
         Self::Envelope,
         Self::Passkey,
         Self::Invite,
+        Self::Finding,
     ];
 
     /// Whether rows of this kind can let go of claims.
@@ -176,6 +181,7 @@ impl Kind {
                 | Self::Envelope
                 | Self::Passkey
                 | Self::Invite
+                | Self::Finding
         )
     }
 
@@ -200,6 +206,7 @@ impl Kind {
             Self::Envelope => "envelope",
             Self::Passkey => "passkey",
             Self::Invite => "invite",
+            Self::Finding => "finding",
         }
     }
 
@@ -251,6 +258,12 @@ impl ObjectKey {
     #[must_use]
     pub fn approval(id: &str) -> Self {
         Self::new(Kind::Approval, id)
+    }
+
+    /// A finding.
+    #[must_use]
+    pub fn finding(id: &str) -> Self {
+        Self::new(Kind::Finding, id)
     }
 
     /// An envelope of an agent.

@@ -5,4 +5,5 @@
 
 pub mod agent;
 pub mod approval;
+pub mod finding;
 pub mod task;

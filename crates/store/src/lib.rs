@@ -14,6 +14,7 @@ mod clock;
 pub mod conformance;
 pub mod driver;
 mod error;
+mod findings;
 mod intent;
 mod ledger;
 mod permit;
@@ -23,6 +24,7 @@ pub use approvals::{NewestApproval, approval, approval_used_by, newest_approval}
 pub use change::{Attribution, ChangeReceipt, ChangeRecord, ChangeSet, Write};
 pub use clock::SystemClock;
 pub use error::{CommitError, RecordError, StoreError};
+pub use findings::{finding, raise_finding};
 pub use intent::{Charge, Intent, Receipt, TaskExpectation, WindowKey, danger};
 pub use ledger::{JournalKind, JournalRow, LedgerHead, Sequenced, StoredLeaf, TileKey};
 pub use permit::{Permit, Recorded};

@@ -3,7 +3,7 @@
 use crate::{
     agent, approval, credential, decision, document, door,
     door::Hosts,
-    home, identity, issuer, ledger, oauth, pages, plan, plane, policy,
+    finding, home, identity, issuer, ledger, oauth, pages, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
     system, task,
 };
@@ -71,6 +71,11 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(approval::envelope_list))
         .routes(routes!(approval::envelope_revoke))
         .routes(routes!(approval::person_away))
+        .routes(routes!(finding::finding_list))
+        .routes(routes!(finding::finding_show))
+        .routes(routes!(finding::finding_acknowledge))
+        .routes(routes!(finding::finding_close))
+        .routes(routes!(finding::finding_suppress))
         .routes(routes!(system::system_list))
         .routes(routes!(system::system_show, system::system_remove))
         .routes(routes!(system::system_repin))

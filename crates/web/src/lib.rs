@@ -19,6 +19,7 @@ mod credential;
 mod decision;
 mod document;
 mod door;
+mod finding;
 mod home;
 mod identity;
 mod input;

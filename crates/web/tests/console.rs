@@ -72,8 +72,9 @@ async fn every_page_wants_somebody_who_is_signed_in_and_has_a_role_and_names_the
 async fn every_page_has_the_strict_policy_its_landmarks_and_no_script_of_its_own() {
     let stage = Stage::set().await;
     let browser = stage.signed_in("maria", &[Role::Viewer]).await;
-    let pages =
-        pages(&stage).into_iter().chain(["/accounts".to_owned(), "/console/agents/nobody".to_owned()]);
+    let pages = pages(&stage)
+        .into_iter()
+        .chain(["/accounts", "/console/findings", "/console/agents/nobody"].map(str::to_owned));
     for page in pages {
         let seen = browser.get(&page).await;
         let policy = seen.headers["content-security-policy"].to_str().unwrap();

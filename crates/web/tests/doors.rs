@@ -164,6 +164,8 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     for amount in 1..=5 {
         common::asked(&served, &task, &amount.to_string()).await;
     }
+    let seen = provost_domain::Sighting::new("drift", "a", provost_domain::Severity::Low, "something new");
+    let finding = provost_control::finding::raise(&served.op(), &seen).await.unwrap().unwrap().id;
     let answer = || Some(json!({ "person": "maria", "reason": "because of the test" }));
     let envelope = json!({ "person": "maria", "reason": "because of the test", "count": 1, "lasts": "1h" });
     let edited = json!({
@@ -176,6 +178,10 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         ("approval_withdraw", "POST", "/approvals/approval_4/withdraw".into(), Some(why.clone())),
         ("envelope_grant", "POST", "/approvals/approval_5/envelope".into(), Some(envelope)),
         ("envelope_revoke", "POST", "/envelopes/ENVELOPE/revoke".into(), Some(why.clone())),
+        ("finding_acknowledge", "POST", format!("/findings/{finding}/acknowledge"), answer()),
+        ("finding_suppress", "POST", format!("/findings/{finding}/suppress"), Some(json!({
+            "lasts": "1d", "reason": "because of the test" }))),
+        ("finding_close", "POST", format!("/findings/{finding}/close"), answer()),
         ("person_away", "POST", "/people/jonas/away".into(), Some(json!({
             "to": "maria", "lasts": "1d", "reason": "because of the test" }))),
         (

@@ -135,7 +135,8 @@ pub(crate) fn added(row: &Object) -> Said {
         | Object::Approval(_)
         | Object::Envelope(_)
         | Object::Passkey(_)
-        | Object::Invite(_) => {}
+        | Object::Invite(_)
+        | Object::Finding(_) => {}
     }
     said
 }

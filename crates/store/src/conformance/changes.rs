@@ -268,6 +268,8 @@ async fn story(store: &dyn Store) {
         vec![put(envelope("e1", false), 0), put(envelope("e2", true), 0)],
         vec![put(passkey("maria", "k1", false), 0), put(passkey("maria", "k2", true), 0)],
         vec![put(invite("i1", false), 0), put(invite("i2", true), 0)],
+        vec![put(finding("f1", false), 0), put(finding("f2", false), 0)],
+        vec![put(finding("f2", true), 1)],
     ];
     for writes in sets {
         store.commit(set(writes)).await.unwrap();

@@ -4,12 +4,13 @@ use crate::{
     Attribution, ChangeSet, Charge, Intent, Sequenced, Store, TaskExpectation, TileKey, WindowKey, Write,
 };
 use provost_domain::{
-    Account, Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Invite,
-    Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey, Person, Proof, Seq, Session, System, Task,
-    TaskId, Timestamp, Tool, Verdict, Workload,
+    Account, Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Finding,
+    Invite, Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey, Person, Proof, Seq, Session,
+    Severity, System, Task, TaskId, Timestamp, Tool, Verdict, Workload,
     agent::{AgentStatus, Level, Provenance},
     approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
     decision::Subject,
+    finding::{About, FindingState, Response},
     ids::AgentId,
     minted::MintedStatus,
     passkey::Removed,
@@ -229,6 +230,32 @@ pub fn envelope(id: &str, revoked: bool) -> Object {
             true => EnvelopeStatus::Revoked { at: NOON, by: "maria".to_owned(), why: "enough".to_owned() },
             false => EnvelopeStatus::Open,
         },
+    }))
+}
+
+/// A finding about the clerk.
+#[must_use]
+pub fn finding(id: &str, filed: bool) -> Object {
+    Object::Finding(Box::new(Finding {
+        id: id.to_owned(),
+        kind: "drift".to_owned(),
+        key: "clerk/bank".to_owned(),
+        severity: Severity::Medium,
+        about: About::agent(&name("clerk")),
+        what: "the clerk reads what it never read".to_owned(),
+        evidence: vec!["decision_1".to_owned()],
+        response: Response::Notify,
+        by_another: false,
+        owner: Some(name("maria")),
+        first: NOON,
+        last: NOON,
+        opened: NOON,
+        count: 1,
+        state: match filed {
+            true => FindingState::Closed { at: NOON, by: "person maria".to_owned(), why: "done".to_owned() },
+            false => FindingState::Open,
+        },
+        filed,
     }))
 }
 

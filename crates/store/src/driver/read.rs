@@ -37,6 +37,7 @@ pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
         Kind::Envelope => body(kind, record)?.map(|row| Object::Envelope(Box::new(row))),
         Kind::Passkey => body(kind, record)?.map(|row| Object::Passkey(Box::new(row))),
         Kind::Invite => body(kind, record)?.map(Object::Invite),
+        Kind::Finding => body(kind, record)?.map(|row| Object::Finding(Box::new(row))),
     })
 }
 

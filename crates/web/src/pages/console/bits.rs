@@ -1,7 +1,7 @@
 //! Small pieces of pages. Each is a template of its own, so that what is in it is escaped whatever it is.
 
 use askama::{Template, filters::HtmlSafe};
-use provost_domain::{DecisionId, Name, TaskId};
+use provost_domain::{DecisionId, Name, Severity, TaskId};
 use std::fmt::Display;
 
 /// A moment: UTC as it stands, the reader's zone once the module ran.
@@ -45,10 +45,21 @@ pub(super) fn state(word: impl ToString) -> Word {
         "success" | "active" | "running" | "normal" | "set" | "refused by every face" => "good",
         "unknown" | "missing" | "accepted" | "off" | "still answered" => "stop",
         "failure" | "unsent" | "under way" | "suspended" | "pending-reapproval" | "unmanaged"
-        | "proposed" | "approvals-only" | "read-only" | "expired" | "unreachable" => "wait",
+        | "proposed" | "open" | "approvals-only" | "read-only" | "expired" | "unreachable" => "wait",
         _ => "plain",
     };
     Word { class, text }
+}
+
+/// How bad something is.
+pub(super) fn severity(severity: &Severity) -> Word {
+    let class = match severity {
+        Severity::Critical | Severity::High => "stop",
+        Severity::Medium => "risk",
+        Severity::Low => "wait",
+        Severity::Info => "plain",
+    };
+    Word { class, text: severity.to_string() }
 }
 
 /// A word of a few that are known: an effect, an environment. The class is the word only if it is one of ours.
@@ -113,6 +124,21 @@ pub(super) fn decision(id: &DecisionId) -> Link {
     Link { text: format!("…{}", ending(&whole)), href: Some(format!("/console/decisions/{whole}")) }
 }
 
+/// What shows a finding: the page of what it names, if it is an id, or a text that others wrote.
+pub(super) fn evidence(text: &str) -> Link {
+    let approval = text
+        .strip_prefix("approval_")
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+    let href = if text.parse::<DecisionId>().is_ok() {
+        Some(format!("/console/decisions/{text}"))
+    } else if text.parse::<TaskId>().is_ok() {
+        Some(format!("/console/tasks/{text}"))
+    } else {
+        approval.then(|| format!("/approvals/{text}"))
+    };
+    Link { href, text: text.to_owned() }
+}
+
 fn ending(id: &str) -> &str {
     id.len().checked_sub(ENDING).and_then(|from| id.get(from..)).unwrap_or(id)
 }
@@ -131,8 +157,14 @@ mod tests {
     #[test]
     fn what_others_wrote_is_text_in_every_piece() {
         let hostile = "\"><img src=x onerror=alert(1)>";
-        for piece in [subject(hostile).to_string(), verdict(hostile).to_string(), state(hostile).to_string()]
-        {
+        let pieces = [
+            subject(hostile).to_string(),
+            verdict(hostile).to_string(),
+            state(hostile).to_string(),
+            evidence(hostile).to_string(),
+            evidence(&format!("approval_{hostile}")).to_string(),
+        ];
+        for piece in pieces {
             assert!(!piece.contains("<img"), "{piece}");
         }
     }

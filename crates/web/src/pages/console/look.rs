@@ -157,6 +157,7 @@ impl IntoResponse for Stopped {
 const PAGES: &[(&str, &str, Option<Action>)] = &[
     ("/console", "Overview", None),
     ("/approvals", "Approvals", Some(Action::ApprovalRead)),
+    ("/console/findings", "Findings", Some(Action::FindingRead)),
     ("/console/agents", "Agents", Some(Action::AgentRead)),
     ("/console/tasks", "Tasks", Some(Action::TaskRead)),
     ("/console/decisions", "Decisions", Some(Action::DecisionRead)),

@@ -8,6 +8,7 @@
 //! | `asked` | forms and pages of listings as addresses |
 //! | `overview` | what runs, what was refused or held, what is wrong |
 //! | `approvals` | what waits for a person, and the answer |
+//! | `findings` | what a person should know, and the answer |
 //! | `agents`, `graph` | agents, and what one of them reaches |
 //! | `tasks` | tasks, and one with its timeline |
 //! | `decisions` | decisions, and why one was what it was |
@@ -22,6 +23,7 @@ mod approvals;
 mod asked;
 mod bits;
 mod decisions;
+mod findings;
 mod graph;
 mod ledger;
 mod live;
@@ -48,6 +50,9 @@ pub(super) fn routes() -> Router<App> {
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/answer", post(approvals::answer))
+        .route("/console/findings", get(findings::list))
+        .route("/console/findings/{id}", get(findings::show))
+        .route("/console/findings/{id}/answer", post(findings::answer))
         .route("/console/agents", get(agents::list))
         .route("/console/agents/{name}", get(agents::show))
         .route("/console/tasks", get(tasks::list))

@@ -11,7 +11,7 @@ use provost_control::{
     access::allows,
     overview::{self, About, Overview, Pace},
 };
-use provost_domain::{AgentStatus, Name, TaskId};
+use provost_domain::{AgentStatus, Name, Severity, TaskId};
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
@@ -110,6 +110,16 @@ impl Page {
             About::Decision(id) => format!("/console/decisions/{id}"),
             About::System(name) => format!("/console/systems/{name}"),
         }
+    }
+
+    /// Findings that wait.
+    fn findings(&self) -> usize {
+        self.shown.findings.values().sum()
+    }
+
+    /// Those that are high or critical.
+    fn bad(&self) -> usize {
+        self.shown.findings.range(Severity::High..).map(|(_severity, count)| count).sum()
     }
 
     /// Agents in one state.
