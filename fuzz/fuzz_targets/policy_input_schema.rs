@@ -17,6 +17,8 @@ fuzz_target!(|bytes: &[u8]| {
         args,
         returns: Vec::new(),
         sends_out: false,
+        steering: Default::default(),
+        request: None,
     };
     let mut directory = Directory::default();
     directory.put(Object::Tool(tool));

@@ -88,6 +88,7 @@ fn allowed(replica: &Replica, index: usize) -> anyhow::Result<bool> {
         args: args.as_object().context("no arguments")?,
         approvals: &[],
         exhausted: &[],
+        args_from: &provost_domain::origin::NOTHING,
         chain: &[],
         now,
     });

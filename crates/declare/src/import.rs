@@ -5,6 +5,7 @@
 //! milder than the names of the tool and its arguments suggest.
 
 mod effects;
+mod steering;
 mod write;
 
 pub use effects::{Hints, Proposal, propose_effects};
@@ -25,7 +26,7 @@ pub struct ImportedSystem {
 /// A tool as the importer found it, with the effects that are proposed for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedTool {
-    /// Pin, typed arguments, description from the system; effects as proposed, or as a person had set them before.
+    /// Pin, typed arguments, description from the system; effects and steering arguments as proposed, or as a person had set them before.
     pub tool: Tool,
     /// What the system claims about it.
     pub hints: Hints,
@@ -40,6 +41,7 @@ impl ImportedTool {
         let args: Vec<&str> = tool.args.keys().map(String::as_str).collect();
         let Proposal { effects, why } = propose_effects(tool.name.as_str(), &args, &tool.description, hints);
         tool.effects = effects;
+        tool.steering = steering::propose(&tool);
         Self { tool, hints, why }
     }
 }

@@ -5,13 +5,13 @@ use crate::{
     desk::Desk,
     limits::{RECORD_DEPTH_MAX, TOOL_DESCRIPTION_CHARS_MAX},
     request::{self, Requests},
-    table::{Item, clip},
+    table::{Item, Table, clip},
 };
 use provost_domain::{
     Effect, Kind, Label, Name, ObjectKey, Tool, ToolName,
     limits::Limits,
     system::Connection,
-    tool::{ArgShape, ArgType, Returns},
+    tool::{ArgShape, ArgType, Returns, Steering},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -108,6 +108,10 @@ fn tool(
         returns(&item, desk)
     });
     let sends_out = table.boolean(desk, "sends_out").unwrap_or(false);
+    let steering = Steering {
+        steers: arguments(&mut table, "steers", args.as_ref(), desk),
+        carries: arguments(&mut table, "carries", args.as_ref(), desk),
+    };
     let has_pin = table.get("pin").is_some();
     table.finish(desk);
     let Some(mut args) = args else { return };
@@ -126,9 +130,42 @@ fn tool(
             args,
             returns,
             sends_out,
+            steering,
             request: asked.rule,
         };
         declared.tools.insert((system.clone(), name), tool);
+    }
+}
+
+/// `steers` or `carries`: arguments of this tool, by dotted path. One that the tool does not have would guard nothing.
+fn arguments(
+    table: &mut Table<'_>,
+    key: &'static str,
+    args: Option<&BTreeMap<String, ArgType>>,
+    desk: &mut Desk<'_>,
+) -> BTreeSet<String> {
+    let Some(item) = table.get(key) else { return BTreeSet::new() };
+    desk.mark(key, &item.at);
+    let read = |item: &Item<'_>, desk: &mut Desk<'_>| {
+        let path = item.raw_text(desk, ARG_NAME_CHARS_MAX * 4)?.to_owned();
+        if args.is_some_and(|args| !has_argument(args, &path)) {
+            let message = format!("the tool has no argument `{}`", clip(&path));
+            desk.error(&item.at, message, "name an argument of `args`; of a record, `recipient.iban`");
+            return None;
+        }
+        Some(path)
+    };
+    item.distinct(desk, read).into_iter().map(|(path, _)| path).collect()
+}
+
+/// Whether a dotted path leads to an argument. What is below `json` is not declared, so anything may be there.
+fn has_argument(args: &BTreeMap<String, ArgType>, path: &str) -> bool {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    match (args.get(first).map(|arg| &arg.shape), rest) {
+        (None, _) => args.contains_key(path),
+        (Some(_), None) | (Some(ArgShape::Json), Some(_)) => true,
+        (Some(ArgShape::Record { members }), Some(rest)) => has_argument(members, rest),
+        (Some(_), Some(_)) => false,
     }
 }
 

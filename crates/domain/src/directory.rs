@@ -306,6 +306,7 @@ mod tests {
             args: Default::default(),
             returns: Vec::new(),
             sends_out: false,
+            steering: Default::default(),
             request: None,
         })
     }

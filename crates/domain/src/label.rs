@@ -4,7 +4,7 @@ use crate::{Name, NameError};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// A label on data. `untrusted` marks integrity (somebody outside could have written it), `confidential` and every
+/// A label on data. `untrusted` marks integrity (somebody outside could have written it), and so does `insider`; `confidential` and every
 /// other word marks what the data is; organisations add their own (`payroll`, `personal`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -13,6 +13,9 @@ pub struct Label(pub(crate) Name);
 impl Label {
     /// The integrity label: content that somebody outside the organisation could have written.
     pub const UNTRUSTED: &'static str = "untrusted";
+    /// The integrity label between: content that people of the organisation write. A stranger cannot, and nobody vouches
+    /// for it.
+    pub const INSIDER: &'static str = "insider";
     /// The confidentiality label that ships with the product.
     pub const CONFIDENTIAL: &'static str = "confidential";
 
@@ -25,6 +28,12 @@ impl Label {
     /// Whether it says something about who could have written the data rather than what the data is.
     #[must_use]
     pub fn is_integrity(&self) -> bool {
+        self.is_untrusted() || self.as_str() == Self::INSIDER
+    }
+
+    /// Whether it marks content that a stranger could have written.
+    #[must_use]
+    pub fn is_untrusted(&self) -> bool {
         self.as_str() == Self::UNTRUSTED
     }
 }

@@ -28,9 +28,23 @@ pub struct Tool {
     /// Whether a call hands data to somebody outside.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sends_out: bool,
+    /// Which of its arguments decide whom or what a call reaches.
+    #[serde(default, skip_serializing_if = "Steering::is_empty")]
+    pub steering: Steering,
     /// The request it is, for an operation of an HTTP API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestRule>,
+}
+
+/// The arguments of a tool that matter to where they come from, by dotted path (`recipient.iban`; arrays are walked).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steering {
+    /// Payee, recipient, URL, path, account, command, amount: they decide what the call does to whom.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub steers: BTreeSet<String>,
+    /// Text that goes along, such as the body of a message: links in it steer whoever reads it, and data in it leaves.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub carries: BTreeSet<String>,
 }
 
 /// A label that results carry.
@@ -81,6 +95,14 @@ pub enum ArgShape {
     Json,
 }
 
+impl Steering {
+    /// Whether nothing was declared.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steers.is_empty() && self.carries.is_empty()
+    }
+}
+
 impl Tool {
     /// The effects policies decide on: all of them when nobody classified the tool.
     #[must_use]
@@ -98,6 +120,13 @@ impl Tool {
     #[must_use]
     pub fn only_reads(&self) -> bool {
         self.effects.len() == 1 && self.effects.contains(&Effect::Read)
+    }
+
+    /// Whether it reads or writes and does nothing else: nothing leaves, nothing is lost, nobody gains a right.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let plain = |effect: &Effect| matches!(effect, Effect::Read | Effect::Write);
+        !self.effects.is_empty() && self.effects.iter().all(plain) && !self.sends_out
     }
 
     /// `system/tool`, as policies and decisions name it.
@@ -157,6 +186,7 @@ impl BuiltIn {
                 .map(|l| Returns { label: l.clone(), field: None })
                 .collect(),
             sends_out: false,
+            steering: Steering::default(),
             request: None,
         })
     }

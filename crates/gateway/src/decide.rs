@@ -72,6 +72,7 @@ pub fn verdict_with(attempt: &Attempt, moment: &Moment, approvals: &[String], no
         args: &attempt.args,
         approvals,
         exhausted: &moment.exhausted,
+        args_from: &provost_domain::origin::NOTHING,
         chain: &chain,
         now,
     })
@@ -106,6 +107,7 @@ pub fn within(
         args: &attempt.args,
         approvals: &[],
         exhausted: &moment.exhausted,
+        args_from: &provost_domain::origin::NOTHING,
         chain: &[],
         now,
     };

@@ -125,6 +125,7 @@ impl Fleet {
             args: &self.args,
             approvals: &[],
             exhausted: &[],
+            args_from: &provost_domain::origin::NOTHING,
             chain: &[],
             now: Timestamp::from_millis(support::NOON),
         })

@@ -304,6 +304,8 @@ fn tool_facts(tool: &Tool, pinned: bool) -> Result<RestrictedExpression, String>
         ("classified".to_owned(), bool(!tool.effects.is_empty())),
         ("only_reads".to_owned(), bool(tool.only_reads())),
         ("sends_out".to_owned(), bool(tool.sends_out)),
+        ("plain".to_owned(), bool(tool.is_plain())),
+        ("steers".to_owned(), bool(!tool.steering.is_empty())),
         ("returns".to_owned(), texts(data.map(provost_domain::Label::as_str))),
     ])
     .map_err(|error| error.to_string())

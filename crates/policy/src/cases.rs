@@ -157,6 +157,7 @@ fn run(pdp: &Pdp, case: &Case) -> Result<Verdict, String> {
         args: &when.args,
         approvals: &case.given.approvals,
         exhausted: &case.given.exhausted,
+        args_from: &provost_domain::origin::NOTHING,
         chain: &[],
         now,
     });

@@ -154,8 +154,20 @@ pub(crate) struct Reads(u16);
 
 impl Reads {
     /// The members there are.
-    pub(crate) const MEMBERS: [&str; 8] =
-        ["now", "weekday", "minute", "task", "tool", "approvals", "exhausted", "args"];
+    pub(crate) const MEMBERS: [&str; 12] = [
+        "now",
+        "weekday",
+        "minute",
+        "task",
+        "tool",
+        "approvals",
+        "exhausted",
+        "args",
+        "args_from",
+        "steered",
+        "carries",
+        "past",
+    ];
     /// Every member: for whoever takes the context whole.
     pub(crate) const ALL: Self = Self(u16::MAX);
 

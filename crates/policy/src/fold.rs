@@ -14,7 +14,7 @@ pub(crate) struct Facts {
 }
 
 /// The moment nearly every call is made at: a live task, a tool in its scope and as it was reviewed, every budget with
-/// room, no approval yet. What differs even then is what the task has read.
+/// room, no approval yet, no labelled data in its arguments, and nothing done before that is dangerous with what comes next. What differs even then is what the task has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UsualMoment {
     untrusted: bool,
@@ -27,14 +27,16 @@ impl UsualMoment {
 
     /// The usual moment this call is made at, if it is one.
     pub(crate) fn of(question: &Question<'_>, approved: bool) -> Option<Self> {
-        let Question { task, state, system, tool, pinned, exhausted, now, .. } = question;
+        let Question { task, state, system, tool, pinned, exhausted, args_from, now, .. } = question;
         let usual = *pinned
             && !approved
             && exhausted.is_empty()
+            && args_from.carries.is_empty()
+            && args_from.past.is_empty()
             && task.is_live(*now)
             && task.includes(&system.name, &tool.name);
         usual.then(|| Self {
-            untrusted: state.labels.iter().any(Label::is_integrity),
+            untrusted: state.labels.iter().any(Label::is_untrusted),
             confidential: state.labels.iter().any(|label| !label.is_integrity()),
         })
     }
@@ -66,19 +68,24 @@ impl Facts {
                 "data": labels(&mut charter.data.iter()),
             }),
             resource: json!({ "environment": environment.as_str() }),
-            context: json!({ "tool": {
-                "classified": !tool.effects.is_empty(),
-                "only_reads": tool.only_reads(),
-                "sends_out": tool.sends_out,
-                "returns": labels(&mut returns.into_iter().filter(|label| !label.is_integrity())),
-            }}),
+            context: context(
+                tool,
+                json!({
+                    "classified": !tool.effects.is_empty(),
+                    "only_reads": tool.only_reads(),
+                    "sends_out": tool.sends_out,
+                    "plain": tool.is_plain(),
+                    "steers": !tool.steering.is_empty(),
+                    "returns": labels(&mut returns.into_iter().filter(|label| !label.is_integrity())),
+                }),
+            ),
         }
     }
 
     /// Nothing is known but that the moment is a usual one.
     pub(crate) fn of_usual_moments() -> Self {
         let task = json!({"live": true, "in_scope": true});
-        let context = json!({"task": task, "tool": {"pinned": true}, "exhausted": [], "approvals": []});
+        let context = json!({"task": task, "tool": {"pinned": true}, "exhausted": [], "approvals": [], "carries": [], "past": []});
         Self { principal: Value::Null, resource: Value::Null, context }
     }
 
@@ -88,6 +95,8 @@ impl Facts {
             context.insert("task".to_owned(), moment.task());
             context.insert("exhausted".to_owned(), json!([]));
             context.insert("approvals".to_owned(), json!([]));
+            context.insert("carries".to_owned(), json!([]));
+            context.insert("past".to_owned(), json!([]));
             if let Some(tool) = context.get_mut("tool").and_then(Value::as_object_mut) {
                 tool.insert("pinned".to_owned(), Value::Bool(true));
             }
@@ -160,4 +169,9 @@ impl Facts {
         };
         of.get(name)
     }
+}
+
+/// Nothing steers a tool of which nobody said what does.
+fn context(tool: &Tool, facts: Value) -> Value {
+    if tool.steering.is_empty() { json!({"tool": facts, "steered": []}) } else { json!({"tool": facts}) }
 }

@@ -130,6 +130,7 @@ impl Pdp {
             args: &args,
             approvals: &[],
             exhausted: &[],
+            args_from: &provost_domain::origin::NOTHING,
             chain: &[],
             now,
         };
@@ -500,6 +501,21 @@ pub(crate) fn context<E: Evaluate + ?Sized>(
     if reads.has("args") {
         put("args", args.clone());
     }
+    let known = question.args_from;
+    if reads.has("steered") {
+        // What nobody declared steers nothing, whatever was looked for.
+        let steered = known.steered.iter().filter(|_| !question.tool.steering.is_empty());
+        put("steered", bucket::texts(steered.map(|origin| origin.as_str())));
+    }
+    if reads.has("carries") {
+        put("carries", bucket::texts(known.carries.iter().map(provost_domain::Label::as_str)));
+    }
+    if reads.has("past") {
+        put("past", bucket::texts(known.past.iter().map(|past| past.as_str())));
+    }
+    if reads.has("args_from") {
+        put("args_from", args_from(question)?);
+    }
     Context::from_pairs(pairs).map_err(|error| error.to_string())
 }
 
@@ -511,7 +527,7 @@ fn task<E: Evaluate + ?Sized>(from: &E, question: &Question<'_>) -> Result<Restr
         ("purpose".to_owned(), bucket::text(&task.purpose)),
         ("requester".to_owned(), RestrictedExpression::new_entity_uid(from.requester(question)?)),
         ("labels".to_owned(), bucket::texts(state.labels.iter().map(provost_domain::Label::as_str))),
-        ("untrusted".to_owned(), bool(state.labels.iter().any(provost_domain::Label::is_integrity))),
+        ("untrusted".to_owned(), bool(state.labels.iter().any(provost_domain::Label::is_untrusted))),
         ("confidential".to_owned(), bool(state.labels.iter().any(|label| !label.is_integrity()))),
         ("in_scope".to_owned(), bool(task.includes(&system.name, &tool.name))),
         ("live".to_owned(), bool(task.is_live(*now))),
@@ -519,10 +535,19 @@ fn task<E: Evaluate + ?Sized>(from: &E, question: &Question<'_>) -> Result<Restr
     .map_err(|error| error.to_string())
 }
 
+/// The origin of each argument that was declared to matter.
+fn args_from(question: &Question<'_>) -> Result<RestrictedExpression, String> {
+    let steering = &question.tool.steering;
+    let declared = |arg: &String| steering.steers.contains(arg) || steering.carries.contains(arg);
+    let known = question.args_from.from.iter().filter(|(arg, _)| declared(arg));
+    let members = known.map(|(arg, origin)| (arg.clone(), bucket::text(origin.as_str())));
+    RestrictedExpression::new_record(members).map_err(|error| error.to_string())
+}
+
 fn input(question: &Question<'_>) -> Value {
     let approvals: BTreeSet<&String> = question.approvals.iter().collect();
     let exhausted: BTreeSet<&Name> = question.exhausted.iter().collect();
-    json!({
+    let mut input = json!({
         "args": question.args,
         "now": question.now,
         "labels": question.state.labels,
@@ -530,7 +555,13 @@ fn input(question: &Question<'_>) -> Value {
         "exhausted": exhausted,
         "pinned": question.pinned,
         "task": question.task.id,
-    })
+    });
+    if let Some(members) = input.as_object_mut()
+        && !question.args_from.is_nothing()
+    {
+        members.insert("args_from".to_owned(), json!(question.args_from));
+    }
+    input
 }
 
 fn failure(policy: &str, error: impl std::fmt::Display) -> Reason {

@@ -12,11 +12,12 @@ use crate::{
 use cedar_policy::{Authorizer, Policy, PolicyId, PolicySet, Request, RestrictedExpression};
 use proptest::prelude::*;
 use provost_domain::{
-    Agent, AgentStatus, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment, Level, Name,
-    Object, System, Task, TaskState, Timestamp, Tool, Verdict,
+    Agent, AgentStatus, ArgsFrom, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment,
+    Level, Name, Object, Origin, System, Task, TaskState, Timestamp, Tool, Verdict,
     agent::Provenance,
     charter::{ArgRule, Budget, BudgetScope, Delegation, Grant, Hours, Retirement, Weekday},
     ids::{AgentId, TaskId},
+    origin::Past,
     policy_file::PolicyFile,
     system::Connection,
     task::TaskStatus,
@@ -118,6 +119,7 @@ struct World {
     approvals: Vec<String>,
     exhausted: bool,
     pinned: bool,
+    args_from: ArgsFrom,
     hour: i64,
 }
 
@@ -154,6 +156,7 @@ fn tools() -> impl Strategy<Value = Vec<Tool>> {
                 .into_iter()
                 .collect(),
             sends_out,
+            steering: if index % 2 == 0 { steering() } else { Default::default() },
             request: None,
         };
         facts.into_iter().enumerate().map(tool).collect()
@@ -308,6 +311,23 @@ fn policies() -> impl Strategy<Value = String> {
     })
 }
 
+fn steering() -> provost_domain::tool::Steering {
+    provost_domain::tool::Steering { steers: ["y".to_owned()].into(), carries: BTreeSet::new() }
+}
+
+fn args_from() -> impl Strategy<Value = ArgsFrom> {
+    let some = |weight: f64| prop::bool::weighted(weight);
+    (prop::sample::select(Origin::ALL.to_vec()), some(0.6), some(0.2), some(0.2)).prop_map(
+        |(origin, steered, carries, past)| ArgsFrom {
+            from: steered.then(|| ("y".to_owned(), origin)).into_iter().collect(),
+            steered: steered.then_some(origin).into_iter().collect(),
+            carries: carries.then(|| LABELS[1].parse().unwrap()).into_iter().collect(),
+            past: past.then_some(Past::ReadMany).into_iter().collect(),
+            why: Vec::new(),
+        },
+    )
+}
+
 fn world() -> impl Strategy<Value = World> {
     let call = (
         0..2_usize,
@@ -321,6 +341,7 @@ fn world() -> impl Strategy<Value = World> {
         prop::sample::subsequence(vec!["owner", "finance"], 0..=2),
         prop::bool::weighted(0.1),
         prop::bool::weighted(0.9),
+        args_from(),
         0..24_i64,
     );
     (tools(), agents(), policies(), (environment(), environment()), call, state).prop_map(
@@ -330,7 +351,7 @@ fn world() -> impl Strategy<Value = World> {
             policies,
             environments,
             (agent, system, tool, x, y),
-            (labels, approvals, exhausted, pinned, hour),
+            (labels, approvals, exhausted, pinned, args_from, hour),
         )| {
             let mut directory = Directory::default();
             for (index, environment) in [environments.0, environments.1].into_iter().enumerate() {
@@ -350,7 +371,19 @@ fn world() -> impl Strategy<Value = World> {
             let mut args = Map::from_iter([("x".to_owned(), json!(x))]);
             args.extend(y.map(|y| ("y".to_owned(), json!(y))));
             let approvals = approvals.into_iter().map(str::to_owned).collect();
-            World { directory, agent, system, tool, args, labels, approvals, exhausted, pinned, hour }
+            World {
+                directory,
+                agent,
+                system,
+                tool,
+                args,
+                labels,
+                approvals,
+                exhausted,
+                pinned,
+                args_from,
+                hour,
+            }
         },
     )
 }
@@ -385,7 +418,7 @@ proptest! {
         let exhausted = if world.exhausted { vec![name("b", 0)] } else { Vec::new() };
         let question = Question {
             agent, task: &task, state: &state, system, tool, pinned: world.pinned, args: &world.args,
-            approvals: &world.approvals, exhausted: &exhausted, chain: &[],
+            approvals: &world.approvals, exhausted: &exhausted, args_from: &world.args_from, chain: &[],
             now: Timestamp::from_millis(world.hour * 3_600_000),
         };
         let pdp = Pdp::new(directory.clone());

@@ -1,6 +1,8 @@
 //! What the decision point is asked, and what it answers.
 
-use provost_domain::{Agent, Digest, DurationMs, Name, System, Task, TaskState, Timestamp, Tool, Verdict};
+use provost_domain::{
+    Agent, ArgsFrom, Digest, DurationMs, Name, System, Task, TaskState, Timestamp, Tool, Verdict,
+};
 use serde_json::{Map, Value};
 
 /// One call, as the gateway sees it just before it would happen.
@@ -24,6 +26,9 @@ pub struct Question<'a> {
     pub approvals: &'a [String],
     /// Budgets of the charter that this call would overdraw (see [`crate::Draw`]).
     pub exhausted: &'a [Name],
+    /// Where the arguments came from, as far as their tool says that it matters; [`provost_domain::origin::NOTHING`] where
+    /// nobody looked.
+    pub args_from: &'a ArgsFrom,
     /// On whose behalf: the agents that handed the work on, nearest first, each with its own task.
     pub chain: &'a [Link<'a>],
     /// The present moment.
@@ -47,7 +52,7 @@ pub struct Evaluation {
     /// Digest over the candidate policies (ids and text) and the schema of the tool.
     pub policies: Digest,
     /// What the question brought that is not in the directory: `args`, `now`, `labels`, `approvals`, `exhausted`,
-    /// `pinned`, `task`, and `chain` where work was handed on. For an application: `subject`, `action`, `resource`, `context`.
+    /// `pinned`, `task`, `args_from` where anything is known of it, and `chain` where work was handed on. For an application: `subject`, `action`, `resource`, `context`.
     pub input: Value,
     /// Evaluation errors; any makes the verdict a denial, and is an alarm.
     pub errors: Vec<String>,

@@ -1,7 +1,9 @@
 //! A recorded decision, made again: the proof behind `provost why`.
 
 use crate::{App, AuthzenRequest, Evaluation, Link, Pdp, Question, charter};
-use provost_domain::{Agent, Decision, Directory, Label, Name, System, Task, TaskState, Timestamp, Tool};
+use provost_domain::{
+    Agent, ArgsFrom, Decision, Directory, Label, Name, System, Task, TaskState, Timestamp, Tool,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::{collections::BTreeSet, sync::Arc};
@@ -58,6 +60,9 @@ struct Input {
     exhausted: Vec<Name>,
     pinned: bool,
     task: provost_domain::TaskId,
+    /// Where the arguments came from.
+    #[serde(default)]
+    args_from: ArgsFrom,
     /// Who handed the work on, nearest first.
     #[serde(default)]
     chain: Vec<Above>,
@@ -87,6 +92,7 @@ fn agent(directory: &Directory, decision: &Decision) -> Result<Evaluation, Strin
         args: &input.args,
         approvals: &input.approvals,
         exhausted: &input.exhausted,
+        args_from: &input.args_from,
         chain: &links,
         now: input.now,
     }))

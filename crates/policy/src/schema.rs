@@ -51,7 +51,9 @@ pub(crate) fn head(without_tools: &BTreeSet<Effect>) -> String {
 /// The declaration of one operation.
 pub(crate) fn action(tool: &Tool) -> String {
     let groups: Vec<String> = tool.effects_or_worst().into_iter().map(|e| quoted(e.as_str())).collect();
-    let context = CONTEXT.replace("args: {}", &format!("args: {}", record(&tool.args)));
+    let context = CONTEXT
+        .replace("args: {}", &format!("args: {}", record(&tool.args)))
+        .replace("args_from: {}", &format!("args_from: {}", origins(tool)));
     format!(
         "action {} in [{}] appliesTo {{ principal: [Agent], resource: [System], context: {context} }};\n",
         quoted(&tool.path()),
@@ -62,7 +64,14 @@ pub(crate) fn action(tool: &Tool) -> String {
 /// Two tools with the same key look the same to every policy that does not name them.
 pub(crate) fn shape_key(tool: &Tool) -> String {
     let groups: Vec<&str> = tool.effects_or_worst().into_iter().map(Effect::as_str).collect();
-    format!("{} {}", groups.join(","), record(&tool.args))
+    format!("{} {} {}", groups.join(","), record(&tool.args), origins(tool))
+}
+
+/// Where each steering argument came from, if the call has it.
+fn origins(tool: &Tool) -> String {
+    let arguments = tool.steering.steers.iter().chain(&tool.steering.carries).collect::<BTreeSet<_>>();
+    let members: Vec<String> = arguments.into_iter().map(|arg| format!("{}?: String", quoted(arg))).collect();
+    format!("{{{}}}", members.join(", "))
 }
 
 /// Why a tool's arguments cannot be declared, if they cannot.
@@ -126,7 +135,8 @@ const ARG_DEPTH_MAX: usize = 12;
 const ARG_NODES_MAX: usize = 2_048;
 
 const CONTEXT: &str = "{ now: Long, weekday: String, minute: Long, task: Task, tool: Tool, \
-approvals: Set<String>, exhausted: Set<String>, args: {} }";
+approvals: Set<String>, exhausted: Set<String>, steered: Set<String>, carries: Set<String>, past: Set<String>, \
+args: {}, args_from: {} }";
 
 const HEAD: &str = r#"// A person: owners, and those who ask for tasks.
 entity Person;
@@ -159,6 +169,8 @@ type Tool = {
   classified: Bool,     // somebody said what it can do
   only_reads: Bool,     // its one effect is to read
   sends_out: Bool,      // it hands data to somebody outside
+  plain: Bool,          // it reads or writes and does nothing else
+  steers: Bool,         // somebody said which of its arguments steer it; see `steered`
   returns: Set<String>, // labels of the data it returns, `untrusted` left out
 };
 // The effects. An operation nobody classified has all of them.

@@ -6,7 +6,8 @@
 mod support;
 
 use provost_domain::{
-    AgentStatus, Autonomy, Effect, Environment, Level,
+    AgentStatus, Autonomy, Effect, Environment, Level, Origin,
+    origin::Past,
     task::{TaskScope, TaskStatus},
 };
 use provost_policy::check;
@@ -178,6 +179,77 @@ fn a_task_that_read_both_untrusted_and_labelled_data_may_only_go_on_reading() {
         let expected = if verdict == "hold" { "guardrail/flow" } else { "charter/robot/1/sys.act" };
         is_said(&call, verdict, &[expected]);
     }
+}
+
+#[test]
+fn a_call_steered_by_content_waits_for_the_owner() {
+    let every = [Effect::Read, Effect::Write, Effect::Communicate, Effect::Financial, Effect::Delete];
+    for (origin, holds, policy) in [
+        (Origin::Requester, &[][..], ""),
+        (Origin::Trusted, &[], ""),
+        (Origin::Usual, &[], ""),
+        (Origin::Derived, &[], ""),
+        (Origin::Contested, &[Effect::Delete], "guardrail/steered-contested"),
+        (Origin::Named, &[Effect::Communicate, Effect::Financial, Effect::Delete], "guardrail/steered-named"),
+        (Origin::Insider, every.get(1..).unwrap(), "guardrail/steered-insider"),
+        (Origin::Unknown, &every, "guardrail/steered-untrusted"),
+        (Origin::Untrusted, &every, "guardrail/steered-untrusted"),
+    ] {
+        for effect in every {
+            let mut call = Call::new(Environment::Staging, Autonomy::Bounded, &[effect]);
+            call.tool.steering.steers = ["to".to_owned()].into();
+            call.args_from.steered = [origin].into();
+            match holds.contains(&effect) {
+                true => is_said(&call, "hold", &[policy]),
+                false => is_said(&call, "allow", &["charter/robot/1/sys.act"]),
+            }
+            call.approvals = vec!["owner".to_owned()];
+            is_said(&call, "allow", &["charter/robot/1/sys.act"]);
+            // Nobody said that anything steers this tool: then nothing does.
+            call.tool.steering = Default::default();
+            call.approvals.clear();
+            is_said(&call, "allow", &["charter/robot/1/sys.act"]);
+        }
+    }
+}
+
+#[test]
+fn labelled_data_in_the_arguments_does_not_leave_by_itself() {
+    let mut call = Call::new(Environment::Staging, Autonomy::Bounded, &[Effect::Communicate]);
+    call.args_from.carries = [label("personal")].into();
+    is_said(&call, "allow", &["charter/robot/1/sys.act"]);
+    call.tool.sends_out = true;
+    is_said(&call, "hold", &["guardrail/carries"]);
+}
+
+#[test]
+fn what_is_ordinary_alone_waits_for_the_owner_together() {
+    for (past, effect, sends_out, policy) in [
+        (Past::MadeCredential, Effect::Communicate, true, "guardrail/credential-then-out"),
+        (Past::ReadMany, Effect::Delete, false, "guardrail/read-many-then-delete"),
+        (Past::ChangedPermission, Effect::Financial, false, "guardrail/permission-then-use"),
+        (Past::ChangedPermission, Effect::Execute, false, "guardrail/permission-then-use"),
+    ] {
+        let mut call = Call::new(Environment::Staging, Autonomy::Bounded, &[effect]);
+        call.tool.sends_out = sends_out;
+        is_said(&call, "allow", &["charter/robot/1/sys.act"]);
+        call.args_from.past = [past].into();
+        is_said(&call, "hold", &[policy]);
+    }
+}
+
+#[test]
+fn a_tool_with_declared_steering_is_judged_by_its_arguments() {
+    let mut call = Call::new(Environment::Staging, Autonomy::Bounded, &[Effect::Communicate]);
+    call.state.labels = [label("untrusted"), label("payroll")].into();
+    is_said(&call, "hold", &["guardrail/flow"]);
+    call.tool.steering.steers = ["to".to_owned()].into();
+    call.args_from.steered = [Origin::Requester].into();
+    is_said(&call, "allow", &["charter/robot/1/sys.act"]);
+    // What colleagues wrote is not what strangers wrote.
+    call.tool.steering = Default::default();
+    call.state.labels = [label("insider"), label("payroll")].into();
+    is_said(&call, "allow", &["charter/robot/1/sys.act"]);
 }
 
 #[test]

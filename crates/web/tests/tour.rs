@@ -34,6 +34,7 @@ async fn call(served: &Served, task: &str, tool: &str, args: Value) -> DecisionI
         args: &args,
         approvals: &[],
         exhausted: &[],
+        args_from: &provost_domain::origin::NOTHING,
         chain: &[],
         now,
     });

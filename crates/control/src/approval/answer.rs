@@ -147,6 +147,7 @@ fn gates_of(
         args,
         approvals: &[],
         exhausted: &[],
+        args_from: &provost_domain::origin::NOTHING,
         chain: &links,
         now: op.plane.now(),
     };

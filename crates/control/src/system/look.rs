@@ -141,6 +141,7 @@ fn tool(
         args,
         returns: Vec::new(),
         sends_out: false,
+        steering: Default::default(),
         request: None,
     };
     let mut imported = ImportedTool::proposed(fresh, hints(definition));
@@ -148,6 +149,7 @@ fn tool(
         imported.tool.effects.clone_from(&known.effects);
         imported.tool.returns.clone_from(&known.returns);
         imported.tool.sends_out = known.sends_out;
+        imported.tool.steering.clone_from(&known.steering);
         imported.why = "as reviewed before".to_owned();
     }
     Ok(imported)

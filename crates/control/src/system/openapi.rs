@@ -128,6 +128,7 @@ impl Draft<'_> {
             tool.tool.effects.clone_from(&known.effects);
             tool.tool.returns.clone_from(&known.returns);
             tool.tool.sends_out = known.sends_out;
+            tool.tool.steering.clone_from(&known.steering);
             tool.why = match known.pin == tool.tool.pin {
                 true => "as reviewed before".to_owned(),
                 false => "as reviewed before, but its definition is another one now".to_owned(),

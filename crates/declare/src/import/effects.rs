@@ -104,7 +104,7 @@ fn effects_of(
 }
 
 /// `closeAccount`, `close_account`, `admin/close.account` → `close`, `account`.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut word = String::new();
     let mut previous_lower = false;

@@ -118,6 +118,11 @@ fn write_tool(out: &mut String, imported: &ImportedTool) {
     if tool.sends_out {
         line(out, format_args!("sends_out = true"));
     }
+    for (key, paths) in [("steers", &tool.steering.steers), ("carries", &tool.steering.carries)] {
+        if !paths.is_empty() {
+            line(out, format_args!("{key} = [{}]", join(paths.iter().map(|path| quoted(path)))));
+        }
+    }
 }
 
 fn claims(hints: Hints) -> Option<String> {
@@ -219,11 +224,12 @@ fn line(out: &mut String, words: std::fmt::Arguments<'_>) {
     let _ = writeln!(out, "{words}");
 }
 
-const HEAD: [&str; 4] = [
+const HEAD: [&str; 5] = [
     "- a pin holds a tool to the definition it had; when the system changes it, calls are refused until re-pinned",
     "- effects are proposed from names; what the system claims about itself is only quoted, never believed",
     "- a tool without effects counts as every effect: classify it when you know what it does",
     "- say what results carry (returns = [\"confidential\"]) and whether a call hands data out (sends_out = true)",
+    "- `steers` are the arguments that decide whom or what a call reaches, `carries` text that goes along: from names",
 ];
 
 #[cfg(test)]
@@ -308,6 +314,7 @@ mod tests {
         ("[A-Za-z0-9_./-]{1,12}", text(), args, field, any::<(bool, Option<bool>, u16)>()).prop_map(
             |(name, description, args, field, (sends_out, hint, effects))| {
                 let effects = Effect::ALL.into_iter().enumerate().filter(|(at, _)| effects >> at & 1 == 1);
+                let steers: BTreeSet<String> = args.keys().take(1).cloned().collect();
                 let tool = Tool {
                     system: "bank".parse().unwrap(),
                     name: name.parse().unwrap(),
@@ -317,6 +324,10 @@ mod tests {
                     args,
                     returns: vec![Returns { label: "untrusted".parse().unwrap(), field }],
                     sends_out,
+                    steering: provost_domain::tool::Steering {
+                        steers: steers.clone(),
+                        carries: if sends_out { steers } else { Default::default() },
+                    },
                     request: None,
                 };
                 (tool, Hints { read_only: hint, ..Hints::default() })

@@ -11,7 +11,7 @@ use provost_domain::{
     organisation::{ApprovalRules, Group, Organisation, Signed},
     policy_file::PolicyFile,
     system::Connection,
-    tool::ArgShape,
+    tool::{ArgShape, Steering},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -117,6 +117,7 @@ pub(crate) fn added(row: &Object) -> Said {
             if row.sends_out {
                 said.narrower("hands data to somebody outside: flow rules apply");
             }
+            steering(&mut said, &Steering::default(), &row.steering);
         }
         Object::Policy(row) => policy_added(&mut said, row),
         Object::Application(row) => {
@@ -352,6 +353,26 @@ fn tool(said: &mut Said, from: &Tool, to: &Tool) {
         (true, false) => said.marked(Reach::Widens, "no longer counts as handing data outside"),
         (false, true) => said.narrower("hands data to somebody outside: flow rules apply"),
         _ => {}
+    }
+    steering(said, &from.steering, &to.steering);
+}
+
+/// Which arguments are traced. Once any is, the coarse flow rule is left to the finer ones, which is why the first
+/// is said to widen.
+fn steering(said: &mut Said, from: &Steering, to: &Steering) {
+    if from.is_empty() && !to.is_empty() {
+        said.wider("is judged by where its arguments come from, no longer by what the task has read");
+    }
+    for (what, from, to) in [("steers", &from.steers, &to.steers), ("carries", &from.carries, &to.carries)] {
+        for arg in to.difference(from) {
+            said.narrower(format!("argument `{}` {what}: where it comes from is traced", clip(arg)));
+        }
+        for arg in from.difference(to) {
+            said.marked(
+                Reach::Widens,
+                &format!("argument `{}` is no longer traced as one that {what}", clip(arg)),
+            );
+        }
     }
 }
 

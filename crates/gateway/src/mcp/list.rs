@@ -103,6 +103,7 @@ impl Listing {
             args: &args,
             approvals: &[],
             exhausted: &[],
+            args_from: &provost_domain::origin::NOTHING,
             chain: &self.caller.links(),
             now: self.now,
         });

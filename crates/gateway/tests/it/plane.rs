@@ -469,6 +469,7 @@ async fn import(upstreams: &Upstreams, system: &System, secret: Option<&Secret>)
             args: provost_policy::args_from_json_schema(&definition.input_schema).unwrap_or_default(),
             returns: serde_json::from_value(returns(&definition.name)).unwrap(),
             sends_out: definition.name == "send_message",
+            steering: Default::default(),
             request: None,
         })
         .collect()

@@ -419,6 +419,7 @@ async fn review(upstreams: &Upstreams, behind: Behind, command: Vec<String>) -> 
             _ => Default::default(),
         },
         sends_out: false,
+        steering: Default::default(),
         request: None,
     };
     listed.into_iter().map(tool).collect()

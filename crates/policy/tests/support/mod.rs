@@ -3,8 +3,8 @@
 #![expect(dead_code, reason = "each test file uses its own part")]
 
 use provost_domain::{
-    Agent, AgentStatus, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment, Label, Level,
-    Name, Object, Person, System, Task, TaskState, TextMap, Timestamp, Tool, ToolName, Verdict,
+    Agent, AgentStatus, ArgsFrom, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment,
+    Label, Level, Name, Object, Person, System, Task, TaskState, TextMap, Timestamp, Tool, ToolName, Verdict,
     agent::Provenance,
     charter::{
         ArgRule, Budget, BudgetScope, BudgetSum, Delegation, Grant, Hours, Retirement, Scalar, Weekday,
@@ -60,6 +60,7 @@ pub fn tool(of: &str, called: &str, effects: &[Effect], args: &[(&str, ArgType)]
         args: args.iter().map(|(name, arg)| ((*name).to_owned(), arg.clone())).collect(),
         returns: Vec::new(),
         sends_out: false,
+        steering: Default::default(),
         request: None,
     }
 }
@@ -232,6 +233,7 @@ pub struct Call {
     pub args: Value,
     pub approvals: Vec<String>,
     pub exhausted: Vec<Name>,
+    pub args_from: ArgsFrom,
     pub now: Timestamp,
 }
 
@@ -258,6 +260,7 @@ impl Call {
             args: Value::Object(serde_json::Map::new()),
             approvals: Vec::new(),
             exhausted: Vec::new(),
+            args_from: ArgsFrom::default(),
             now: Timestamp::from_millis(NOON),
         }
     }
@@ -292,6 +295,7 @@ impl Call {
             args: self.args.as_object().unwrap(),
             approvals: &self.approvals,
             exhausted: &self.exhausted,
+            args_from: &self.args_from,
             chain: &[],
             now: self.now,
         }

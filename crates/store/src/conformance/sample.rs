@@ -332,6 +332,7 @@ pub fn tool(system: &str, tool: &str) -> Object {
         args: Default::default(),
         returns: Vec::new(),
         sends_out: false,
+        steering: Default::default(),
         request: None,
     })
 }

@@ -89,6 +89,7 @@ pub async fn call(served: &Served, task: &str, tool: &str, args: Value) -> Decis
         args: &args,
         approvals: &[],
         exhausted: &[],
+        args_from: &provost_domain::origin::NOTHING,
         chain: &[],
         now,
     });

@@ -66,6 +66,7 @@ impl Wanted<'_> {
             args,
             returns: Vec::new(),
             sends_out: false,
+            steering: Default::default(),
             request: Some(rule),
         };
         Ok(Read { tool: self.classified(tool), notes })
