@@ -14,8 +14,10 @@
 
 pub mod agent;
 pub mod approval;
+pub mod channel;
 pub mod credential;
 pub mod decision;
+pub mod delivery;
 pub mod finding;
 pub mod identity;
 pub mod issuer;

@@ -93,7 +93,7 @@ impl OauthClient<'_> {
             }
             ClientAuthentication::None => form.push(("client_id", &self.server.client_id)),
         }
-        let ask = Ask { headers, form: Some(&form) };
+        let ask = Ask { headers, form: Some(&form), ..Ask::default() };
         let answer = self.upstreams.fetch(url, ask, ANSWER_BYTES_MAX).await;
         let answer = answer.map_err(|error| BrokerError::unreachable(self.system, error))?;
         Ok((answer.status.as_u16(), Zeroizing::new(answer.body.to_vec())))

@@ -1,5 +1,7 @@
 //! Approvals: what waits for people, what exactly would run, and the answers.
 
+mod watch;
+
 use crate::{
     Client, Exit, Failure, Out, Style,
     agent::{history, more},
@@ -36,6 +38,15 @@ pub enum ApprovalCommand {
         /// At most so many
         #[arg(long, default_value_t = 200)]
         limit: usize,
+    },
+    /// Watch what waits, live: each request as it comes, each as it is over; Ctrl-C ends it
+    Watch {
+        /// Only of this agent
+        #[arg(long)]
+        agent: Option<Name>,
+        /// Only what this person may answer
+        #[arg(long = "for", value_name = "PERSON")]
+        person: Option<Name>,
     },
     /// Show one: what exactly would run, in whose name, why it was stopped, who may answer
     Show {
@@ -168,6 +179,10 @@ pub async fn run(command: ApprovalCommand, client: &Client, out: Out) -> Result<
             let query = ApprovalQuery { agent, person, ..ApprovalQuery::default() };
             let page = client.list::<ApprovalSummary>("approvals", &query, limit).await?;
             out.show(&page, |page, style| more(list(&page.items, style), page.next.is_some(), style));
+        }
+        ApprovalCommand::Watch { agent, person } => {
+            let query = ApprovalQuery { agent, person, ..ApprovalQuery::default() };
+            return watch::watch(query, client, out).await;
         }
         ApprovalCommand::Show { id } => {
             let approval: ApprovalView = client.get(&at(&id, "")).await?;

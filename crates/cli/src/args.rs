@@ -1,8 +1,8 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    agent, approval, care, credential, decision, finding, identity, issuer, key, ledger, node, plan, policy,
-    shell, system, task, wrap,
+    agent, approval, care, channel, credential, decision, finding, identity, issuer, key, ledger, node, plan,
+    policy, shell, system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -76,6 +76,12 @@ pub enum Command {
     /// Sealed credentials of systems; agents never see them
     #[command(subcommand, visible_alias = "credentials")]
     Credential(credential::CredentialCommand),
+    /// Channels: how people are told of what waits for them
+    #[command(subcommand, visible_alias = "channels")]
+    Channel(channel::ChannelCommand),
+    /// What the plane owes somebody outside, and what became of it
+    #[command(subcommand, visible_alias = "deliveries")]
+    Delivery(channel::DeliveryCommand),
     /// The keys that sign task tokens
     #[command(subcommand)]
     Keys(key::KeysCommand),

@@ -10,6 +10,7 @@ pub mod agent;
 pub mod approval;
 pub mod args;
 pub mod care;
+pub mod channel;
 pub mod client;
 pub mod credential;
 pub mod decision;
@@ -93,6 +94,8 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Issuer(command) => issuer::run(command, &client, out).await,
             Command::Workload(command) => identity::run_workload(command, &client, out).await,
             Command::Credential(command) => credential::run(command, &client, out).await,
+            Command::Channel(command) => channel::run(command, &client, out).await,
+            Command::Delivery(command) => channel::run_delivery(command, &client, out).await,
             Command::Keys(command) => key::run_keys(command, &client, out).await,
             Command::Decision(command) => decision::run(command, &client, out).await,
             Command::Why(args) => decision::why(&args, &client, out).await,

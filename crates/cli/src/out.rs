@@ -118,10 +118,11 @@ impl Style {
     #[must_use]
     pub fn state(self, word: &str) -> String {
         match word {
-            "allow" | "active" | "running" | "success" | "set" | "normal" | "yes" => self.green(word),
-            "deny" | "suspended" | "decommissioned" | "off" | "failure" | "missing" | "error" => {
-                self.red(word)
+            "allow" | "active" | "running" | "success" | "delivered" | "set" | "normal" | "yes" => {
+                self.green(word)
             }
+            "deny" | "suspended" | "decommissioned" | "off" | "given-up" | "failure" | "missing"
+            | "error" => self.red(word),
             "hold" | "unknown" | "proposed" | "pending-reapproval" | "expired" | "read-only"
             | "approvals-only" | "unmanaged" | "warning" => self.yellow(word),
             _ => word.to_owned(),

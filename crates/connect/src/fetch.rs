@@ -2,8 +2,8 @@
 //! the plane may go hold as for systems; redirects are not followed.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use std::time::Duration;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use std::{net::IpAddr, time::Duration};
 use url::Url;
 
 use crate::http::chain;
@@ -14,8 +14,10 @@ use crate::upstreams::Upstreams;
 pub struct Ask<'a> {
     /// Headers that go along; mark secrets as sensitive.
     pub headers: HeaderMap,
-    /// Fields of a form to post; a `GET`, if absent.
+    /// Fields of a form to post; a `GET`, if absent and there is no body either.
     pub form: Option<&'a [(&'a str, &'a str)]>,
+    /// A body, and how it is sent; its media type stands in the headers.
+    pub body: Option<(Method, Bytes)>,
 }
 
 /// What was answered.
@@ -55,33 +57,15 @@ impl Upstreams {
     }
 
     async fn fetch_within(&self, url: &str, ask: Ask<'_>, bytes_max: usize) -> Result<Answer, String> {
-        let (config, client) = self.http();
-        let parsed = Url::parse(url).map_err(|error| format!("it is not a url: {error}"))?;
-        let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let local = crate::http::is_this_machine(&host);
-        match parsed.scheme() {
-            "https" => {}
-            "http" if local || config.hosts.private.contains(&host) => {}
-            _ => {
-                return Err("it must be https; http only to this machine or a listed private host".to_owned());
-            }
-        }
-        if !parsed.username().is_empty() || parsed.password().is_some() {
-            return Err("it holds a user or password".to_owned());
-        }
-        if config.hosts.only.as_ref().is_some_and(|only| !only.contains(&host)) {
-            return Err("its host is not among those this plane may reach (`[systems] hosts`)".to_owned());
-        }
-        // A host written as an address is never looked up, so it is judged here.
-        if let Ok(literal) = host.parse() {
-            config.hosts.judge(&host, literal).map_err(|refused| refused.to_string())?;
-        }
+        let (_config, client) = self.http();
+        let parsed = self.checked(url)?;
         let mut headers = ask.headers;
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let request = match ask.form {
-            None => client.get(parsed),
-            Some(form) => {
+        let request = match (ask.body, ask.form) {
+            (Some((method, body)), _) => client.request(method, parsed).body(body),
+            (None, None) => client.get(parsed),
+            (None, Some(form)) => {
                 headers.insert(
                     header::CONTENT_TYPE,
                     HeaderValue::from_static("application/x-www-form-urlencoded"),
@@ -102,7 +86,58 @@ impl Upstreams {
         }
         Ok(Answer { status, headers, body: body.into() })
     }
+
+    /// An address that this plane may go to.
+    fn checked(&self, url: &str) -> Result<Url, String> {
+        let (config, _client) = self.http();
+        let parsed = Url::parse(url).map_err(|error| format!("it is not a url: {error}"))?;
+        let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let local = crate::http::is_this_machine(&host);
+        match parsed.scheme() {
+            "https" => {}
+            "http" if local || config.hosts.private.contains(&host) => {}
+            _ => {
+                return Err("it must be https; http only to this machine or a listed private host".to_owned());
+            }
+        }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err("it holds a user or password".to_owned());
+        }
+        if config.hosts.only.as_ref().is_some_and(|only| !only.contains(&host)) {
+            return Err(NOT_LISTED.to_owned());
+        }
+        // A host written as an address is never looked up, so it is judged here.
+        if let Ok(literal) = host.parse() {
+            config.hosts.judge(&host, literal).map_err(|refused| refused.to_string())?;
+        }
+        Ok(parsed)
+    }
+
+    /// The addresses of a host that is reached otherwise than over HTTP, by the same rules.
+    ///
+    /// # Errors
+    /// When it has none, or this plane may not go there.
+    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, FetchError> {
+        let (config, _client) = self.http();
+        let failed = |why: String| FetchError { url: host.chars().take(SHOWN_CHARS_MAX).collect(), why };
+        if config.hosts.only.as_ref().is_some_and(|only| !only.contains(host)) {
+            return Err(failed(NOT_LISTED.to_owned()));
+        }
+        let found = match host.trim_matches(['[', ']']).parse() {
+            Ok(literal) => vec![literal],
+            Err(_a_name) => {
+                let looked = tokio::time::timeout(FETCH_MAX, tokio::net::lookup_host((host, 0))).await;
+                let looked = looked.map_err(|_late| failed("its name is not answered".to_owned()))?;
+                looked.map_err(|error| failed(error.to_string()))?.map(|address| address.ip()).collect()
+            }
+        };
+        for address in &found {
+            config.hosts.judge(host, *address).map_err(|refused| failed(refused.to_string()))?;
+        }
+        if found.is_empty() { Err(failed("it has no address".to_owned())) } else { Ok(found) }
+    }
 }
 
 const FETCH_MAX: Duration = Duration::from_secs(10);
 const SHOWN_CHARS_MAX: usize = 200;
+const NOT_LISTED: &str = "its host is not among those this plane may reach (`[systems] hosts`)";

@@ -37,10 +37,15 @@ pub enum Action {
     ApprovalRead,
     ApprovalSettle,
     Backup,
+    ChannelRead,
+    ChannelTest,
     CredentialDelete,
     CredentialRead,
     CredentialSet,
     DecisionRead,
+    DeliveryKeep,
+    DeliveryRead,
+    DeliveryRetry,
     EnvelopeRevoke,
     Evaluate,
     FindingAnswer,
@@ -109,6 +114,7 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
                 | Action::AgentDiscover
                 | Action::ApprovalSettle
                 | Action::FindingSettle
+                | Action::DeliveryKeep
                 | Action::PersonLink
                 | Action::SessionEnd
         ),
@@ -150,6 +156,8 @@ const fn of_role(role: Role, action: Action) -> bool {
                     Action::AgentMove
                         | Action::AgentRestrict
                         | Action::Backup
+                        | Action::ChannelTest
+                        | Action::DeliveryRetry
                         | Action::Fsck
                         | Action::TaskToken
                 )
@@ -163,8 +171,10 @@ const fn looks(action: Action) -> bool {
     matches!(
         action,
         Action::AgentRead
+            | Action::ChannelRead
             | Action::CredentialRead
             | Action::DecisionRead
+            | Action::DeliveryRead
             | Action::IssuerRead
             | Action::LedgerRead
             | Action::PersonRead
@@ -236,10 +246,15 @@ actions! {
     ApprovalRead = "approval read",
     ApprovalSettle = "approval settle",
     Backup = "backup",
+    ChannelRead = "channel read",
+    ChannelTest = "channel test",
     CredentialDelete = "credential delete",
     CredentialRead = "credential read",
     CredentialSet = "credential set",
     DecisionRead = "decision read",
+    DeliveryKeep = "delivery keep",
+    DeliveryRead = "delivery read",
+    DeliveryRetry = "delivery retry",
     EnvelopeRevoke = "envelope revoke",
     Evaluate = "evaluate",
     FindingAnswer = "finding answer",

@@ -184,6 +184,8 @@ fn keys(directory: &Directory) -> Vec<ObjectKey> {
     keys.extend(directory.approvals.keys().map(|id| ObjectKey::approval(id)));
     keys.extend(directory.findings.keys().map(|id| ObjectKey::finding(id)));
     keys.extend(directory.envelopes.keys().map(|(agent, id)| ObjectKey::envelope(agent, id)));
+    keys.extend(directory.channels.keys().map(|name| named(Kind::Channel, name)));
+    keys.extend(directory.deliveries.keys().map(|id| ObjectKey::delivery(id)));
     keys
 }
 

@@ -1,7 +1,7 @@
 //! Counters of administration and of the sequencer, in the Prometheus text format (version 0.0.4). Looked at by
 //! people, never by a decision. The gateway's own text is added through a [`MetricsSource`].
 
-use provost_domain::task::ProbeAnswer;
+use provost_domain::{delivery::DeliveryState, task::ProbeAnswer};
 use std::{
     fmt::Write as _,
     sync::{
@@ -24,6 +24,9 @@ pub struct Metrics {
     gone_refused: AtomicU64,
     gone_accepted: AtomicU64,
     gone_unreachable: AtomicU64,
+    delivered: AtomicU64,
+    delivery_failures: AtomicU64,
+    delivery_given_up: AtomicU64,
     /// When the sequencer last found nothing left to do, or did it; milliseconds since 1970-01-01 UTC.
     sequenced_at: AtomicI64,
     sources: Mutex<Vec<MetricsSource>>,
@@ -72,6 +75,17 @@ impl Metrics {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// An attempt to deliver something led to this.
+    pub(crate) fn attempted(&self, state: &DeliveryState) {
+        let counter = match state {
+            DeliveryState::Delivered { .. } => &self.delivered,
+            DeliveryState::Due { .. } => &self.delivery_failures,
+            DeliveryState::GivenUp { .. } => &self.delivery_given_up,
+            DeliveryState::Withdrawn { .. } => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// When the sequencer last did its work; the epoch, if never.
     pub(crate) fn sequenced_at(&self) -> provost_domain::Timestamp {
         provost_domain::Timestamp::from_millis(self.sequenced_at.load(Ordering::Relaxed))
@@ -105,6 +119,17 @@ impl Metrics {
                 "provost_gone_unreachable_total",
                 "Faces that could not be asked whether they refuse such a token.",
                 &self.gone_unreachable,
+            ),
+            ("provost_delivered_total", "Deliveries that were acknowledged.", &self.delivered),
+            (
+                "provost_delivery_failures_total",
+                "Attempts to deliver that failed and are made again.",
+                &self.delivery_failures,
+            ),
+            (
+                "provost_delivery_given_up_total",
+                "Deliveries that are not tried any more: somebody was not told.",
+                &self.delivery_given_up,
             ),
         ];
         for (name, help, value) in counters {

@@ -43,6 +43,8 @@ pub struct Plane {
     pub upstreams: Upstreams,
     /// The folder of the plane's files: `checkpoint`, `backups/`.
     pub data: PathBuf,
+    /// Deliveries that are over, for people who look.
+    pub outbox: crate::outbox::Recent,
     /// Counters.
     pub metrics: Metrics,
 }

@@ -30,6 +30,7 @@ pub(crate) fn all(declared: &mut Declared, found: &mut Found, current: &Director
     found.faults.extend(one_name_for_two(declared, &found.named));
     found.faults.extend(circles_of_managers(declared, &found.managers));
     found.faults.extend(issuers::clashes(declared, found, current));
+    found.faults.extend(crate::channel::unknown_groups(declared, found, current));
     write_decimals_as_text(declared, current);
     let hollow = charters::hollow_grants(declared, current, found);
     found.faults.extend(hollow);

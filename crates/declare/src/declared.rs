@@ -2,7 +2,7 @@
 
 use crate::{Fault, Place, Severity, source::Source};
 use provost_domain::{
-    Charter, Issuer, Name, ObjectKey, Person, System, Tool, ToolName, Workload,
+    Channel, Charter, Issuer, Name, ObjectKey, Person, System, Tool, ToolName, Workload,
     application::Application,
     organisation::{Group, Organisation},
     policy_file::PolicyFile,
@@ -28,6 +28,8 @@ pub struct Declared {
     pub applications: BTreeMap<Name, Application>,
     /// Trusted issuers by name.
     pub issuers: BTreeMap<Name, Issuer>,
+    /// Channels by name.
+    pub channels: BTreeMap<Name, Channel>,
     /// Groups of people by name; they go into the organisation's row.
     pub groups: BTreeMap<Name, Group>,
     /// Agents by name.

@@ -86,7 +86,7 @@ fn identifier(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<String> {
 }
 
 /// An `https` address, or one of this machine, without anything that could be read in two ways.
-fn address(item: &Item<'_>, text: &str, example: &str, desk: &mut Desk<'_>) -> Option<String> {
+pub(crate) fn address(item: &Item<'_>, text: &str, example: &str, desk: &mut Desk<'_>) -> Option<String> {
     let secure = text.strip_prefix("https://");
     let clear = text.strip_prefix("http://");
     let authority = secure.or(clear).and_then(|rest| rest.split(['/', '?', '#']).next());
@@ -112,7 +112,7 @@ fn address(item: &Item<'_>, text: &str, example: &str, desk: &mut Desk<'_>) -> O
     None
 }
 
-fn is_loopback(authority: &str) -> bool {
+pub(crate) fn is_loopback(authority: &str) -> bool {
     let port = authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
     let host = port.map_or(authority, |(host, _)| host);
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")

@@ -4,6 +4,7 @@
 //! Anything else the plane holds and the files do not have is left alone, or, when asked to prune, removed; an agent
 //! is never removed but decommissioned. Files stop an agent and never start a stopped one.
 
+mod channel;
 mod charter;
 mod issuer;
 mod render;
@@ -200,6 +201,7 @@ impl Planner<'_> {
             .chain(declared.policies.values().cloned().map(Object::Policy))
             .chain(declared.applications.values().cloned().map(Object::Application))
             .chain(declared.issuers.values().cloned().map(Object::Issuer))
+            .chain(declared.channels.values().cloned().map(Object::Channel))
             .collect();
         for row in rows {
             let key = row.key();
@@ -335,6 +337,7 @@ impl Planner<'_> {
         keys.extend(current.policies.keys().map(|name| key(Kind::Policy, name)));
         keys.extend(current.applications.keys().map(|name| key(Kind::Application, name)));
         keys.extend(current.issuers.keys().map(|name| key(Kind::Issuer, name)));
+        keys.extend(current.channels.keys().map(|name| key(Kind::Channel, name)));
         keys.extend(current.agents.values().filter(live).map(|agent| key(Kind::Agent, &agent.name)));
         keys.retain(|key| !declared.named.contains_key(key));
         keys.sort_by(|a, b| b.kind.cmp(&a.kind).then_with(|| a.key.cmp(&b.key)));

@@ -34,6 +34,11 @@ fn every_fault_of_a_group_and_of_how_approvals_go_is_named_at_once() {
 }
 
 #[test]
+fn every_fault_of_a_channel_is_named_at_once() {
+    as_expected(include_str!("faults/channels.txt"));
+}
+
+#[test]
 fn groups_without_an_organisation_are_a_fault_and_with_one_they_are_in_its_row() {
     let group =
         "=== people.toml\n[person.maria]\ndisplay = \"Maria\"\n\n[group.finance]\nmembers = [\"maria\"]\n";
@@ -101,6 +106,9 @@ fn no_fault_shows_a_line_of_an_issuer_that_may_hold_a_secret() {
     let (_, faults) = read(&sources(files));
     let shown = format!("{faults:?}{}", render_all(&faults));
     // In the file: two secrets in the place of names, two private keys, and a text where a key set should be.
+    let channels = include_str!("faults/channels.txt").split_once("=== expected\n").unwrap().0;
+    let (_, of_channels) = read(&sources(channels));
+    assert!(channels.contains("hunter2") && !format!("{of_channels:?}").contains("hunter2"));
     for secret in ["hunter2", "Hunter 2!", "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A", "aHVudGVyMg"] {
         assert!(files.contains(secret) && !shown.contains(secret), "{secret}");
     }

@@ -2,8 +2,8 @@
 //! a change among a million identities costs microseconds, and whoever holds a copy sees it whole.
 
 use crate::{
-    Account, Agent, Approval, Digest, Envelope, Finding, Invite, Issuer, Kind, Minted, Name, Object,
-    ObjectKey, Passkey, Person, Seq, Session, System, Task, TaskId, Tool, ToolName, Workload,
+    Account, Agent, Approval, Channel, Delivery, Digest, Envelope, Finding, Invite, Issuer, Kind, Minted,
+    Name, Object, ObjectKey, Passkey, Person, Seq, Session, System, Task, TaskId, Tool, ToolName, Workload,
     application::Application, organisation::Organisation, policy_file::PolicyFile,
 };
 use imbl::{HashMap, OrdMap};
@@ -50,6 +50,10 @@ pub struct Directory {
     pub invites: HashMap<Digest, Arc<Invite>>,
     /// Findings by id; what was closed long ago leaves.
     pub findings: OrdMap<String, Arc<Finding>>,
+    /// Ways to reach people, by name, in order.
+    pub channels: OrdMap<Name, Arc<Channel>>,
+    /// What is owed to somebody outside, or will be followed by something, by id.
+    pub deliveries: OrdMap<String, Arc<Delivery>>,
     /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
     /// [`crate::person::Login::claim`], [`Passkey::claim`]).
     subjects: OrdMap<Arc<str>, Name>,
@@ -99,6 +103,8 @@ impl Directory {
             }
             Object::Invite(row) => insert(&mut self.invites, row.id, row),
             Object::Finding(row) => drop(self.findings.insert(row.id.clone(), row.into())),
+            Object::Channel(row) => drop(self.channels.insert(row.name.clone(), Arc::new(row))),
+            Object::Delivery(row) => drop(self.deliveries.insert(row.id.clone(), row.into())),
         }
     }
 
@@ -134,6 +140,8 @@ impl Directory {
             }),
             Kind::Invite => key.key.parse().map_or((), |id: Digest| drop(self.invites.remove(&id))),
             Kind::Finding => drop(self.findings.remove(&key.key)),
+            Kind::Channel => name().map_or((), |name| drop(self.channels.remove(&name))),
+            Kind::Delivery => drop(self.deliveries.remove(&key.key)),
         }
     }
 
@@ -184,6 +192,10 @@ impl Directory {
             }
             Kind::Finding => {
                 self.findings.get(&key.key).map(|row| Object::Finding(Box::new(row.as_ref().clone())))
+            }
+            Kind::Channel => self.channels.get(&name()?).map(|row| Object::Channel(row.as_ref().clone())),
+            Kind::Delivery => {
+                self.deliveries.get(&key.key).map(|row| Object::Delivery(Box::new(row.as_ref().clone())))
             }
         }
     }

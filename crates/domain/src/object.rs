@@ -1,9 +1,9 @@
 //! The rows of the plane: everything that a change can touch, each under one key.
 
 use crate::{
-    Account, Agent, Approval, Digest, Envelope, Finding, Invite, Issuer, Minted, Name, NameError, Passkey,
-    Person, Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
-    organisation::Organisation, policy_file::PolicyFile,
+    Account, Agent, Approval, Channel, Delivery, Digest, Envelope, Finding, Invite, Issuer, Minted, Name,
+    NameError, Passkey, Person, Session, System, Task, TaskId, Tool, ToolName, Workload,
+    application::Application, organisation::Organisation, policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -31,6 +31,8 @@ pub enum Kind {
     Passkey,
     Invite,
     Finding,
+    Channel,
+    Delivery,
 }
 
 /// A row: one of the nouns, whole.
@@ -56,6 +58,8 @@ pub enum Object {
     Passkey(Box<Passkey>),
     Invite(Invite),
     Finding(Box<Finding>),
+    Channel(Channel),
+    Delivery(Box<Delivery>),
 }
 
 /// What names a row for ever: its kind and a key inside the kind.
@@ -90,6 +94,8 @@ impl Object {
             Self::Passkey(passkey) => ObjectKey::passkey(&passkey.person, &passkey.id),
             Self::Invite(invite) => ObjectKey::invite(&invite.id),
             Self::Finding(finding) => ObjectKey::finding(&finding.id),
+            Self::Channel(channel) => ObjectKey::new(Kind::Channel, channel.name.as_str()),
+            Self::Delivery(delivery) => ObjectKey::delivery(&delivery.id),
         }
     }
 
@@ -114,6 +120,7 @@ impl Object {
             Self::Passkey(passkey) => passkey.removed.is_some(),
             Self::Invite(invite) => invite.used.is_some(),
             Self::Finding(finding) => finding.filed,
+            Self::Delivery(delivery) => !delivery.is_due() && !delivery.followed,
             _ => false,
         }
     }
@@ -140,7 +147,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -159,6 +166,8 @@ impl Kind {
         Self::Passkey,
         Self::Invite,
         Self::Finding,
+        Self::Channel,
+        Self::Delivery,
     ];
 
     /// Whether rows of this kind can let go of claims.
@@ -182,6 +191,8 @@ impl Kind {
                 | Self::Passkey
                 | Self::Invite
                 | Self::Finding
+                | Self::Channel
+                | Self::Delivery
         )
     }
 
@@ -207,6 +218,8 @@ impl Kind {
             Self::Passkey => "passkey",
             Self::Invite => "invite",
             Self::Finding => "finding",
+            Self::Channel => "channel",
+            Self::Delivery => "delivery",
         }
     }
 
@@ -264,6 +277,12 @@ impl ObjectKey {
     #[must_use]
     pub fn finding(id: &str) -> Self {
         Self::new(Kind::Finding, id)
+    }
+
+    /// Something owed to somebody outside.
+    #[must_use]
+    pub fn delivery(id: &str) -> Self {
+        Self::new(Kind::Delivery, id)
     }
 
     /// An envelope of an agent.

@@ -5,5 +5,6 @@
 
 pub mod agent;
 pub mod approval;
+pub mod delivery;
 pub mod finding;
 pub mod task;

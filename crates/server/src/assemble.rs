@@ -106,6 +106,7 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
         sealing_key: sealing,
         upstreams: upstreams(config)?,
         data: data.path().to_owned(),
+        outbox: Default::default(),
         metrics: Metrics::default(),
     }))
 }

@@ -12,7 +12,7 @@ use crate::{
     drain, log,
 };
 use provost_cli::{Exit, Failure, client::TOKEN_FILE};
-use provost_control::{Plane, gone, housekeeping, sequencer, token_keys};
+use provost_control::{Plane, gone, housekeeping, outbox, sequencer, token_keys};
 use provost_domain::DurationMs;
 use std::{future::IntoFuture as _, net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -70,6 +70,7 @@ pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running
         tokio::spawn(sequencer::run(Arc::clone(&plane), config.sequence_every, stopped.clone())),
         tokio::spawn(token_keys::follow(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(housekeeping::run(Arc::clone(&plane), HOUSE_KEPT_EVERY, stopped.clone())),
+        tokio::spawn(outbox::run(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(gone::run(Arc::clone(&plane), door(data.path(), addr)?, stopped.clone())),
         tokio::spawn(provost_broker::follow(broker, stopped.clone())),
     ];

@@ -1,7 +1,7 @@
 //! The routes, and what their handlers share.
 
 use crate::{
-    agent, approval, credential, decision, document, door,
+    agent, approval, channel, credential, decision, document, door,
     door::Hosts,
     finding, home, identity, issuer, ledger, oauth, pages, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
@@ -82,6 +82,12 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(system::tool_list))
         .routes(routes!(credential::credential_list))
         .routes(routes!(credential::credential_set, credential::credential_delete))
+        .routes(routes!(channel::channel_list))
+        .routes(routes!(channel::channel_show))
+        .routes(routes!(channel::channel_test))
+        .routes(routes!(channel::delivery_list))
+        .routes(routes!(channel::delivery_show))
+        .routes(routes!(channel::delivery_retry))
         .routes(routes!(identity::person_list))
         .routes(routes!(identity::person_show))
         .routes(routes!(issuer::issuer_list))

@@ -15,6 +15,7 @@ mod agent;
 mod app;
 mod approval;
 mod asked;
+mod channel;
 mod credential;
 mod decision;
 mod document;

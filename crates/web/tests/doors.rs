@@ -166,6 +166,10 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     }
     let seen = provost_domain::Sighting::new("drift", "a", provost_domain::Severity::Low, "something new");
     let finding = provost_control::finding::raise(&served.op(), &seen).await.unwrap().unwrap().id;
+    common::given_up(&served, "delivery_given_up").await;
+    let channel = "[channel.nowhere]\ndescription = \"N\"\nkind = \"slack\"\naddress = \"nowhere\"\n";
+    let files = json!([{ "path": "channels.toml", "text": channel }]);
+    served.post("/apply", json!({ "files": files, "reason": "the test begins" })).await.ok();
     let answer = || Some(json!({ "person": "maria", "reason": "because of the test" }));
     let envelope = json!({ "person": "maria", "reason": "because of the test", "count": 1, "lasts": "1h" });
     let edited = json!({
@@ -182,6 +186,8 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         ("finding_suppress", "POST", format!("/findings/{finding}/suppress"), Some(json!({
             "lasts": "1d", "reason": "because of the test" }))),
         ("finding_close", "POST", format!("/findings/{finding}/close"), answer()),
+        ("channel_test", "POST", "/channels/nowhere/test".into(), Some(why.clone())),
+        ("delivery_retry", "POST", "/deliveries/delivery_given_up/retry".into(), Some(why.clone())),
         ("person_away", "POST", "/people/jonas/away".into(), Some(json!({
             "to": "maria", "lasts": "1d", "reason": "because of the test" }))),
         (

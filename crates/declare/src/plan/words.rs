@@ -2,7 +2,7 @@
 
 use crate::{
     credential,
-    plan::{PlannedWrite, Reach, Step, StepKind, Words, charter, issuer},
+    plan::{PlannedWrite, Reach, Step, StepKind, Words, channel, charter, issuer},
     table::{clip, join},
 };
 use provost_domain::{
@@ -128,6 +128,7 @@ pub(crate) fn added(row: &Object) -> Said {
         }
         Object::Agent(row) => return charter::added(&row.charter),
         Object::Issuer(row) => return issuer::added(row),
+        Object::Channel(row) => return channel::added(row),
         // Files declare none of these.
         Object::Task(_)
         | Object::Session(_)
@@ -137,7 +138,8 @@ pub(crate) fn added(row: &Object) -> Said {
         | Object::Envelope(_)
         | Object::Passkey(_)
         | Object::Invite(_)
-        | Object::Finding(_) => {}
+        | Object::Finding(_)
+        | Object::Delivery(_) => {}
     }
     said
 }
@@ -154,6 +156,7 @@ pub(crate) fn changed(from: &Object, to: &Object) -> Said {
         (Object::Policy(from), Object::Policy(to)) => policy_changed(&mut said, from, to),
         (Object::Application(from), Object::Application(to)) => application(&mut said, from, to),
         (Object::Issuer(from), Object::Issuer(to)) => said = issuer::changed(from, to),
+        (Object::Channel(from), Object::Channel(to)) => said = channel::changed(from, to),
         (Object::Agent(from), Object::Agent(to)) => return charter::changed(&from.charter, &to.charter),
         _ => {}
     }
@@ -185,6 +188,7 @@ pub(crate) fn removed(row: &Object) -> Said {
         Object::Workload(_) => said.narrower("goes away: it may ask no more decisions"),
         Object::Application(_) => said.narrower("goes away: nothing is decided for it any more"),
         Object::Issuer(issuer) => return issuer::removed(issuer),
+        Object::Channel(_) => said.narrower("goes away: nobody is told of anything there"),
         _ => said.narrower("goes away"),
     }
     said

@@ -270,6 +270,8 @@ async fn story(store: &dyn Store) {
         vec![put(invite("i1", false), 0), put(invite("i2", true), 0)],
         vec![put(finding("f1", false), 0), put(finding("f2", false), 0)],
         vec![put(finding("f2", true), 1)],
+        vec![put(delivery("d1", true, true), 0), put(delivery("d2", false, false), 0)],
+        vec![put(delivery("d3", false, true), 0)],
     ];
     for writes in sets {
         store.commit(set(writes)).await.unwrap();

@@ -4,12 +4,13 @@ use crate::{
     Attribution, ChangeSet, Charge, Intent, Sequenced, Store, TaskExpectation, TileKey, WindowKey, Write,
 };
 use provost_domain::{
-    Account, Agent, Charter, Completion, Decision, DecisionId, Digest, DurationMs, Environment, Finding,
-    Invite, Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey, Person, Proof, Seq, Session,
-    Severity, System, Task, TaskId, Timestamp, Tool, Verdict, Workload,
+    Account, Agent, Charter, Completion, Decision, DecisionId, Delivery, Digest, DurationMs, Environment,
+    Finding, Invite, Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey, Person, Proof, Seq,
+    Session, Severity, System, Task, TaskId, Timestamp, Tool, Verdict, Workload,
     agent::{AgentStatus, Level, Provenance},
     approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
     decision::Subject,
+    delivery::DeliveryState,
     finding::{About, FindingState, Response},
     ids::AgentId,
     minted::MintedStatus,
@@ -256,6 +257,30 @@ pub fn finding(id: &str, filed: bool) -> Object {
             false => FindingState::Open,
         },
         filed,
+    }))
+}
+
+/// Something owed to somebody outside, or acknowledged; and whether something will follow it.
+#[must_use]
+pub fn delivery(id: &str, due: bool, followed: bool) -> Object {
+    let state = match due {
+        true => DeliveryState::Due { next: NOON },
+        false => DeliveryState::Delivered { at: NOON, receipt: "200".to_owned() },
+    };
+    Object::Delivery(Box::new(Delivery {
+        id: id.to_owned(),
+        lane: "channel/ops".to_owned(),
+        order: 1,
+        kind: "asked".to_owned(),
+        about: None,
+        payload: Default::default(),
+        only_while_waiting: false,
+        followed,
+        created: NOON,
+        until: NOON.plus(DurationMs::from_mins(60)),
+        attempts: 0,
+        last: None,
+        state,
     }))
 }
 

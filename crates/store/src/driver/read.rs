@@ -38,6 +38,8 @@ pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
         Kind::Passkey => body(kind, record)?.map(|row| Object::Passkey(Box::new(row))),
         Kind::Invite => body(kind, record)?.map(Object::Invite),
         Kind::Finding => body(kind, record)?.map(|row| Object::Finding(Box::new(row))),
+        Kind::Channel => body(kind, record)?.map(Object::Channel),
+        Kind::Delivery => body(kind, record)?.map(|row| Object::Delivery(Box::new(row))),
     })
 }
 

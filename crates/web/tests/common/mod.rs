@@ -64,6 +64,7 @@ pub async fn plane_over(store: Arc<dyn Store>, data: &Path, issuer: String) -> A
         upstreams: Upstreams::new(provost_connect::Config::new(limits.clone())).unwrap(),
         random: Arc::new(OsRandom),
         token_lifetime_max: DurationMs::from_mins(15),
+        outbox: Default::default(),
         metrics: Metrics::default(),
         data: data.to_owned(),
         node: node(),
@@ -312,4 +313,30 @@ pub async fn asked(served: &Served, task: &str, amount: &str) -> provost_domain:
 pub fn open_envelope(served: &Served) -> String {
     let view = served.plane.replica.latest();
     view.directory.envelopes.values().next().map_or("none".to_owned(), |row| row.id.clone())
+}
+
+/// Puts something there that was owed to somebody and is not tried any more.
+pub async fn given_up(served: &Served, id: &str) {
+    use provost_domain::{Clock as _, Delivery, Object, delivery::DeliveryState};
+    let now: Timestamp = provost_store::SystemClock.now();
+    let delivery = Delivery {
+        id: id.to_owned(),
+        lane: "channel/nowhere".to_owned(),
+        order: 0,
+        kind: "asked".to_owned(),
+        about: None,
+        payload: Default::default(),
+        only_while_waiting: false,
+        followed: false,
+        created: now,
+        until: now,
+        attempts: 1,
+        last: None,
+        state: DeliveryState::GivenUp { at: now, why: "it is gone".to_owned() },
+    };
+    let by = provost_store::Attribution { actor: "plane".to_owned(), why: "test".to_owned() };
+    let object = Object::Delivery(Box::new(delivery));
+    let writes = vec![provost_store::Write::Put { object, expected: 0 }];
+    served.plane.store.commit(provost_store::ChangeSet { by, at: now, writes }).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
 }

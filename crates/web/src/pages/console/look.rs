@@ -167,5 +167,6 @@ const PAGES: &[(&str, &str, Option<Action>)] = &[
     ("/console/people", "People", Some(Action::PersonRead)),
     ("/console/workloads", "Workloads", Some(Action::WorkloadRead)),
     ("/console/issuers", "Issuers", Some(Action::IssuerRead)),
+    ("/console/channels", "Channels", Some(Action::ChannelRead)),
     ("/accounts", "Your accounts", None),
 ];

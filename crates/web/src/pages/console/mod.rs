@@ -13,6 +13,7 @@
 //! | `tasks` | tasks, and one with its timeline |
 //! | `decisions` | decisions, and why one was what it was |
 //! | `systems` | systems with their tools, pins, effects and classes |
+//! | `channels` | channels, and what is owed or was sent on them |
 //! | `people` | people and workloads |
 //! | `trust` | issuers and policies |
 //! | `ledger` | the signed head, proofs, how to check them offline |
@@ -22,6 +23,7 @@ mod agents;
 mod approvals;
 mod asked;
 mod bits;
+mod channels;
 mod decisions;
 mod findings;
 mod graph;
@@ -63,6 +65,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/console/systems/{name}", get(systems::show))
         .route("/console/ledger", get(ledger::show))
         .route("/console/ledger/{kind}/{id}", get(ledger::prove))
+        .route("/console/channels", get(channels::list))
+        .route("/console/deliveries/{id}", get(channels::show))
         .route("/console/people", get(people::list))
         .route("/console/people/{name}", get(people::show))
         .route("/console/workloads", get(people::workloads))

@@ -1,0 +1,214 @@
+//! What people are told, in words. Whoever wrote a part of it, it is text; arguments are cut, and left out where a channel says so.
+
+use provost_domain::{
+    Approval, Directory, Name, Timestamp,
+    approval::{ApprovalStatus, Vote},
+    channel::Event,
+    decision::tool_path,
+};
+use provost_notify::{Fact, Notice, text::clean};
+
+/// An action waits.
+pub(crate) fn asked(issuer: &str, row: &Approval, who: &[Name], details: bool) -> Notice {
+    let mut facts = about(row, details);
+    facts.push(Fact::new("may answer", names(who)));
+    Notice {
+        event: Event::Asked,
+        at: row.asked,
+        title: format!("{} wants to call {}", row.agent, call(row)),
+        text: format!("It waits for a person until {}. Silence is a no.", moment(row.expires)),
+        facts,
+        ..frame(issuer, row)
+    }
+}
+
+/// Nobody answered.
+pub(crate) fn escalated(issuer: &str, row: &Approval, who: &[Name], details: bool, now: Timestamp) -> Notice {
+    Notice {
+        event: Event::Escalated,
+        at: now,
+        title: format!("Nobody has answered: {} wants to call {}", row.agent, call(row)),
+        text: format!("{} may answer now too. It waits until {}.", names(who), moment(row.expires)),
+        ..asked(issuer, row, who, details)
+    }
+}
+
+/// It is over, or somebody said yes.
+pub(crate) fn decided(issuer: &str, row: &Approval, now: Timestamp) -> Notice {
+    let end = end(row);
+    let votes = row.votes.iter().map(|vote| Fact::new("said", said(vote)));
+    Notice {
+        event: Event::Decided,
+        at: now,
+        title: format!("{end}: {} wanted to call {}", row.agent, call(row)),
+        text: "Nobody needs to answer this any more.".to_owned(),
+        facts: votes.collect(),
+        ..frame(issuer, row)
+    }
+}
+
+/// An administrator answered against the rules.
+pub(crate) fn break_glass(issuer: &str, row: &Approval, vote: &Vote, details: bool) -> Notice {
+    let mut facts = vec![Fact::new("said", said(vote))];
+    facts.extend(about(row, details));
+    Notice {
+        event: Event::BreakGlass,
+        at: vote.at,
+        title: format!("{} broke the glass: {} may call {}", vote.person, row.agent, call(row)),
+        text: "An administrator answered although the rules name others. It is to be reviewed.".to_owned(),
+        facts,
+        ..frame(issuer, row)
+    }
+}
+
+/// Somebody tries a channel.
+pub(crate) fn test(issuer: &str, by: &str, now: Timestamp) -> Notice {
+    Notice {
+        event: Event::Test,
+        at: now,
+        title: "This channel works".to_owned(),
+        text: format!("{} tried it. Nobody has to do anything.", clean(by, NAME_CHARS_MAX)),
+        facts: Vec::new(),
+        link: Some(format!("{issuer}/console")),
+        about: None,
+        status: None,
+    }
+}
+
+fn frame(issuer: &str, row: &Approval) -> Notice {
+    Notice {
+        event: Event::Asked,
+        at: row.asked,
+        title: String::new(),
+        text: String::new(),
+        facts: Vec::new(),
+        // The id is ours: a word and hexadecimal digits.
+        link: Some(format!("{issuer}/approvals/{}", row.id)),
+        about: Some(format!("approval {}", row.id)),
+        status: Some(row.status.as_str().to_owned()),
+    }
+}
+
+fn about(row: &Approval, details: bool) -> Vec<Fact> {
+    let mut facts = vec![
+        Fact::new("agent", row.agent.to_string()),
+        Fact::new("task", clean(&row.purpose, TEXT_CHARS_MAX)),
+        Fact::new("asked for by", askers(row)),
+    ];
+    if details {
+        let args = row.args.iter().take(ARGS_MAX);
+        facts.extend(args.map(|(name, value)| {
+            let (name, value) = (clean(name, NAME_CHARS_MAX), clean(&value.to_string(), ARG_CHARS_MAX));
+            Fact::new("with", format!("{name} = {value}"))
+        }));
+        if let Some(more @ 1..) = row.args.len().checked_sub(ARGS_MAX) {
+            facts.push(Fact::new("with", format!("and {more} more arguments; the page shows them")));
+        }
+    } else if !row.args.is_empty() {
+        facts.push(Fact::new("with", "arguments that the page shows"));
+    }
+    let reasons = row.reasons.iter().take(REASONS_MAX);
+    facts.extend(reasons.map(|reason| Fact::new("stopped by", clean(&reason.reason, TEXT_CHARS_MAX))));
+    facts
+}
+
+fn askers(row: &Approval) -> String {
+    if row.askers.is_empty() { "nobody in particular".to_owned() } else { names(row.askers.iter()) }
+}
+
+fn names<'n>(names: impl IntoIterator<Item = &'n Name>) -> String {
+    let mut names = names.into_iter();
+    let shown: Vec<&str> = names.by_ref().take(NAMES_MAX).map(Name::as_str).collect();
+    match (shown.is_empty(), names.count()) {
+        (true, _) => "nobody at present".to_owned(),
+        (false, 0) => shown.join(", "),
+        (false, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn call(row: &Approval) -> String {
+    clean(&tool_path(&row.system, &row.tool), NAME_CHARS_MAX)
+}
+
+fn said(vote: &Vote) -> String {
+    let word = if vote.yes { "yes" } else { "no" };
+    let glass = if vote.break_glass { ", breaking the glass" } else { "" };
+    let reason = vote.reason.as_deref().map(|reason| format!(": {}", clean(reason, TEXT_CHARS_MAX)));
+    format!("{} said {word}{glass}{}", vote.person, reason.unwrap_or_default())
+}
+
+fn end(row: &Approval) -> String {
+    match &row.status {
+        ApprovalStatus::Waiting => "Waiting".to_owned(),
+        ApprovalStatus::Granted { .. } | ApprovalStatus::Used { .. } => "Approved".to_owned(),
+        ApprovalStatus::Edited { by, .. } => format!("Approved with other arguments by {by}"),
+        ApprovalStatus::Refused { .. } => "Refused".to_owned(),
+        ApprovalStatus::Expired { .. } => "Nobody answered in time".to_owned(),
+        ApprovalStatus::Withdrawn { why, .. } => format!("Withdrawn ({})", clean(why, TEXT_CHARS_MAX)),
+    }
+}
+
+/// `2026-11-30 04:25 UTC`: a message does not know its reader's zone.
+fn moment(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.as_millis());
+    at.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
+}
+
+/// Who may open a gate of an approval now, in order.
+pub(crate) fn may_answer(row: &Approval, directory: &Directory, now: Timestamp) -> Vec<Name> {
+    let missing = provost_lifecycle::approval::missing(row, directory);
+    let who =
+        missing.keys().flat_map(|gate| provost_lifecycle::approval::approvers(row, directory, gate, now));
+    who.collect::<std::collections::BTreeSet<Name>>().into_iter().collect()
+}
+
+const NAME_CHARS_MAX: usize = 160;
+const TEXT_CHARS_MAX: usize = 300;
+const ARG_CHARS_MAX: usize = 200;
+const ARGS_MAX: usize = 12;
+const REASONS_MAX: usize = 5;
+const NAMES_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn approval() -> Approval {
+        let mut args = serde_json::Map::new();
+        for n in 0..20 {
+            args.insert(format!("arg{n}\u{202e}"), json!(format!("line\none {}", "x".repeat(900))));
+        }
+        serde_json::from_value(json!({
+            "id": "approval_1", "agent": "clerk", "task": "task_00000000000000000000000000",
+            "purpose": "pay\r\nbcc: x", "askers": ["maria"], "system": "bank", "tool": "transfer",
+            "action": format!("sha256:{}", "0".repeat(64)), "args": args, "gates": ["owner"],
+            "reasons": [{"policy": "p", "reason": "large\u{1b}[2J payments"}],
+            "bound": {"revision": 1, "pin": format!("sha256:{}", "0".repeat(64)),
+                      "policies": format!("sha256:{}", "0".repeat(64))},
+            "decision": "decision_00000000000000000000000000", "asked": 0, "expires": 3_600_000,
+            "status": {"is": "waiting"},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_message_is_short_and_has_only_text_in_it() {
+        let notice = asked("https://plane.example", &approval(), &[], true);
+        let whole = serde_json::to_string(&notice).unwrap();
+        assert!(whole.len() < 8_000, "{} bytes", whole.len());
+        for fact in &notice.facts {
+            assert!(!fact.text.chars().any(char::is_control) && !fact.text.contains('\u{202e}'), "{fact:?}");
+        }
+        assert_eq!(notice.facts.iter().filter(|fact| fact.label == "with").count(), ARGS_MAX + 1);
+        assert!(notice.text.contains("1970-01-01 01:00 UTC"), "{}", notice.text);
+        assert_eq!(notice.link.as_deref(), Some("https://plane.example/approvals/approval_1"));
+    }
+
+    #[test]
+    fn a_channel_without_details_hears_no_argument() {
+        let notice = asked("https://plane.example", &approval(), &[], false);
+        let whole = serde_json::to_string(&notice).unwrap();
+        assert!(!whole.contains("arg1") && !whole.contains("xxx"), "{whole}");
+    }
+}
