@@ -102,6 +102,22 @@ impl Broker {
         Ok(Some(opened))
     }
 
+    /// Seals what is to be kept for somebody under this name, with the key that lives outside the database.
+    ///
+    /// # Errors
+    /// When it is empty or longer than `bytes_max`.
+    pub fn seal(&self, name: &str, plain: &[u8], bytes_max: usize) -> Result<Vec<u8>, BrokerError> {
+        Ok(self.parts.sealing.seal_within(name, plain, bytes_max)?)
+    }
+
+    /// Opens what [`Broker::seal`] sealed under the same name.
+    ///
+    /// # Errors
+    /// When it was sealed under another name or key, or altered.
+    pub fn unseal(&self, name: &str, sealed: &[u8]) -> Result<Secret, BrokerError> {
+        Ok(self.parts.sealing.open(name, sealed)?)
+    }
+
     pub(crate) async fn needed(&self, system: &Name, name: &Name) -> Result<Secret, BrokerError> {
         let missing = || BrokerError::Missing { system: system.clone(), name: name.clone() };
         self.sealed(name).await?.ok_or_else(missing)

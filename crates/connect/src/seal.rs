@@ -107,8 +107,16 @@ impl SealingKey {
     /// # Errors
     /// When name or credential are longer than 255 and 16,384 bytes, or the credential is empty.
     pub fn seal(&self, name: &str, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
-        if plaintext.is_empty() || plaintext.len() > SECRET_BYTES_MAX {
-            return Err(SealError::Length { bytes: plaintext.len(), secret_bytes_max: SECRET_BYTES_MAX });
+        self.seal_within(name, plaintext, SECRET_BYTES_MAX)
+    }
+
+    /// The same for something that may be longer than a credential: what a call brought, kept for who made it.
+    ///
+    /// # Errors
+    /// As [`SealingKey::seal`], with this bound.
+    pub fn seal_within(&self, name: &str, plaintext: &[u8], bytes_max: usize) -> Result<Vec<u8>, SealError> {
+        if plaintext.is_empty() || plaintext.len() > bytes_max {
+            return Err(SealError::Length { bytes: plaintext.len(), secret_bytes_max: bytes_max });
         }
         let mut sealed = self.header(name)?;
         let mut body = Zeroizing::new(Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len()));

@@ -36,6 +36,10 @@ fn approvals(item: &Item<'_>, desk: &mut Desk<'_>) -> ApprovalRules {
     rules.wait = table.duration(desk, "wait").unwrap_or(rules.wait);
     rules.good_for = table.duration(desk, "good_for").unwrap_or(rules.good_for);
     rules.escalate_after = table.duration(desk, "escalate_after");
+    if let Some(open) = table.get("hold_open") {
+        let never = open.text(desk) == Some(NEVER);
+        rules.hold_open = if never { DurationMs(0) } else { open.duration(desk).unwrap_or(rules.hold_open) };
+    }
     if let Some(deputies) = table.get("deputies") {
         let word = deputies.word(desk, &[("always", false), ("while-away", true)]);
         rules.deputies_only_while_away = word.unwrap_or(false);
@@ -49,6 +53,9 @@ fn approvals(item: &Item<'_>, desk: &mut Desk<'_>) -> ApprovalRules {
         if length.0 == 0 || length > APPROVAL_MAX {
             desk.error(&item.at, format!("`{key}` must be from one second to 30 days"), APPROVALS_CURE);
         }
+    }
+    if rules.hold_open > HOLD_OPEN_MAX {
+        desk.error(&item.at, "`hold_open` may be one hour at most".to_owned(), APPROVALS_CURE);
     }
     rules
 }
@@ -185,7 +192,9 @@ fn logins(item: &Item<'_>, desk: &mut Desk<'_>) -> Vec<Login> {
 
 const OWNER: &str = "owner";
 const APPROVAL_MAX: DurationMs = DurationMs::from_mins(30 * 24 * 60);
-const APPROVALS_CURE: &str = "write approvals = { wait = \"1h\", good_for = \"15m\", escalate_after = \"20m\", deputies = \"always\", signed = \"production\" }";
+const NEVER: &str = "never";
+const HOLD_OPEN_MAX: DurationMs = DurationMs::from_mins(60);
+const APPROVALS_CURE: &str = "write approvals = { wait = \"1h\", good_for = \"15m\", escalate_after = \"20m\", hold_open = \"50s\", deputies = \"always\", signed = \"production\" }";
 const LOGINS_CURE: &str =
     "write logins = { ISSUER = \"subject\" }, with the name of an [issuer] and its `sub`";
 

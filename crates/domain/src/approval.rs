@@ -169,6 +169,9 @@ pub struct Envelope {
     pub bound: Bound,
     /// Who granted it.
     pub by: Name,
+    /// For whom that person stood in, who is away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Name>,
     /// How the plane knows that it was this person.
     pub shown_by: String,
     /// That person's passkey over a statement of all this, where the organisation wants one.

@@ -46,6 +46,14 @@ pub struct Limits {
     pub approvals_per_task_max: usize,
     /// Approvals of one agent that wait for an answer.
     pub approvals_per_agent_max: usize,
+    /// How long a call may stay open while people think; what the organisation sets is bounded by it.
+    pub held_open_max: DurationMs,
+    /// Calls of the node that stay open while people think.
+    pub held_open_calls_max: usize,
+    /// Calls of one agent that stay open while people think, on one node.
+    pub held_open_calls_per_agent_max: usize,
+    /// Bytes of what a call brought that is kept for a client which asks after it as a task.
+    pub task_result_bytes_max: usize,
     /// Results in one page of a search.
     pub page_size_max: usize,
     /// Decisions waiting to be written.
@@ -76,6 +84,10 @@ impl Default for Limits {
             evaluations_per_batch_max: 256,
             approvals_per_task_max: 16,
             approvals_per_agent_max: 64,
+            held_open_max: DurationMs::from_mins(10),
+            held_open_calls_max: 512,
+            held_open_calls_per_agent_max: 16,
+            task_result_bytes_max: 1 << 20,
             page_size_max: 500,
             journal_queue_max: 16_384,
             journal_buffered_max: 4_096,

@@ -40,6 +40,8 @@ pub struct ApprovalRules {
     /// After how long without an answer the owner's manager may answer too; never, if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub escalate_after: Option<DurationMs>,
+    /// How long a held call of a client that listens stays open before the client is asked to come back; not at all, if zero.
+    pub hold_open: DurationMs,
     /// Whether an owner's deputies may answer only while the owner is away.
     pub deputies_only_while_away: bool,
     /// Which answers take a fresh signature of the person's passkey.
@@ -66,6 +68,8 @@ impl Default for ApprovalRules {
             wait: DurationMs::from_mins(60),
             good_for: DurationMs::from_mins(15),
             escalate_after: None,
+            // Below the minute after which many clients give up on a request.
+            hold_open: DurationMs::from_secs(50),
             deputies_only_while_away: false,
             signed: Signed::Production,
         }

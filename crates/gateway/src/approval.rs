@@ -3,26 +3,32 @@
 //!
 //! Nothing here lets a call through: with what opens its gates the call is decided again, and that a grant is used once is a
 //! charge in the transaction that records the decision.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `ask` | puts a held call on record as an approval, the same one however often it is tried |
+//! | `wait` | hears what becomes of an approval while its call stays open |
+//! | `words` | where it stands, in words |
+
+mod ask;
+mod wait;
+mod words;
+
+pub(crate) use wait::{Heard, Slots, Wait};
+pub(crate) use words::{waits_for, when};
 
 use crate::{
     decide::{self, Attempt, Moment},
     pipeline::Pipeline,
-    refusal::Refusal,
 };
 use provost_domain::{
-    Approval, Decision, DecisionId, Digest, DurationMs, Envelope, Object, Reason, Timestamp, Verdict,
-    approval::{ApprovalStatus, Bound, USE_WINDOW},
+    Approval, Decision, DecisionId, Envelope, Object, Timestamp, Verdict,
+    approval::{Bound, USE_WINDOW},
 };
-use provost_lifecycle::approval::{self as life, Ask};
+use provost_lifecycle::approval as life;
 use provost_policy::{Evaluation, Pdp};
-use provost_store::{
-    Attribution, ChangeSet, Charge, CommitError, NewestApproval, Store, WindowKey, Write, approval,
-    approval_used_by, newest_approval,
-};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use provost_store::{Attribution, ChangeSet, Charge, CommitError, Store, WindowKey, Write, approval};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Which approvals an attempt may use up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +92,11 @@ fn by_approval(
         Uses::Only(id) => *id == approval.id,
         Uses::None => false,
     };
-    if !named || moment.spent.contains(&approval.id) || !life::is_usable(approval, &action, bound, now) {
+    let usable = named
+        && !moment.spent.contains(&approval.id)
+        && life::is_usable(approval, &action, bound, now)
+        && life::fallen(approval, &attempt.view.directory).is_none();
+    if !usable {
         return None;
     }
     let charge = charge(approval.charge_key(), 1, 1);
@@ -106,7 +116,8 @@ fn by_envelope(
     }
     attempt.view.directory.envelopes_of(&caller.agent.name).find_map(|envelope| {
         let fits = !moment.spent.contains(&envelope.id)
-            && life::covers(envelope, caller.task.id, (&system.name, name), bound, now);
+            && life::covers(envelope, caller.task.id, (&system.name, name), bound, now)
+            && life::envelope_fallen(envelope, &attempt.view.directory).is_none();
         let charges = fits.then(|| draws(attempt, envelope)).flatten()?;
         let inside = decide::within(attempt, moment, &envelope.args, now);
         let evaluation = inside.then(|| allowed(attempt, moment, &envelope.gates, now)).flatten()?;
@@ -141,164 +152,6 @@ fn charge(key: String, amount: i64, max: i64) -> Charge {
 }
 
 impl Pipeline {
-    /// Asks for a held call: the approval is on record when this returns, and it is the same one however often and through
-    /// whichever node the same call is made, until it was answered, used or missed.
-    pub(crate) async fn ask(&self, attempt: &Attempt, decision: Arc<Decision>) -> Refusal {
-        match self.asked(attempt, &decision).await {
-            Ok((approval, edited)) => {
-                let url = self.approval_url(&approval.id);
-                Refusal::Held(Box::new(Held { decision, approval, edited, url }))
-            }
-            Err(refusal) => refusal,
-        }
-    }
-
-    /// Where a person answers an approval.
-    pub(crate) fn approval_url(&self, id: &str) -> String {
-        let resource = self.identifier.resource();
-        format!("{}/approvals/{id}", resource.strip_suffix("/mcp").unwrap_or(resource))
-    }
-
-    async fn asked(
-        &self,
-        attempt: &Attempt,
-        decision: &Decision,
-    ) -> Result<(Approval, Option<Approval>), Refusal> {
-        for _round in 0..ROUNDS_MAX {
-            let now = self.now();
-            let newest = newest_approval(self.store.as_ref(), &decision.action).await?;
-            let (nth, mut writes) = match newest {
-                None => (0, Vec::new()),
-                Some(NewestApproval { nth, version, row }) => {
-                    match self.stands(attempt, decision, &row, now).await? {
-                        Stands::Still => {
-                            let edited = self.edited_of(&row).await?;
-                            return Ok((row, edited));
-                        }
-                        Stands::Over(None) => (nth.saturating_add(1), Vec::new()),
-                        Stands::Over(Some(over)) => {
-                            let object = Object::Approval(over);
-                            (nth.saturating_add(1), vec![Write::Put { object, expected: version }])
-                        }
-                    }
-                }
-            };
-            let fresh = self.fresh(attempt, decision, nth, now)?;
-            let object = Object::Approval(Box::new(fresh.clone()));
-            writes.push(Write::Put { object, expected: 0 });
-            let why = format!("{} wants to call {} in {}", fresh.agent, decision.tool, fresh.task);
-            match self.commit(writes, why, now).await {
-                Ok(()) => {
-                    // So that this node shows and counts it at once; the row stands in any case.
-                    if let Err(error) = self.replica.catch_up().await {
-                        tracing::debug!(%error, "an approval is not in the view yet");
-                    }
-                    return Ok((fresh, None));
-                }
-                Err(CommitError::Conflict { .. }) => {} // somebody else asked: theirs is read
-                Err(CommitError::Store(error)) => return Err(Refusal::Store(error)),
-                Err(other) => return Err(Refusal::internal(other.to_string())),
-            }
-        }
-        Err(Refusal::internal("an approval was asked for by too many at once"))
-    }
-
-    /// Whether the newest approval of an action is the one to wait for, or over; and if so how it is to be written.
-    async fn stands(
-        &self,
-        attempt: &Attempt,
-        decision: &Decision,
-        row: &Approval,
-        now: Timestamp,
-    ) -> Result<Stands, Refusal> {
-        if let ApprovalStatus::Refused { at } = row.status {
-            // A no is a no for a while: nobody is asked the same again at once.
-            let recent = now.since(at) < REFUSAL_STANDS_FOR;
-            return Ok(if recent { Stands::Still } else { Stands::Over(None) });
-        }
-        if row.is_over() {
-            return Ok(Stands::Over(None));
-        }
-        if matches!(row.status, ApprovalStatus::Granted { .. }) && self.is_spent(row, now).await? {
-            let by = approval_used_by(self.store.as_ref(), row).await?;
-            return Ok(Stands::Over(life::used(row, by, now).map(Box::new)));
-        }
-        if let Some(late) = life::expire(row, now) {
-            return Ok(Stands::Over(Some(Box::new(late))));
-        }
-        let Verdict::Hold { approvers, .. } = &decision.verdict else { return Ok(Stands::Still) };
-        let gates: BTreeSet<String> = approvers.iter().cloned().collect();
-        let same = row.bound == bound(attempt, decision) && gates.is_subset(&row.gates);
-        if same || matches!(row.status, ApprovalStatus::Edited { .. }) {
-            return Ok(Stands::Still);
-        }
-        let why = "the charter, the policies or the tool have changed since it was asked";
-        Ok(Stands::Over(life::withdraw(row, why, now).map(Box::new)))
-    }
-
-    async fn is_spent(&self, row: &Approval, now: Timestamp) -> Result<bool, Refusal> {
-        let key = WindowKey { key: row.charge_key(), window: USE_WINDOW, max: 1 };
-        let balances = self.store.balances(&[key], now).await?;
-        Ok(balances.iter().any(|balance| balance.used > 0))
-    }
-
-    async fn edited_of(&self, row: &Approval) -> Result<Option<Approval>, Refusal> {
-        let ApprovalStatus::Edited { to, .. } = &row.status else { return Ok(None) };
-        Ok(approval(self.store.as_ref(), to).await?.map(|(_version, row)| row))
-    }
-
-    fn fresh(
-        &self,
-        attempt: &Attempt,
-        decision: &Decision,
-        nth: u32,
-        now: Timestamp,
-    ) -> Result<Approval, Refusal> {
-        let caller = &attempt.caller;
-        self.check_room(attempt)?;
-        let (gates, reasons): (&[String], &[Reason]) = match &decision.verdict {
-            Verdict::Hold { approvers, reasons } => (approvers, reasons),
-            Verdict::Allow { .. } | Verdict::Deny { .. } => (&[], &[]),
-        };
-        let ask = Ask {
-            action: decide::action(attempt),
-            purpose: caller.task.purpose.to_string(),
-            askers: life::askers(&attempt.view.directory, caller.task.id),
-            gates: gates.iter().cloned().collect(),
-            reasons: reasons.to_vec(),
-            bound: bound(attempt, decision),
-            decision: decision.id,
-            task_expires: caller.task.expires,
-        };
-        let rules = life::rules(&attempt.view.directory);
-        life::ask(ask, nth, rules, now).map_err(|error| Refusal::internal(error.to_string()))
-    }
-
-    /// Refuses when too much of this task or agent waits already: an agent must not be able to bury its approvers.
-    fn check_room(&self, attempt: &Attempt) -> Result<(), Refusal> {
-        let caller = &attempt.caller;
-        let waiting = attempt.view.directory.approvals.values();
-        let waiting = waiting.filter(|row| row.agent == caller.agent.name);
-        let waiting = waiting.filter(|row| row.status == ApprovalStatus::Waiting);
-        let (mut of_agent, mut of_task) = (0_usize, 0_usize);
-        for row in waiting {
-            of_agent = of_agent.saturating_add(1);
-            of_task = of_task.saturating_add(usize::from(row.task == caller.task.id));
-        }
-        let bounds = [
-            ("approvals_per_task_max", of_task, self.limits.approvals_per_task_max),
-            ("approvals_per_agent_max", of_agent, self.limits.approvals_per_agent_max),
-        ];
-        match bounds.into_iter().find(|(_limit, waiting, max)| waiting >= max) {
-            Some((limit, _waiting, max)) => Err(Refusal::Limit {
-                limit,
-                value: max.try_into().unwrap_or(u64::MAX),
-                cure: "wait until people have answered what waits already",
-            }),
-            None => Ok(()),
-        }
-    }
-
     /// Moves an approval whose use is on record to where it belongs. Nobody waits for it: until then the charge says it.
     pub(crate) fn mark_used(&self, id: String, decision: DecisionId) {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
@@ -308,23 +161,6 @@ impl Pipeline {
             }
         });
     }
-
-    async fn commit(&self, writes: Vec<Write>, why: String, at: Timestamp) -> Result<(), CommitError> {
-        let by = Attribution { actor: PLANE.to_owned(), why };
-        self.store.commit(ChangeSet { by, at, writes }).await.map(drop)
-    }
-}
-
-enum Stands {
-    /// It is the one to wait for.
-    Still,
-    /// It is over: already on record, or to be written like this first.
-    Over(Option<Box<Approval>>),
-}
-
-fn bound(attempt: &Attempt, decision: &Decision) -> Bound {
-    let pin = attempt.tool.as_ref().map_or_else(|| Digest::of(b""), |tool| tool.pin);
-    Bound { revision: attempt.caller.agent.revision, pin, policies: decision.policies }
 }
 
 async fn mark_used(
@@ -346,64 +182,7 @@ async fn mark_used(
     Ok(())
 }
 
-impl Held {
-    /// Where it stands, in words for the agent and whoever reads over its shoulder.
-    #[must_use]
-    pub fn note(&self) -> String {
-        let Self { approval, edited, url, .. } = self;
-        match (&approval.status, edited) {
-            (ApprovalStatus::Edited { by, .. }, Some(edited)) => edited_note(approval, edited, by.as_str()),
-            (ApprovalStatus::Granted { .. }, _) => "It is approved: make the same call again now.".to_owned(),
-            (ApprovalStatus::Refused { .. }, _) => {
-                let no = approval.votes.iter().rfind(|vote| !vote.yes);
-                let by = no.map_or("an approver", |vote| vote.person.as_str());
-                let why = no.and_then(|vote| vote.reason.as_deref()).unwrap_or("no reason was given");
-                format!(
-                    "{by} said no: {why}. Do not repeat this call; do something else, or ask your requester."
-                )
-            }
-            _ => format!("It waits for an answer at {url} until {}.", when(approval.expires)),
-        }
-    }
-}
-
-fn edited_note(approval: &Approval, edited: &Approval, by: &str) -> String {
-    let names: BTreeSet<&String> = approval.args.keys().chain(edited.args.keys()).collect();
-    let mut changes = BTreeMap::new();
-    for name in names {
-        let (was, is) = (approval.args.get(name), edited.args.get(name));
-        if was != is {
-            let word =
-                |value: Option<&serde_json::Value>| value.map_or("nothing".to_owned(), ToString::to_string);
-            changes.insert(name, format!("{name}: {} → {}", word(was), word(is)));
-        }
-    }
-    let changes: Vec<String> = changes.into_values().collect();
-    let standing = match &edited.status {
-        ApprovalStatus::Granted { until, .. } => {
-            format!(
-                "That call is approved, once, until {}: make it with exactly these arguments",
-                when(*until)
-            )
-        }
-        ApprovalStatus::Used { .. } => "That call was made already, with these arguments".to_owned(),
-        other => {
-            format!("The approval of that call ({}) is {}; its arguments are", edited.id, other.as_str())
-        }
-    };
-    let args = serde_json::Value::Object(edited.args.clone());
-    format!(
-        "{by} changed the arguments, and this call will not be approved as it is. Changed: {}. {standing}: {args}",
-        changes.join(", ")
-    )
-}
-
-/// RFC 3339 in UTC.
-pub(crate) fn when(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.as_millis()).map(|at| at.to_string()).unwrap_or_default()
-}
-
+/// Who makes the records that the plane makes by itself.
 const PLANE: &str = "plane";
+/// Each round somebody else wrote first; more than this many in a row is not chance.
 const ROUNDS_MAX: usize = 16;
-/// How long the same call is not asked for again after a no.
-const REFUSAL_STANDS_FOR: DurationMs = DurationMs::from_mins(15);

@@ -156,6 +156,22 @@ impl Identifier {
     }
 }
 
+/// The same caller on another view: its task and every task above it still run, and no token of the task was taken back
+/// meanwhile, whichever it was.
+///
+/// # Errors
+/// Why it may not go on.
+pub(crate) fn again(known: &Caller, view: &View, now: Timestamp) -> Result<Caller, Refusal> {
+    let now_known = caller(view, known.task.id, now)?;
+    if now_known.agent.name != known.agent.name {
+        return Err(Refusal::UnknownAgent(known.agent.name.to_string()));
+    }
+    if !now_known.task.revoked.is_subset(&known.task.revoked) {
+        return Err(Refusal::Revoked);
+    }
+    Ok(now_known)
+}
+
 /// The caller that acts in this task.
 fn caller(view: &View, task: TaskId, now: Timestamp) -> Result<Caller, Refusal> {
     let (agent, task) = live(view, task, now)?;

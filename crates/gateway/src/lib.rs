@@ -11,6 +11,7 @@ pub mod authzen;
 mod bounds;
 mod credential;
 mod decide;
+pub mod held;
 pub mod hosts;
 mod identify;
 mod journal;

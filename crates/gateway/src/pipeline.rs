@@ -31,6 +31,7 @@ pub struct Pipeline {
     pub(crate) upstreams: Upstreams,
     pub(crate) broker: Arc<Broker>,
     pub(crate) metrics: Metrics,
+    pub(crate) slots: approval::Slots,
     /// What this node last saw of each task's state. The store has the last word when a decision is recorded.
     states: Cache<TaskId, TaskState>,
 }
@@ -189,6 +190,7 @@ impl From<Parts> for Pipeline {
             journal: Arc::new(journal),
             states: Cache::new(TASK_STATES_MAX),
             metrics: Metrics::default(),
+            slots: approval::Slots::new(&parts.limits),
             store: parts.store,
             replica: parts.replica,
             clock: parts.clock,

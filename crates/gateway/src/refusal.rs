@@ -36,6 +36,9 @@ pub enum Refusal {
     /// The system is not there, or not for this caller to know about.
     #[error("there is no system {0} on this plane that your charter reaches")]
     UnknownSystem(String),
+    /// No held call of this caller's has this id.
+    #[error("there is no held call {0} of yours")]
+    UnknownApproval(String),
     /// The bytes are not a call we read.
     #[error("{}", .0.message)]
     Protocol(RpcError),
@@ -117,6 +120,7 @@ impl Refusal {
             | Self::TaskEnded(_)
             | Self::UnknownAgent(_)
             | Self::UnknownSystem(_)
+            | Self::UnknownApproval(_)
             | Self::Protocol(_)
             | Self::Limit { .. }
             | Self::Origin(_) => Blame::Caller,
@@ -153,6 +157,7 @@ impl Refusal {
             Self::TaskEnded(_) => "task-ended",
             Self::UnknownAgent(_) => "agent-unknown",
             Self::UnknownSystem(_) => "system-unknown",
+            Self::UnknownApproval(_) => "approval-unknown",
             Self::Protocol(_) => "protocol",
             Self::Limit { .. } => "limit",
             Self::Origin(_) => "origin",
@@ -179,7 +184,7 @@ impl Refusal {
             | Self::TaskEnded(_)
             | Self::UnknownAgent(_) => 401,
             Self::Origin(_) | Self::Verdict(_) | Self::Held(_) | Self::Cut(_) => 403,
-            Self::UnknownSystem(_) => 404,
+            Self::UnknownSystem(_) | Self::UnknownApproval(_) => 404,
             Self::Protocol(error) => error.http_status,
             Self::Limit { limit: "body_bytes_max" | "proxy_upload_bytes_max", .. } => 413,
             Self::Limit { .. } => 429,

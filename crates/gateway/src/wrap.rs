@@ -17,7 +17,7 @@ mod permits;
 
 use crate::{
     act::{self, Places, stopped},
-    approval::Uses,
+    approval::{Held, Uses, waits_for},
     bounds,
     decide::Attempt,
     hosts::Hosts,
@@ -38,7 +38,7 @@ use axum::{
 };
 use definitions::Definitions;
 use permits::{Heard, Permits, Told};
-use provost_domain::{DecisionId, Outcome, System, system::Connection};
+use provost_domain::{DecisionId, Outcome, System, approval::ApprovalStatus, system::Connection};
 use provost_mcp::{
     Limits, Message, Request, Revision, RpcError,
     methods::{Subject, Treatment, of_client},
@@ -90,6 +90,9 @@ struct Asked {
     /// Whether the wrapper has just listed the server's tools.
     #[serde(default)]
     listed: bool,
+    /// Whether the wrapper keeps a held call open while its client listens.
+    #[serde(default)]
+    holds: bool,
 }
 
 /// What a wrapper is told. One of them.
@@ -102,6 +105,9 @@ enum Answer {
     Pass { lease_ms: u64 },
     /// It may not; this whole JSON-RPC response is for the client.
     Refused(Box<RawValue>),
+    /// It waits for people. The wrapper may ask at `/held/{approval}` for so long, and then, or as soon as something moved,
+    /// asks here again; if it does not want to, the whole response is for the client.
+    Held { approval: String, open_ms: u64, message: String, refused: Box<RawValue> },
     /// List the server's tools, then ask again.
     ListFirst {},
 }
@@ -186,12 +192,35 @@ impl Wrap {
             return Err(RpcError::invalid_request("only requests are decided").into());
         };
         let judged = self.judge(&entered, &request, revision, asked.listed).await;
+        let listens = request.meta().is_some_and(|meta| meta.get("progressToken").is_some());
         judged.or_else(|refusal| {
             self.note(&refusal);
+            if let (Refusal::Held(held), true) = (&refusal, asked.holds && listens)
+                && let Some(answer) = self.hold(held, &request, revision)
+            {
+                return Ok(answer);
+            }
             // From here on the client's request has an id, so the refusal is an answer to it.
             let (_http_status, text) = body_of(&refusal, Some(&request.id), &request.method, revision);
             let text = RawValue::from_string(text).map_err(|error| Refusal::internal(error.to_string()))?;
             Ok(Answer::Refused(text))
+        })
+    }
+
+    /// What a wrapper whose client listens is told of a call that waits.
+    fn hold(&self, held: &Held, request: &Request<'_>, revision: Revision) -> Option<Answer> {
+        let open = self.pipeline.hold_open_max();
+        if held.approval.status != ApprovalStatus::Waiting || open.0 == 0 {
+            return None;
+        }
+        let refusal = Refusal::Held(Box::new(held.clone()));
+        let (_http_status, text) = body_of(&refusal, Some(&request.id), &request.method, revision);
+        let view = self.pipeline.replica.latest();
+        Some(Answer::Held {
+            approval: held.approval.id.clone(),
+            open_ms: open.0,
+            message: waits_for(&held.approval, &view.directory, self.pipeline.now()),
+            refused: RawValue::from_string(text).ok()?,
         })
     }
 

@@ -13,8 +13,10 @@
 //! That a grant is used once is not this machine's to say alone: its use is charged in the transaction that records the
 //! decision. The machine says what may be tried.
 
+mod stands;
 mod voters;
 
+pub use stands::{envelope_fallen, fallen};
 pub use voters::{Standing, approvers, askers, needs, standing};
 
 use provost_domain::{
@@ -195,7 +197,12 @@ pub fn vote(
 pub fn missing(approval: &Approval, directory: &Directory) -> BTreeMap<String, u32> {
     let broken = approval.votes.iter().any(|vote| vote.yes && vote.break_glass);
     let left = |gate: &String| {
-        let given = approval.votes.iter().filter(|vote| vote.yes && vote.gates.contains(gate)).count();
+        let counts = |vote: &&Vote| {
+            vote.yes
+                && vote.gates.contains(gate)
+                && stands::vote_fallen(vote, gate, &approval.agent, directory).is_none()
+        };
+        let given = approval.votes.iter().filter(counts).count();
         let wanted = voters::needs(directory, gate);
         let left = wanted.saturating_sub(u32::try_from(given).unwrap_or(u32::MAX));
         (left > 0).then(|| (gate.clone(), left))
@@ -286,6 +293,7 @@ pub fn envelope(
     }
     let (by, shown_by) = (ballot.person.clone(), ballot.shown_by.clone());
     let signature = ballot.signature.clone();
+    let on_behalf_of = standing(approval, directory, &by, now).on_behalf_of();
     let voted = vote(approval, directory, Ballot { yes: true, break_glass: false, ..ballot }, now)?;
     let left = missing(&voted, directory);
     if !left.is_empty() {
@@ -304,6 +312,7 @@ pub fn envelope(
         gates: approval.gates.clone(),
         bound: approval.bound,
         by,
+        on_behalf_of,
         shown_by,
         signature,
         why,

@@ -13,7 +13,7 @@ use provost_control::{
     Op, Operator, OsRandom, Plane, anchor, keys, metrics::Metrics, session, token_keys::TokenKeys, unfinished,
 };
 use provost_domain::{Clock, NodeId};
-use provost_gateway::{Hosts, Identifier, Parts, Pipeline, authzen, mcp, metadata, proxy, wrap};
+use provost_gateway::{Hosts, Identifier, Parts, Pipeline, authzen, held, mcp, metadata, proxy, wrap};
 use provost_replica::Replica;
 use provost_store::{Store, SystemClock};
 use provost_store_postgres::PostgresStore;
@@ -237,6 +237,7 @@ fn router(
         hosts: Arc::clone(&hosts),
         public_url: plane.issuer.clone(),
     });
+    let asked_after = held::router(Arc::clone(&pipeline), Arc::clone(&hosts));
     let wrapped = wrap::router(Arc::clone(&pipeline), Arc::clone(&hosts));
     let proxied =
         proxy::Proxy::new(proxy::ProxyParts { pipeline: Arc::clone(&pipeline), hosts: Arc::clone(&hosts) });
@@ -247,6 +248,7 @@ fn router(
         .merge(proxied.router())
         .merge(authzen.router())
         .merge(wrapped)
+        .merge(asked_after)
         .merge(metadata::router(metadata));
     let app = provost_web::App::new(Arc::clone(plane))
         .map_err(|error| Failure::new("the OpenAPI document cannot be written").because(error))?;

@@ -8,6 +8,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_spine", include_str!("../migrations/0001_spine.sql")),
     ("0002_credentials", include_str!("../migrations/0002_credentials.sql")),
     ("0003_more_kinds", include_str!("../migrations/0003_more_kinds.sql")),
+    ("0004_kept", include_str!("../migrations/0004_kept.sql")),
 ];
 
 /// Makes the schema current.

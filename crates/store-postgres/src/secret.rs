@@ -45,6 +45,32 @@ pub(crate) async fn remember(
     Ok(connections.execute("remember a word", REMEMBER, &[&word, &until.as_millis()]).await? == 1)
 }
 
+/// Keeps a value under a word, unless one stands there; forgets a few whose time has passed. Gives what stands.
+pub(crate) async fn keep(
+    connections: &Connections,
+    word: Digest,
+    value: &[u8],
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<u8>, StoreError> {
+    connections.execute("forget kept values", DROP_KEPT, &[&now.as_millis()]).await?;
+    let bytes = word.as_bytes().as_slice();
+    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+        [&bytes, &value, &until.as_millis(), &now.as_millis()];
+    connections.execute("keep a value for a while", KEEP, &params).await?;
+    Ok(kept(connections, word, now).await?.unwrap_or_default())
+}
+
+pub(crate) async fn kept(
+    connections: &Connections,
+    word: Digest,
+    now: Timestamp,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let doing = "read a kept value";
+    let row = connections.query_opt(doing, KEPT, &[&word.as_bytes().as_slice(), &now.as_millis()]).await?;
+    row.map(|row| row.try_get(0).map_err(failed(doing))).transpose()
+}
+
 async fn read(connections: &Connections, sql: &str, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let doing = "read a named value";
     let row = connections.query_opt(doing, sql, &[&name]).await?;
@@ -52,6 +78,16 @@ async fn read(connections: &Connections, sql: &str, name: &str) -> Result<Option
 }
 
 const PUT: &str = "keep a named value";
+
+const KEEP: &str = "INSERT INTO kept (word, value, upto)
+VALUES ($1, $2, $3)
+ON CONFLICT (word) DO UPDATE SET value = excluded.value, upto = excluded.upto
+WHERE kept.upto <= $4";
+
+const KEPT: &str = "SELECT value FROM kept WHERE word = $1 AND upto > $2";
+
+const DROP_KEPT: &str = "DELETE FROM kept
+WHERE word IN (SELECT word FROM kept WHERE upto <= $1 LIMIT 8 FOR UPDATE SKIP LOCKED)";
 
 const REMEMBER: &str = "INSERT INTO remembered (word, upto)
 VALUES ($1, $2)

@@ -201,6 +201,20 @@ impl Store for PostgresStore {
         secret::remember(self.writing()?, word, until, now).await
     }
 
+    async fn keep(
+        &self,
+        word: Digest,
+        value: &[u8],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, StoreError> {
+        secret::keep(self.writing()?, word, value, until, now).await
+    }
+
+    async fn kept(&self, word: Digest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+        secret::kept(&self.connections, word, now).await
+    }
+
     async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         secret::meta(&self.connections, key).await
     }

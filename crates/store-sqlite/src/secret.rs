@@ -43,6 +43,31 @@ pub(crate) fn remember(
     Ok(run(REMEMBER, &[word.as_bytes(), &until.as_millis()])? == 1)
 }
 
+/// Keeps a value under a word, unless one stands there; forgets a few whose time has passed. Gives what stands.
+pub(crate) fn keep(
+    tx: &mut Tx<'_>,
+    word: Digest,
+    value: &[u8],
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<u8>, StoreError> {
+    let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
+        tx.db
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .map_err(failed("keep a value for a while"))
+    };
+    run(DROP_KEPT, &[&now.as_millis()])?;
+    run(KEEP, &[word.as_bytes(), &value, &until.as_millis(), &now.as_millis()])?;
+    Ok(kept(tx.db, word, now)?.unwrap_or_default())
+}
+
+pub(crate) fn kept(db: &Connection, word: Digest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+    db.prepare_cached(KEPT)
+        .and_then(|mut read| read.query_row((word.as_bytes(), now.as_millis()), |row| row.get(0)).optional())
+        .map_err(failed("read a kept value"))
+}
+
 fn write(tx: &Tx<'_>, sql: &str, name: &str, value: &[u8]) -> Result<(), StoreError> {
     tx.db
         .prepare_cached(sql)
@@ -63,6 +88,16 @@ ON CONFLICT (word) DO NOTHING";
 
 const FORGET: &str = "DELETE FROM remembered
 WHERE word IN (SELECT word FROM remembered WHERE upto <= ?1 LIMIT 8)";
+
+const KEEP: &str = "INSERT INTO kept (word, value, upto)
+VALUES (?1, ?2, ?3)
+ON CONFLICT (word) DO UPDATE SET value = excluded.value, upto = excluded.upto
+WHERE kept.upto <= ?4";
+
+const KEPT: &str = "SELECT value FROM kept WHERE word = ?1 AND upto > ?2";
+
+const DROP_KEPT: &str = "DELETE FROM kept
+WHERE word IN (SELECT word FROM kept WHERE upto <= ?1 LIMIT 8)";
 
 const PUT_SEALED: &str = "INSERT INTO sealed (name, value)
 VALUES (?1, ?2)

@@ -299,6 +299,21 @@ impl Store for SqliteStore {
         self.write(move |tx| secret::remember(tx, word, until, now)).await
     }
 
+    async fn keep(
+        &self,
+        word: Digest,
+        value: &[u8],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, StoreError> {
+        let value = value.to_vec();
+        self.write(move |tx| secret::keep(tx, word, &value, until, now)).await
+    }
+
+    async fn kept(&self, word: Digest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+        self.readers.read(move |db| secret::kept(db, word, now)).await
+    }
+
     async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let key = key.to_owned();
         self.readers.read(move |db| secret::meta(db, &key)).await

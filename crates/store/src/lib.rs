@@ -142,6 +142,20 @@ pub trait Store: Send + Sync + 'static {
     /// and across restarts. For what may be presented once only, such as a signed assertion. Durable on return.
     async fn remember(&self, word: Digest, until: Timestamp, now: Timestamp) -> Result<bool, StoreError>;
 
+    /// Keeps a value under a word until a moment. The first stands, on every node and across restarts; gives what stands.
+    /// For what must be found again for a while and is nobody's row: the answer to a request that may be repeated. Durable
+    /// on return.
+    async fn keep(
+        &self,
+        word: Digest,
+        value: &[u8],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, StoreError>;
+
+    /// What is kept under a word, unless its time has passed.
+    async fn kept(&self, word: Digest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreError>;
+
     /// The value under a key.
     async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
 

@@ -49,6 +49,7 @@ async fn after_its_end_a_task_is_refused_at_every_face_and_that_is_on_record() {
         answers(&shown),
         [
             ("/mcp".into(), "refused".into(), json!(401)),
+            ("/held/approval_0".into(), "refused".into(), json!(401)),
             ("/mcp/bank".into(), "refused".into(), json!(401)),
             ("/oauth/introspect".into(), "refused".into(), json!(200)),
             ("/access/v1/evaluation".into(), "refused".into(), json!(401)),
@@ -58,7 +59,7 @@ async fn after_its_end_a_task_is_refused_at_every_face_and_that_is_on_record() {
     let newest = &shown["history"][0];
     assert_eq!(newest["actor"], "plane");
     assert!(
-        newest["why"].as_str().unwrap().starts_with("tried at 5 faces after its end: 5 refused"),
+        newest["why"].as_str().unwrap().starts_with("tried at 6 faces after its end: 6 refused"),
         "{newest}"
     );
     // Production: the token was bound to a key, and came with a proof for that face.
@@ -248,6 +249,7 @@ async fn serve(faces: &Arc<Faces>) -> Served {
     let played = Router::new()
         .route("/mcp", any(on_any))
         .route("/mcp/{system}", any(on_any))
+        .route("/held/{approval}", any(on_any))
         .route("/access/v1/evaluation", any(on_any))
         .with_state(Arc::clone(faces));
     let served = serve_beside(played).await;

@@ -63,7 +63,15 @@ pub(super) enum Answer {
     Permit { decision: DecisionId, lease_ms: u64 },
     Pass { lease_ms: u64 },
     Refused(Box<RawValue>),
+    Held { approval: String, open_ms: u64, message: String, refused: Box<RawValue> },
     ListFirst {},
+}
+
+/// Where a held call stands.
+#[derive(Deserialize)]
+pub(super) struct Stands {
+    pub(super) status: String,
+    pub(super) message: String,
 }
 
 /// What came of a call.
@@ -85,6 +93,7 @@ struct Asked<'a> {
     revision: &'static str,
     request: &'a RawValue,
     listed: bool,
+    holds: bool,
 }
 
 #[derive(Serialize)]
@@ -121,12 +130,18 @@ impl Plane {
         listed: bool,
     ) -> Result<Answer, Trouble> {
         let raw: &RawValue = request.raw.read().map_err(unreadable)?;
-        let asked = Asked { revision: revision.as_str(), request: raw, listed };
+        let asked = Asked { revision: revision.as_str(), request: raw, listed, holds: true };
         let (answer, sent) = self.ask::<Answer>(Method::POST, "decide", Some(&asked)).await?;
         if let Answer::Permit { lease_ms, .. } | Answer::Pass { lease_ms } = &answer {
             self.lease.extend(sent, *lease_ms);
         }
         Ok(answer)
+    }
+
+    /// Where a held call stands; waits a little, for the plane to have something new to say.
+    pub(super) async fn stands(&self, approval: &str, patience: Duration) -> Result<Stands, Trouble> {
+        let path = format!("/held/{}?wait_ms={}", part(approval), patience.as_millis());
+        Ok(self.ask_at::<Stands>(Method::GET, |_session| path.clone(), None::<&()>).await?.0)
     }
 
     /// Tells what came of a call. `Ok` means that it is on record.
@@ -204,10 +219,20 @@ impl Plane {
         what: &str,
         body: Option<&impl Serialize>,
     ) -> Result<(T, Instant), Trouble> {
+        let path = |session: &Session| format!("/enforce/v1/{}/{what}", part(session.system.as_str()));
+        self.ask_at(method, path, body).await
+    }
+
+    async fn ask_at<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: impl Fn(&Session) -> String,
+        body: Option<&impl Serialize>,
+    ) -> Result<(T, Instant), Trouble> {
         let mut renewed = false;
         loop {
             let session = self.session().await?;
-            let path = format!("/enforce/v1/{}/{what}", part(session.system.as_str()));
+            let path = path(&session);
             let sent = Instant::now();
             let asking =
                 tokio::time::timeout(ANSWER_MAX, session.client.ask::<T>(method.clone(), &path, body));

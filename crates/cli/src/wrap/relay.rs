@@ -1,5 +1,6 @@
 //! One message after the other, either way. What becomes of each is in the table of `provost_mcp::methods`.
 
+mod hold;
 mod upward;
 
 use super::{
@@ -233,7 +234,7 @@ impl Relay {
             return Err(RpcError::method_not_found(&outgoing.method, revision.era()).into());
         }
         let leave = match row.treatment {
-            Treatment::Decide => match self.decided(&outgoing, revision, &child).await? {
+            Treatment::Decide => match self.decided(&outgoing, revision, &child, cancelled).await? {
                 Ok(leave) => leave,
                 Err(refused) => return Ok(refused),
             },
@@ -281,8 +282,9 @@ impl Relay {
         request: &Request<'_>,
         revision: Revision,
         child: &Child,
+        cancelled: &CancellationToken,
     ) -> Result<Result<Leave, String>, NoGo> {
-        let mut listed = false;
+        let (mut listed, mut hold) = (false, hold::Hold::default());
         if request.method == "tools/call" && self.tools_changed.swap(false, Ordering::AcqRel) {
             self.list_tools(child, revision).await?;
             listed = true;
@@ -297,6 +299,14 @@ impl Relay {
                 Answer::Permit { decision, .. } => return Ok(Ok(Leave::Permit(decision))),
                 Answer::Pass { .. } => return Ok(Ok(Leave::Pass)),
                 Answer::Refused(response) => return Ok(Err(self.answer_to(request, response.get())?)),
+                Answer::Held { approval, open_ms, message, refused } => {
+                    let open = Duration::from_millis(open_ms);
+                    if !self.hear_people(request, &mut hold, (&approval, open, message), cancelled).await? {
+                        return Ok(Err(self.answer_to(request, refused.get())?));
+                    }
+                    // Its definition may have changed while people were thinking.
+                    listed = false;
+                }
                 Answer::ListFirst {} if !listed => {
                     self.list_tools(child, revision).await?;
                     listed = true;

@@ -60,7 +60,11 @@ fn faces(plane: &Plane, task: &Task) -> Vec<Face> {
         system: system.cloned(),
         presents: Presents::Credential,
     };
-    let mut faces = vec![credential("POST", "/mcp".to_owned(), "", None)];
+    let mut faces = vec![
+        credential("POST", "/mcp".to_owned(), "", None),
+        // Of no approval: whoever may ask at all is told that there is none.
+        credential("GET", "/held/approval_0".to_owned(), "", None),
+    ];
     let view = plane.replica.latest();
     let agent = view.directory.agents.get(&task.agent);
     let reached = agent.map(|agent| agent.charter.systems()).unwrap_or_default();

@@ -238,6 +238,9 @@ fn approvals(said: &mut Said, from: ApprovalRules, to: ApprovalRules) {
     let word = |after: Option<DurationMs>| after.map_or("never".to_owned(), lasting);
     let (was, is) = (word(from.escalate_after), word(to.escalate_after));
     said.moved(Reach::Widens, "when the manager of the owner may approve too", &was, &is);
+    let open = |length: DurationMs| if length.0 == 0 { "never".to_owned() } else { lasting(length) };
+    let (was, is) = (open(from.hold_open), open(to.hold_open));
+    said.moved(Reach::Neutral, "time a held call stays open for a client that listens", &was, &is);
     match (from.deputies_only_while_away, to.deputies_only_while_away) {
         (true, false) => said.wider("deputies may approve at any time"),
         (false, true) => said.narrower("deputies may approve only while the owner is away"),

@@ -26,6 +26,15 @@ pub trait Askers: Send + Sync + 'static {
 }
 
 impl Asker {
+    /// Who it is: the same for every instance of it, and for every token it shows.
+    #[must_use]
+    pub(super) fn id(&self) -> String {
+        match self {
+            Self::Administrator => "administrator".to_owned(),
+            Self::Workload(workload) => format!("workload {}", workload.name),
+        }
+    }
+
     /// Whether it may ask about this application.
     #[must_use]
     pub(super) fn may_ask_about(&self, application: &Name) -> bool {

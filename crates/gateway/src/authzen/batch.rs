@@ -55,7 +55,7 @@ impl Authzen {
             let told = match one {
                 Err(why) => json!({"decision": false, "context": {"error": {"status": 400, "message": why}}}),
                 Ok(question) => match self.decide(&asker, &question).await {
-                    Ok(decision) => told(&decision),
+                    Ok((decision, presented)) => told(&decision, &presented),
                     Err(refusal) => {
                         let answer = self.refused(&refusal);
                         json!({"decision": false, "context": {"error": {"status": answer.status, "message": answer.body}}})

@@ -1,7 +1,7 @@
 //! One question. About an application's own types it is decided by that application's policies; about an agent of the
 //! plane by the same pipeline that stands in front of every system.
 
-use super::{Answer, Asker, Authzen, asker::AGENTS, read};
+use super::{Answer, Asker, Authzen, asker::AGENTS, presented::Presented, read};
 use crate::{
     approval::{Uses, when},
     decide::Attempt,
@@ -74,17 +74,17 @@ impl Authzen {
 
     pub(super) async fn answer(&self, asker: &Asker, question: &AuthzenRequest) -> Answer {
         match self.decide(asker, question).await {
-            Ok(decision) => Answer::ok(told(&decision)),
+            Ok((decision, presented)) => Answer::ok(told(&decision, &presented)),
             Err(refusal) => self.refused(&refusal),
         }
     }
 
-    /// The recorded decision on one question.
+    /// The recorded decision on one question, and the approval that came with it.
     pub(super) async fn decide(
         &self,
         asker: &Asker,
         question: &AuthzenRequest,
-    ) -> Result<Arc<Decision>, Refusal> {
+    ) -> Result<(Arc<Decision>, Presented), Refusal> {
         let view = self.pipeline.replica.fresh(self.pipeline.limits.staleness_max)?;
         if question.subject.kind == AGENTS {
             return self.decide_agent(asker, question, view).await;
@@ -129,7 +129,7 @@ impl Authzen {
             self.pipeline.journal.record_only(Arc::clone(&decision)).await
         };
         recorded.map_err(Refusal::NotRecorded)?;
-        Ok(decision)
+        Ok((decision, Presented::Nothing))
     }
 
     /// A question about an agent of the plane: `subject` is the agent, `resource` the system, `action.name` the tool,
@@ -139,19 +139,21 @@ impl Authzen {
         asker: &Asker,
         question: &AuthzenRequest,
         view: Arc<View>,
-    ) -> Result<Arc<Decision>, Refusal> {
+    ) -> Result<(Arc<Decision>, Presented), Refusal> {
         if !asker.may_ask_about_agents() {
             return Err(Refusal::UnknownAgent(question.subject.id.clone()));
         }
-        let attempt = attempt(question, view, self.pipeline.now())?;
+        let presented = self.presented(asker, question).await?;
+        let attempt = attempt(question, view, presented.uses(), self.pipeline.now())?;
         let recorded = self.pipeline.record(&attempt).await?;
-        Ok(Arc::clone(recorded.decision()))
+        Ok((Arc::clone(recorded.decision()), presented))
     }
 }
 
 pub(super) fn attempt(
     question: &AuthzenRequest,
     view: Arc<View>,
+    uses: Uses,
     now: Timestamp,
 ) -> Result<Attempt, Refusal> {
     let directory = &view.directory;
@@ -176,9 +178,6 @@ pub(super) fn attempt(
         (Some(seen), Some(tool)) => seen == tool.pin.to_string(),
         (None, _) | (_, None) => true,
     };
-    let named =
-        question.context.get("approval").and_then(|approval| approval.get("id")).and_then(Value::as_str);
-    let uses = named.map_or(Uses::None, |id| Uses::Only(id.to_owned()));
     let args = match question.action.properties.get("arguments") {
         Some(Value::Object(args)) => args.clone(),
         _ => Map::new(),
@@ -214,7 +213,7 @@ fn nobody_knows(question: &AuthzenRequest) -> provost_policy::Evaluation {
 }
 
 /// A decision on the wire. A hold is a denial that may be asked for (ARAP, "Requestable Denial").
-pub(super) fn told(decision: &Decision) -> Value {
+pub(super) fn told(decision: &Decision, presented: &Presented) -> Value {
     let reasons: Vec<&str> = decision.verdict.reasons().iter().map(|reason| reason.reason.as_str()).collect();
     let policies: Vec<&str> =
         decision.verdict.reasons().iter().map(|reason| reason.policy.as_str()).collect();
@@ -234,12 +233,18 @@ pub(super) fn told(decision: &Decision) -> Value {
             let request = json!({
                 "expires_at": when(decision.at.plus(REQUESTABLE_FOR)),
                 "template": approval_id(&decision.action, 0),
-                "display": format!("needs the approval of {}", approvers.join(" and ")),
+                "display": {
+                    "title": "Approval needed",
+                    "description": format!("needs the approval of {}", approvers.join(" and ")),
+                },
             });
             members.insert("access_request".to_owned(), request);
+            members.insert("reason".to_owned(), json!("approval_required"));
+            members.insert("reasons".to_owned(), json!(reasons));
             members.insert("next_action".to_owned(), json!("request"));
         }
     }
+    presented.explain(decision, members);
     json!({"decision": decision.verdict.is_allow(), "context": context})
 }
 

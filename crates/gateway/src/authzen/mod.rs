@@ -5,6 +5,9 @@
 //! |---|---|
 //! | `read` | a body, strictly, or the 400 that says what is wrong with it |
 //! | `access` | what was held, asked for: the task, its status, taking it back |
+//! | `submit` | a submission, held against the denials it is based on |
+//! | `ticket` | the handle of a request, kept until a day after it is over |
+//! | `presented` | an approval that comes with an evaluation |
 //! | `asker` | who asks, and about whom they may |
 //! | `evaluate` | one question, about an application's types or about an agent of the plane |
 //! | `batch` | several questions with defaults and short cuts |
@@ -16,8 +19,11 @@ mod asker;
 mod batch;
 mod discover;
 mod evaluate;
+mod presented;
 mod read;
 mod search;
+mod submit;
+mod ticket;
 
 pub use asker::{Asker, Askers};
 
@@ -97,7 +103,7 @@ impl Authzen {
     fn refused(&self, refusal: &Refusal) -> Answer {
         self.pipeline.journal.refused(provost_domain::decision::AUTHZEN, refusal);
         self.pipeline.metrics.refused(refusal);
-        Answer { status: refusal.http_status(), body: Value::String(refusal.to_string()) }
+        Answer { status: refusal.http_status(), ..Answer::ok(Value::String(refusal.to_string())) }
     }
 }
 
@@ -106,15 +112,21 @@ impl Authzen {
 pub(crate) struct Answer {
     status: u16,
     body: Value,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Answer {
     fn ok(body: Value) -> Self {
-        Self { status: 200, body }
+        Self { status: 200, body, headers: Vec::new() }
     }
 
     fn bad_request(why: String) -> Self {
-        Self { status: 400, body: Value::String(why) }
+        Self { status: 400, ..Self::ok(Value::String(why)) }
+    }
+
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
     }
 
     fn into_response(self, request: &HeaderMap) -> Response<Body> {
@@ -130,6 +142,7 @@ impl Answer {
         if self.status == 401 {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        headers.extend(self.headers.into_iter().map(|(name, value)| (Some(name), value)).collect::<Vec<_>>());
         // AuthZEN 1.0, "Request Identification": it MUST be echoed.
         let request_id = HeaderName::from_static("x-request-id");
         if let Some(id) = request.get(&request_id) {
@@ -169,8 +182,13 @@ async fn on_request_status(State(face): On, Path(id): Path<String>, headers: Hea
     face.access_status(&headers, &id).await.into_response(&headers)
 }
 
-async fn on_request_cancel(State(face): On, Path(id): Path<String>, headers: HeaderMap) -> Response<Body> {
-    face.cancel_access(&headers, &id).await.into_response(&headers)
+async fn on_request_cancel(
+    State(face): On,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    face.cancel_access(&headers, &id, &body).await.into_response(&headers)
 }
 
 async fn on_discover(State(face): On, headers: HeaderMap) -> Response<Body> {

@@ -110,6 +110,8 @@ async fn call(
         headers: inbound.headers,
         body: body.clone(),
         revision: inbound.revision,
+        can: inbound.can.clone(),
+        uses: inbound.uses.clone(),
     };
     match Message::parse(&body, front.limits()) {
         Ok(Message::Request(renamed)) => {
@@ -139,7 +141,7 @@ pub(super) fn discover_result() -> Value {
     json!({
         "resultType": "complete",
         "supportedVersions": versions,
-        "capabilities": {"tools": {}},
+        "capabilities": {"tools": {}, "extensions": {super::tasks::EXTENSION: {}}},
         "ttlMs": 0,
         "cacheScope": "private",
         "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "provost", "version": env!("CARGO_PKG_VERSION")}},

@@ -1,6 +1,6 @@
 //! Messages out.
 
-use crate::{approval::Held, refusal::Refusal};
+use crate::{held, refusal::Refusal};
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
@@ -91,24 +91,10 @@ pub(crate) fn verdict_of(refusal: &Refusal) -> Option<told::Refusal<'_>> {
         Refusal::Verdict(decision) => told::Refusal::of(decision.id, &decision.verdict, None),
         Refusal::Held(held) => {
             let told = told::Refusal::of(held.decision.id, &held.decision.verdict, Some(&held.approval.id))?;
-            Some(told.standing(held.note(), detail(held)))
+            Some(told.standing(held.note(), serde_json::Value::Object(held::members(held))))
         }
         _ => None,
     }
-}
-
-/// Where a held call stands, for programs.
-fn detail(held: &Held) -> serde_json::Value {
-    let mut detail = serde_json::json!({
-        "status": held.approval.status.as_str(),
-        "url": held.url,
-        "expires_at": crate::approval::when(held.approval.expires),
-    });
-    if let (Some(edited), Some(members)) = (&held.edited, detail.as_object_mut()) {
-        let instead = serde_json::json!({"approval_id": edited.id, "arguments": edited.args});
-        members.insert("call_instead".to_owned(), instead);
-    }
-    detail
 }
 
 fn error_of(refusal: &Refusal, era: Era) -> RpcError {

@@ -5,7 +5,9 @@ use super::{
     answer,
     ask::{Waiting, pass_on},
     front::Front,
+    hold::{HeldOpen, goes_on},
     list::Listing,
+    replay::Track,
     session::Session,
 };
 use crate::{
@@ -52,12 +54,18 @@ pub struct Exchange {
     pub(super) ready: VecDeque<String>,
     /// Questions the client has to answer before this goes on.
     pub(super) waiting: Waiting,
+    /// What a client with a session reads.
+    pub(super) track: Option<Arc<Track>>,
+    /// How far the plane itself has reported progress.
+    pub(super) progressed: Option<f64>,
 }
 
 /// Where the messages come from.
 pub enum Source {
     /// A permitted call.
     Call(Box<Running>),
+    /// A call that waits for people, its client listening.
+    Held(Box<HeldOpen>),
     /// A message that neither reads nor changes anything governed.
     Relay(Incoming, Watch, Place),
     /// Nothing more will come.
@@ -80,6 +88,12 @@ impl Exchange {
         loop {
             if let Some(message) = self.ready.pop_front() {
                 return Step::Along(message);
+            }
+            if matches!(self.source, Source::Held(_)) {
+                match self.hear_people().await {
+                    Some(step) => return step,
+                    None => continue,
+                }
             }
             if let Waiting::ForClient(_) = self.waiting
                 && let Err(refusal) = self.hear_answers().await
@@ -118,6 +132,13 @@ impl Exchange {
     fn notification(&self, notification: &Notification<'_>) -> Option<String> {
         if notification.method == "notifications/tools/list_changed" {
             self.front.connections.forget(self.upstream.system());
+        }
+        if notification.method == "notifications/progress" {
+            let progress = notification.params.as_ref().and_then(|params| params.get("progress"));
+            let progress = progress.and_then(|raw| raw.to_value().ok()).and_then(|value| value.as_f64());
+            if !goes_on(self.progressed, progress) {
+                return None;
+            }
         }
         let text = match (self.upstream.handshake().era(), self.revision().era()) {
             (Era::Legacy, Era::Modern) => to_legacy::notification(notification, self.log_level().as_deref())?,
@@ -273,6 +294,7 @@ impl Exchange {
 
     /// The client no longer wants it.
     pub(super) async fn cancel(&mut self) {
+        // A call that waits for people is let go of, and was not made.
         if let Source::Call(running) = std::mem::replace(&mut self.source, Source::Ended) {
             running.cancel().await;
         }
@@ -284,7 +306,7 @@ impl Exchange {
         match &mut self.source {
             Source::Call(running) => running.send(upstream, request.into(), headers),
             Source::Relay(incoming, ..) => *incoming = ask(upstream, request.into(), headers),
-            Source::Ended => return Err(Refusal::internal("the call has ended")),
+            Source::Held(_) | Source::Ended => return Err(Refusal::internal("the call has ended")),
         }
         Ok(())
     }
@@ -301,7 +323,7 @@ impl Exchange {
         read_meta(&message).ok()?.log_level
     }
 
-    fn progress_token(&self) -> Option<RequestId> {
+    pub(super) fn progress_token(&self) -> Option<RequestId> {
         let message = self.request(self.front.limits()).ok()?;
         let token = message.meta()?.get("progressToken")?;
         token
@@ -328,7 +350,7 @@ impl Source {
                 why = watch.stopped() => Err(Refusal::Cut(why)),
                 reply = incoming.next() => reply.transpose().map_err(|error| Refusal::Upstream(error.to_string())),
             },
-            Self::Ended => Ok(None),
+            Self::Held(_) | Self::Ended => Ok(None),
         }
     }
 }

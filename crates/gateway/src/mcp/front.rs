@@ -1,9 +1,18 @@
 //! Bytes in: read strictly, say who calls and which era is spoken, hand on. The methods of `provost_mcp::methods`
 //! decide what becomes of a message; everything that is not in that table is refused there.
 
-use super::{answer, ask::Parked, connection::Connections, replay::Finished, session::Sessions, wait};
+use super::{
+    answer,
+    ask::Parked,
+    connection::Connections,
+    replay::Finished,
+    session::Sessions,
+    tasks::{EXTENSION, Tasks},
+    wait,
+};
 use crate::{
     act::Places,
+    approval::{Held, Uses},
     bounds,
     hosts::Hosts,
     identify::{Asked, Caller},
@@ -35,6 +44,7 @@ pub struct Front {
     pub(super) parked: Parked,
     pub(super) places: Places,
     pub(super) finished: Finished,
+    pub(super) tasks: Tasks,
     prompted: wait::Prompted,
     hosts: Arc<Hosts>,
     limits: Limits,
@@ -61,6 +71,11 @@ pub(super) struct Inbound<'a> {
     pub headers: &'a HeaderMap,
     pub body: Bytes,
     pub revision: Revision,
+    /// What the client can do for a call that waits.
+    pub can: wait::Can,
+    /// Which approvals a call may use up. One named alone is the plane's own making of that call: no client's headers come
+    /// with it.
+    pub uses: Uses,
 }
 
 impl Front {
@@ -74,6 +89,7 @@ impl Front {
             parked: Parked::new(),
             places: Places::new(of_plane),
             finished: Finished::new(),
+            tasks: Tasks::new(),
             prompted: wait::Prompted::new(),
             limits: bounds::of_clients(of_plane),
             upstream_limits: bounds::of_systems(of_plane),
@@ -106,7 +122,7 @@ impl Front {
         body: Body,
     ) -> Response<Body> {
         let guess = guessed_revision(&headers);
-        let mut told = Told { id: None, method: String::new(), revision: guess, can: wait::Can::Show };
+        let mut told = Told { id: None, method: String::new(), revision: guess, can: wait::Can::default() };
         match self.read(system.as_deref(), &headers, body, &mut told).await {
             Ok(response) => response,
             Err(refusal) => self.refuse(&refusal, &told, system.as_deref()),
@@ -156,13 +172,17 @@ impl Front {
             Spoken::Legacy(named) => named.unwrap_or(Revision::V2025_06_18),
         };
         told.revision = revision;
-        if let Spoken::Modern(meta) = &spoken
-            && stripped.is_none()
-            && meta.declares(&["elicitation", "url"])
-        {
-            told.can = wait::Can::ComeBack;
+        if let Message::Request(request) = &message {
+            told.can.listens = request.meta().is_some_and(|meta| meta.get("progressToken").is_some());
         }
-        let mut inbound = Inbound { view, caller, system, headers, body, revision };
+        if let Spoken::Modern(meta) = &spoken {
+            told.can.task = meta.declares(&["extensions", EXTENSION]).then_some(caller.task.expires);
+            if stripped.is_none() && meta.declares(&["elicitation", "url"]) {
+                told.can.page = wait::Page::ComeBack;
+            }
+        }
+        let (can, uses) = (told.can.clone(), Uses::Any);
+        let mut inbound = Inbound { view, caller, system, headers, body, revision, can, uses };
         match spoken {
             Spoken::Initialize { revision, .. } => match &message {
                 Message::Request(request) => self.initialize(&inbound, request, revision).await,
@@ -179,11 +199,17 @@ impl Front {
                 if inbound.revision == Revision::V2025_11_25
                     && wait::opens_pages(&session.client().capabilities)
                 {
-                    told.can = wait::Can::CallAgain(session.id.clone());
+                    told.can.page = wait::Page::CallAgain(Arc::clone(&session));
+                    inbound.can = told.can.clone();
                 }
                 self.legacy(&inbound, &message, session).await
             }
         }
+    }
+
+    /// Whether a held call of this client is kept open: it listens, and there is nothing better to answer it with.
+    pub(super) fn listens(&self, inbound: &Inbound<'_>, method: &str, held: &Held) -> bool {
+        inbound.can.listens && !self.prompted.has_better(held, method, &inbound.can)
     }
 
     fn refuse(&self, refusal: &Refusal, told: &Told, system: Option<&str>) -> Response<Body> {
@@ -223,8 +249,12 @@ async fn on_get(
     headers: HeaderMap,
 ) -> Response<Body> {
     let system = system.map(|Path(name)| name);
-    let told =
-        Told { id: None, method: String::new(), revision: guessed_revision(&headers), can: wait::Can::Show };
+    let told = Told {
+        id: None,
+        method: String::new(),
+        revision: guessed_revision(&headers),
+        can: wait::Can::default(),
+    };
     match front.open_events(system.as_deref(), &headers).await {
         Ok(response) => response,
         Err(refusal) => front.refuse(&refusal, &told, system.as_deref()),
@@ -237,8 +267,12 @@ async fn on_delete(
     headers: HeaderMap,
 ) -> Response<Body> {
     let system = system.map(|Path(name)| name);
-    let told =
-        Told { id: None, method: String::new(), revision: guessed_revision(&headers), can: wait::Can::Show };
+    let told = Told {
+        id: None,
+        method: String::new(),
+        revision: guessed_revision(&headers),
+        can: wait::Can::default(),
+    };
     match front.inbound("DELETE", system.as_deref(), &headers).and_then(|inbound| front.session(&inbound)) {
         Ok(session) => {
             front.sessions.remove(&session.id);
@@ -264,7 +298,9 @@ impl Front {
         }
         let (view, caller) = self.pipeline.admit(&asked(headers, method, &path_of(system), system))?;
         let system = system.map(|name| reachable(&view, &caller, name)).transpose()?;
-        Ok(Inbound { view, caller, system, headers, body: Bytes::new(), revision: guessed_revision(headers) })
+        let (body, revision) = (Bytes::new(), guessed_revision(headers));
+        let (can, uses) = (wait::Can::default(), Uses::Any);
+        Ok(Inbound { view, caller, system, headers, body, revision, can, uses })
     }
 }
 

@@ -88,11 +88,12 @@ impl Front {
         })?;
         let ended = EndOnDrop(Arc::clone(&session), request.id.clone());
         let client = Client::Legacy(Arc::clone(&session));
-        let exchange = match self.open_exchange(inbound, request, method.treatment, client).await? {
+        let mut exchange = match self.open_exchange(inbound, request, method.treatment, client).await? {
             Opened::Answered(response) => return Ok(response),
             Opened::Running(exchange) => exchange,
         };
         let track = session.tracks.open();
+        exchange.track = Some(Arc::clone(&track));
         let kept =
             KeepOnDrop { front: Arc::clone(self), session: Arc::clone(&session), track: Arc::clone(&track) };
         // A legacy client that hangs up has not cancelled: the call goes on by itself.

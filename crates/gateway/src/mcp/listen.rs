@@ -15,11 +15,14 @@ use axum::{
 };
 use futures::{Stream, StreamExt as _, stream};
 use provost_connect::{Replies, Upstream};
+use provost_domain::approval::ApprovalStatus;
 use provost_mcp::{
     Era, Message, Request, RpcError,
+    message::write_notification,
     methods::Treatment,
     translate::{Listening, to_legacy, to_modern},
 };
+use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc};
 
@@ -45,6 +48,7 @@ impl Front {
         };
         let upstream = self.connections.open(&system, &inbound.caller, &session.profile()).await?;
         let (tx, rx) = mpsc::channel(EVENTS_WAITING_MAX);
+        let answered = Answered { front: Arc::clone(self), session: Arc::clone(&session), tx: tx.clone() };
         let listener = Listener { front: Arc::clone(self), session, upstream, tx };
         let place = self.places.take(inbound.caller.task.id)?;
         let mut watch = Watch::new(&self.pipeline, &inbound.caller, &system.name);
@@ -53,6 +57,7 @@ impl Front {
             tokio::select! {
                 _why = watch.stopped() => {}
                 () = listener.run() => {}
+                () = answered.run() => {}
             }
         });
         Ok(answer::stream(tokio_stream::wrappers::ReceiverStream::new(rx)))
@@ -123,6 +128,37 @@ impl Front {
         let mut watch = Watch::new(&self.pipeline, &inbound.caller, upstream.system());
         let stopped = async move { watch.stopped().await };
         Ok(answer::stream(stream::once(async { first }).chain(heard.take_until(Box::pin(stopped)))))
+    }
+}
+
+/// Tells a client that what it was sent to a page for is answered (2025-11-25, `notifications/elicitation/complete`).
+struct Answered {
+    front: Arc<Front>,
+    session: Arc<Session>,
+    tx: mpsc::Sender<String>,
+}
+
+impl Answered {
+    async fn run(self) {
+        let mut moves = self.front.pipeline.replica.moves();
+        loop {
+            moves.borrow_and_update();
+            let view = self.front.pipeline.replica.latest();
+            let waits = |id: &str| {
+                let row = view.directory.approvals.get(id);
+                row.is_some_and(|row| row.status == ApprovalStatus::Waiting)
+            };
+            for approval in self.session.done_with(|id| !waits(id)) {
+                let params = json!({"elicitationId": approval});
+                let text = write_notification("notifications/elicitation/complete", &params);
+                if self.tx.send(text).await.is_err() {
+                    return;
+                }
+            }
+            if moves.changed().await.is_err() {
+                return;
+            }
+        }
     }
 }
 

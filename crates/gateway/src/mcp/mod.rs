@@ -10,6 +10,9 @@
 //! | `catalogue` | what systems say their tools are, and when they say it no longer holds |
 //! | `exchange` | one request, from the permit to the last message, whatever the eras on the two sides |
 //! | `ask` | questions of a system in the middle of a call, put to the client in the client's era |
+//! | `wait` | what a client can do for a call that waits for people, and what it is offered |
+//! | `hold` | a held call that stays open while its client listens |
+//! | `tasks` | held calls as tasks of the protocol |
 //! | `list` | listings that show only what would not be denied |
 //! | `listen` | what a system says outside of calls |
 //! | `replay` | streams of legacy clients that can be taken up again |
@@ -24,6 +27,7 @@ mod catalogue;
 mod connection;
 mod exchange;
 mod front;
+mod hold;
 mod legacy;
 mod list;
 mod listen;
@@ -31,6 +35,7 @@ mod modern;
 mod open;
 mod replay;
 mod session;
+mod tasks;
 mod wait;
 
 pub(crate) use answer::{body_of, verdict_of};

@@ -5,6 +5,7 @@ use super::{
     exchange::{Client, Exchange, Step},
     front::{Front, Inbound},
     open::Opened,
+    tasks::EXTENSION,
 };
 use crate::refusal::Refusal;
 use axum::{body::Body, http::Response};
@@ -14,7 +15,7 @@ use provost_connect::Upstream;
 use provost_mcp::{
     Era, Limits, Message, Request, Revision, message::write_result, methods::of_client, translate::to_legacy,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 impl Front {
@@ -28,6 +29,9 @@ impl Front {
         if request.method == "server/discover" {
             let result = self.discover(inbound, request).await?;
             return Ok(answer::json(200, write_result(&request.id, &result)));
+        }
+        if request.method.starts_with("tasks/") {
+            return self.task(inbound, request).await;
         }
         if request.method == "subscriptions/listen" {
             return self.listen(inbound, request).await;
@@ -46,7 +50,12 @@ impl Front {
         let Some(system) = &inbound.system else { return Ok(super::aggregate::discover_result()) };
         let profile = self.profile(request, &Client::Modern);
         let upstream = self.connections.open(system, &inbound.caller, &profile).await?;
-        Ok(discover_result(&upstream, self.upstream_limits()))
+        let mut result = discover_result(&upstream, self.upstream_limits());
+        // Ours, for held calls; a system's own are not mediated and were left out.
+        if let Some(Value::Object(capabilities)) = result.get_mut("capabilities") {
+            capabilities.insert("extensions".to_owned(), json!({EXTENSION: {}}));
+        }
+        Ok(result)
     }
 
     fn parked_for(&self, inbound: &Inbound<'_>, request: &Request<'_>) -> Option<Box<Exchange>> {

@@ -82,13 +82,21 @@ impl Front {
             listing,
             ready: VecDeque::new(),
             waiting: super::ask::Waiting::No,
+            track: None,
+            progressed: None,
         };
         exchange.source = if treatment == Treatment::Decide {
             let (attempt, definition) = self.attempt(inbound, &system, &upstream, request).await?;
             headers.extend(self.mirrored(inbound, definition.as_deref(), &attempt)?);
             exchange.headers.clone_from(&headers);
             let work = Work { upstream, request: outgoing, headers, place };
-            Source::Call(Box::new(self.pipeline.call(attempt, work).await?))
+            match self.pipeline.call(attempt, work).await {
+                Ok(running) => Source::Call(Box::new(running)),
+                Err(Refusal::Held(held)) => {
+                    Source::Held(self.hold_open(inbound, request, held).map_err(Refusal::Held)?)
+                }
+                Err(refusal) => return Err(refusal),
+            }
         } else {
             let watch = Watch::new(&self.pipeline, &inbound.caller, &system.name);
             Source::Relay(ask(upstream, outgoing, headers), watch, place)
@@ -97,7 +105,7 @@ impl Front {
     }
 
     /// The request in the system's era, under ids of this connection.
-    async fn outgoing(
+    pub(super) async fn outgoing(
         &self,
         request: &Request<'_>,
         client: &Client,
@@ -141,7 +149,7 @@ impl Front {
     }
 
     /// What the policies are asked about.
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         inbound: &Inbound<'_>,
         system: &Arc<System>,
@@ -163,14 +171,14 @@ impl Front {
             tool,
             pinned,
             args,
-            uses: Uses::Any,
+            uses: inbound.uses.clone(),
         };
         Ok((attempt, definition))
     }
 
     /// The `Mcp-Param-*` headers: those of a modern client once they agree with the arguments, made here for a
     /// legacy one.
-    fn mirrored(
+    pub(super) fn mirrored(
         &self,
         inbound: &Inbound<'_>,
         definition: Option<&ToolDefinition>,
@@ -179,7 +187,7 @@ impl Front {
         let header = |name: &[u8], value: &[u8]| {
             Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))
         };
-        if inbound.revision.era() == Era::Legacy {
+        if inbound.revision.era() == Era::Legacy || matches!(inbound.uses, Uses::Only(_)) {
             let made = definition.map(|d| d.param_headers.for_arguments(&attempt.args)).unwrap_or_default();
             return Ok(made
                 .iter()

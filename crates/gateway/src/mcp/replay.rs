@@ -95,6 +95,16 @@ impl Track {
         }
     }
 
+    /// Returns as soon as somebody reads it.
+    pub async fn listened(&self) {
+        let mut moved = self.moved.subscribe();
+        while !lock(&self.state).attached {
+            if moved.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Whether it ended without a message.
     pub fn is_empty(&self) -> bool {
         let state = lock(&self.state);

@@ -36,6 +36,8 @@ pub struct Session {
     /// The streams of its requests under way.
     pub tracks: Tracks,
     next_question: AtomicI64,
+    /// The approvals whose page it was sent to, and has not been told the end of.
+    sent_to: Mutex<BTreeSet<String>>,
 }
 
 /// Where the client's answer to a question goes.
@@ -71,6 +73,7 @@ impl Session {
             resubscribe: Notify::new(),
             tracks: Tracks::default(),
             next_question: AtomicI64::new(1),
+            sent_to: Mutex::default(),
         })
     }
 
@@ -109,6 +112,22 @@ impl Session {
     /// Where the answer under this id goes, once.
     pub fn answered(&self, id: &RequestId) -> Option<Reply> {
         lock(&self.open).remove(id)
+    }
+
+    /// The client was sent to the page of this approval.
+    pub fn sent_to(&self, approval: &str) {
+        let mut sent = lock(&self.sent_to);
+        if sent.len() < QUESTIONS_OPEN_MAX {
+            sent.insert(approval.to_owned());
+        }
+    }
+
+    /// Those of the approvals it was sent to for which this holds; they are told once.
+    pub fn done_with(&self, is_over: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut sent = lock(&self.sent_to);
+        let over: Vec<String> = sent.iter().filter(|approval| is_over(approval)).cloned().collect();
+        sent.retain(|approval| !over.contains(approval));
+        over
     }
 
     /// Notes a request under way. `None` when the client already uses the id for another one.

@@ -1,29 +1,43 @@
 //! A held call, put to a person by a client that can open a page for them: the address of the approval, never a decision. A
 //! client that comes back and finds it still waiting is told so plainly and is not asked again, so that nobody is prompted in
-//! a circle.
+//! a circle. What is offered, in this order: a task (its client said that it takes tasks for answers), a page, a call that
+//! stays open (its client listens), and to everybody a result that says what to do.
 
+use super::{session::Session, tasks};
 use crate::approval::Held;
 use bytes::Bytes;
 use moka::sync::Cache;
-use provost_domain::approval::ApprovalStatus;
+use provost_domain::{Timestamp, approval::ApprovalStatus};
 use provost_mcp::{
     Era, Message, Patch, RequestId, RpcError,
     error::URL_ELICITATION_REQUIRED_LEGACY,
-    message::write_raw_result,
+    message::{write_raw_result, write_result},
     translate::{Asked, AskedMethod, to_legacy},
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-/// What a client can do for a call that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Can {
-    /// Show a result.
-    Show,
-    /// Open a page and come back with the same call (2026-07-28, Multi Round-Trip Requests).
+/// What a client can do for a call that waits, besides showing a result.
+#[derive(Clone, Default)]
+pub(super) struct Can {
+    /// Take a task for an answer, and ask after it (2026-07-28, tasks extension): until its task of the plane ends.
+    pub task: Option<Timestamp>,
+    /// Open a page.
+    pub page: Page,
+    /// Listen while the call stays open: it asked to hear of progress.
+    pub listens: bool,
+}
+
+/// How a client opens a page.
+#[derive(Clone, Default)]
+pub(super) enum Page {
+    /// It does not.
+    #[default]
+    No,
+    /// It comes back with the same call (2026-07-28, Multi Round-Trip Requests).
     ComeBack,
-    /// Open a page and call again (2025-11-25, URL elicitation), in this session.
-    CallAgain(String),
+    /// It calls again (2025-11-25, URL elicitation), in this session.
+    CallAgain(Arc<Session>),
 }
 
 /// Which approvals the clients of legacy sessions were sent to.
@@ -34,7 +48,17 @@ impl Prompted {
         Self(Cache::builder().max_capacity(PROMPTED_MAX).time_to_live(PROMPTED_FOR).build())
     }
 
-    /// The answer that sends a client to the approval's page, if it can be sent and was not before.
+    /// Whether the client would be answered with something else than that the call waits.
+    pub(super) fn has_better(&self, held: &Held, method: &str, can: &Can) -> bool {
+        let page = match &can.page {
+            Page::No => false,
+            Page::ComeBack => true,
+            Page::CallAgain(session) => !self.0.contains_key(&(session.id.clone(), held.approval.id.clone())),
+        };
+        !is_askable(held, method) || page || (can.task.is_some() && method == "tools/call")
+    }
+
+    /// The answer that gives a client a task or sends it to the approval's page, if it can do that and was not sent before.
     pub(super) fn answer(
         &self,
         held: &Held,
@@ -42,28 +66,31 @@ impl Prompted {
         method: &str,
         can: &Can,
     ) -> Option<(u16, String)> {
-        let askable = matches!(method, "tools/call" | "prompts/get" | "resources/read");
-        if !askable || held.approval.status != ApprovalStatus::Waiting {
+        if !is_askable(held, method) {
             return None;
         }
-        match can {
-            Can::Show => None,
-            Can::ComeBack => {
+        if can.task.is_some() && method == "tools/call" {
+            return Some((200, write_result(id, &tasks::created(held, can))));
+        }
+        match &can.page {
+            Page::No => None,
+            Page::ComeBack => {
                 let asked = Asked {
-                    key: "approval".to_owned(),
+                    key: KEY.to_owned(),
                     method: AskedMethod::ElicitUrl,
-                    params: json!({"mode": "url", "message": message(held), "url": held.url}).to_string(),
+                    params: elicitation(held).to_string(),
                 };
                 // A name and no more: what counts is who calls again, in which task, with which arguments.
                 let state = format!("{STATE}{}", held.approval.id);
                 let result = to_legacy::input_required(&[asked], &state);
                 Some((200, write_raw_result(id, provost_mcp::Raw::trusted(&result))))
             }
-            Can::CallAgain(session) => {
-                let entry = self.0.entry((session.clone(), held.approval.id.clone()));
+            Page::CallAgain(session) => {
+                let entry = self.0.entry((session.id.clone(), held.approval.id.clone()));
                 if !entry.or_insert(()).is_fresh() {
                     return None;
                 }
+                session.sent_to(&held.approval.id);
                 let elicitation = json!({
                     "mode": "url", "elicitationId": held.approval.id, "message": message(held), "url": held.url,
                 });
@@ -73,6 +100,11 @@ impl Prompted {
             }
         }
     }
+}
+
+/// The question that opens the approval's page.
+pub(super) fn elicitation(held: &Held) -> Value {
+    json!({"mode": "url", "message": message(held), "url": held.url})
 }
 
 /// The request without what we had asked its client to come back with; `None` for every other request. A system must not see
@@ -92,16 +124,23 @@ pub(super) fn opens_pages(capabilities: &Value) -> bool {
     capabilities.pointer("/elicitation/url").is_some_and(Value::is_object)
 }
 
+fn is_askable(held: &Held, method: &str) -> bool {
+    matches!(method, "tools/call" | "prompts/get" | "resources/read")
+        && held.approval.status == ApprovalStatus::Waiting
+}
+
 fn message(held: &Held) -> String {
-    let reasons: Vec<&str> =
-        held.decision.verdict.reasons().iter().map(|reason| reason.reason.as_str()).collect();
+    let reasons: Vec<&str> = held.approval.reasons.iter().map(|reason| reason.reason.as_str()).collect();
     format!(
-        "{} waits for approval: {}. The page shows exactly what would run; an approver who signs in there decides.",
-        held.decision.tool,
+        "{}/{} waits for approval: {}. The page shows exactly what would run; an approver who signs in there decides.",
+        held.approval.system,
+        held.approval.tool,
         reasons.join("; ")
     )
 }
 
+/// Names the one question that is asked about an approval.
+pub(super) const KEY: &str = "approval";
 const STATE: &str = "provost.approval.";
 const PROMPTED_MAX: u64 = 100_000;
 const PROMPTED_FOR: Duration = Duration::from_secs(3_600);

@@ -1,7 +1,7 @@
 //! What the agent gets: the system's answer as it comes, or why there is none, as problem details (RFC 9457).
 
 use super::headers::{DECISION, towards_agent};
-use crate::{act::Running, mcp::verdict_of, refusal::Refusal};
+use crate::{act::Running, held, mcp::verdict_of, metadata, pipeline::Pipeline, refusal::Refusal};
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
@@ -35,8 +35,9 @@ pub(super) fn released(
     named(response, decision)
 }
 
-/// Why there is no answer. `metadata_url` is where a client without a token reads how to get one (RFC 9728 section 5.1).
-pub(super) fn refused(refusal: &Refusal, metadata_url: &str) -> Response<Body> {
+/// Why there is no answer. A held call names its approval, where the agent asks after it, and whether and when the same
+/// request is worth making again; a client without a token, where it reads how to get one (RFC 9728 section 5.1).
+pub(super) fn refused(refusal: &Refusal, pipeline: &Pipeline, system: &str) -> Response<Body> {
     let status = refusal.http_status();
     let mut members = Map::from_iter([
         ("type".to_owned(), Value::from(format!("urn:provost:problem:{}", refusal.code()))),
@@ -54,11 +55,24 @@ pub(super) fn refused(refusal: &Refusal, metadata_url: &str) -> Response<Body> {
         decision = Some(told.id);
         members.extend(of_verdict(refusal));
     }
+    if let Refusal::Held(held) = refusal {
+        members.extend(held::members(held));
+        members.insert("status_url".to_owned(), json!(held::status_url(pipeline, &held.approval.id)));
+        // `status` is the member of problem details here; where the approval stands has a name of its own.
+        members.insert("approval_status".to_owned(), json!(held.approval.status.as_str()));
+        members.insert("status".to_owned(), json!(status));
+    }
     let mut response = problem(status, &Value::Object(members));
     if status == 401
-        && let Some(value) = refusal.challenge(metadata_url)
+        && let Some(value) =
+            refusal.challenge(&metadata::url_of(pipeline.identifier.resource(), Some(system)))
     {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    if let Refusal::Held(held) = refusal
+        && let Some(seconds) = held::retry_after(&held.approval)
+    {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     match decision {
         Some(id) => named(response, id),

@@ -76,8 +76,7 @@ impl Proxy {
             Err(refusal) => {
                 self.pipeline.journal.refused(FACE, &refusal);
                 self.pipeline.metrics.refused(&refusal);
-                let url = crate::metadata::url_of(self.pipeline.identifier.resource(), Some(system));
-                answer::refused(&refusal, &url)
+                answer::refused(&refusal, &self.pipeline, system)
             }
         }
     }

@@ -22,33 +22,33 @@ use provost_token::{SigningKey, Verifier};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
-fn pay(amount: u32) -> Value {
+pub fn pay(amount: u32) -> Value {
     json!({"from_account": "operations", "payee": "Kantoor Zuid BV", "amount": amount, "reference": "x"})
 }
 
 /// A plane with a deputy, since maria asks for the tasks.
-async fn plane() -> Plane {
+pub async fn plane() -> Plane {
     let plane = Plane::start(charter(json!({"deputies": ["ben"]}))).await;
     plane.change(Object::Person(person("ben")), 0).await;
     plane
 }
 
-fn requested(answer: &Value) -> Value {
+pub fn requested(answer: &Value) -> Value {
     let told = answer["result"]["_meta"]["dev.provost/decision"].clone();
     assert_eq!(told["verdict"], "hold", "{answer}");
     told["requestable"].clone()
 }
 
-async fn hold(plane: &Plane, token: &str, args: Value) -> String {
+pub async fn hold(plane: &Plane, token: &str, args: Value) -> String {
     let (_, answer) = plane.call(token, "transfer", args).await;
     requested(&answer)["approval_id"].as_str().unwrap().to_owned()
 }
 
-fn done(answer: &Value) -> bool {
+pub fn done(answer: &Value) -> bool {
     answer["result"].is_object() && answer["result"]["isError"] != json!(true)
 }
 
-async fn row(plane: &Plane, id: &str) -> (u64, Approval) {
+pub async fn row(plane: &Plane, id: &str) -> (u64, Approval) {
     let history = plane.store.history(&ObjectKey::approval(id), 1).await.unwrap();
     match &history[0].after {
         Some(Object::Approval(row)) => (history[0].version, row.as_ref().clone()),
@@ -56,7 +56,7 @@ async fn row(plane: &Plane, id: &str) -> (u64, Approval) {
     }
 }
 
-fn ballot(by: &str, yes: bool) -> Ballot {
+pub fn ballot(by: &str, yes: bool) -> Ballot {
     Ballot {
         person: by.parse().unwrap(),
         yes,
@@ -67,14 +67,14 @@ fn ballot(by: &str, yes: bool) -> Ballot {
     }
 }
 
-async fn answer_it(plane: &Plane, id: &str, by: &str, yes: bool) {
+pub async fn answer_it(plane: &Plane, id: &str, by: &str, yes: bool) {
     let (version, row) = row(plane, id).await;
     let directory = plane.replica.latest().directory.clone();
     let voted = life::vote(&row, &directory, ballot(by, yes), SystemClock.now()).unwrap();
     plane.change(Object::Approval(Box::new(voted)), version).await;
 }
 
-async fn settled(plane: &Plane, id: &str, status: &str) -> Approval {
+pub async fn settled(plane: &Plane, id: &str, status: &str) -> Approval {
     for _ in 0..100 {
         let (_, row) = row(plane, id).await;
         if row.status.as_str() == status {
@@ -121,7 +121,7 @@ async fn twenty_retries_at_once_run_it_once() {
 }
 
 /// Another node of the same plane: its own replica and pipeline, the same store and identity. Gives its address.
-async fn another_node(plane: &Plane) -> String {
+pub async fn another_node(plane: &Plane) -> String {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let replica = Replica::load(Arc::clone(&plane.store), Arc::clone(&clock)).await.unwrap();
     let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -380,6 +380,7 @@ fn envelope(row: &Approval, count_max: u32, task: Option<TaskId>) -> Envelope {
         gates: row.gates.clone(),
         bound: row.bound,
         by: "ben".parse().unwrap(),
+        on_behalf_of: None,
         shown_by: "test".into(),
         signature: None,
         why: "the same every day".into(),

@@ -13,33 +13,39 @@ use std::sync::Arc;
 
 const PUBLIC_URL: &str = "https://pdp.example.com";
 
-struct Tokens;
+fn workload(name: &str, application: &str) -> Arc<Workload> {
+    Arc::new(Workload {
+        name: name.parse().unwrap(),
+        purpose: "enforces".into(),
+        owner: "maria".parse().unwrap(),
+        applications: vec![application.parse().unwrap()],
+        active: true,
+    })
+}
+
+pub struct Tokens;
 
 #[async_trait]
 impl Askers for Tokens {
     async fn who(&self, headers: &http::HeaderMap) -> Result<Asker, Refusal> {
         match bearer(headers)? {
             "administrator" => Ok(Asker::Administrator),
-            "records-app" => Ok(Asker::Workload(Arc::new(Workload {
-                name: "records-app".parse().unwrap(),
-                purpose: "shows records".into(),
-                owner: "maria".parse().unwrap(),
-                applications: vec!["certification".parse().unwrap()],
-                active: true,
-            }))),
+            "records-app" => Ok(Asker::Workload(workload("records-app", "certification"))),
+            "gateway" | "gateway-again" => Ok(Asker::Workload(workload("gateway", "agent"))),
+            "other-gateway" => Ok(Asker::Workload(workload("other-gateway", "agent"))),
             _ => Err(Refusal::NoToken),
         }
     }
 }
 
-struct Pdp {
-    plane: Plane,
-    url: String,
-    http: reqwest::Client,
+pub struct Pdp {
+    pub plane: Plane,
+    pub url: String,
+    pub http: reqwest::Client,
 }
 
 impl Pdp {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let plane = Plane::start(charter(json!({}))).await;
         let row: Application = serde_json::from_value(json!({
             "name": "certification",
@@ -294,78 +300,4 @@ async fn an_agents_action_is_decided_by_the_same_pipeline_and_a_hold_can_be_aske
         "a stable id"
     );
     assert_eq!(pdp.plane.bank.bank().calls("transfer"), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_held_can_be_asked_for_and_is_good_for_one_evaluation() {
-    let pdp = Pdp::start().await;
-    let (task, _token) = pdp.plane.task().await;
-    let ask = |amount: u32, more: Value| {
-        let args = json!({"from_account": "operations", "payee": "x", "amount": amount, "reference": "x"});
-        let mut body = question(
-            json!({"type": "agent", "id": "invoice-clerk"}),
-            json!({"name": "transfer", "properties": {"arguments": args}}),
-            json!({"type": "system", "id": "bank"}),
-        );
-        body["context"] = json!({"task": task});
-        for (key, value) in more.as_object().unwrap() {
-            body[key] = value.clone();
-        }
-        body.to_string()
-    };
-    let send =
-        async |path: &str, body: String| pdp.send(path, "administrator", "application/json", body).await;
-    let (_, held) = send("/access/v1/evaluation", ask(100, json!({}))).await;
-    let denial = json!({"denial": {"evaluation_id": held["context"]["evaluation_id"]}});
-
-    let (status, other) = send("/access/v1/requests", ask(101, denial.clone())).await;
-    assert_eq!(status, 400, "{other}");
-    assert!(other["type"].as_str().unwrap().ends_with(":invalid_denial_binding"), "{other}");
-    let unknown = pdp.http.get(format!("{}/access/v1/requests/approval_0", pdp.url));
-    let unknown = unknown.bearer_auth("administrator").send().await.unwrap();
-    assert_eq!(unknown.status(), 404);
-    let (status, asked) = send("/access/v1/requests", ask(100, denial.clone())).await;
-    assert_eq!((status, &asked["task"]["status"]), (202, &json!("pending")), "{asked}");
-    let (_, again) = send("/access/v1/requests", ask(100, denial)).await;
-    assert_eq!(asked["task"]["id"], again["task"]["id"], "asked once");
-    let id = asked["task"]["id"].as_str().unwrap().to_owned();
-    let at = format!("{}/access/v1/requests/{id}", pdp.url);
-    let get = async |token: &str| pdp.http.get(&at).bearer_auth(token).send().await.unwrap();
-    assert_eq!(get("records-app").await.status(), 401, "another application's workload");
-
-    let history = pdp.plane.store.history(&provost_domain::ObjectKey::approval(&id), 1).await.unwrap();
-    let Some(Object::Approval(row)) = &history[0].after else { panic!("{history:?}") };
-    let ballot = provost_lifecycle::approval::Ballot {
-        person: "maria".parse().unwrap(),
-        yes: true,
-        reason: None,
-        shown_by: "test".into(),
-        break_glass: false,
-        signature: None,
-    };
-    let directory = pdp.plane.replica.latest().directory.clone();
-    let now = provost_domain::Clock::now(&provost_store::SystemClock);
-    let granted = provost_lifecycle::approval::vote(row, &directory, ballot, now).unwrap();
-    pdp.plane.change(Object::Approval(Box::new(granted)), 1).await;
-    let told: Value = get("administrator").await.json().await.unwrap();
-    assert_eq!(
-        (&told["task"]["status"], &told["result"]["mode"]),
-        (&json!("approved"), &json!("reevaluate"))
-    );
-
-    let with = json!({"context": {"task": task, "approval": told["result"]["approval"]}});
-    assert_eq!(
-        send("/access/v1/evaluation", ask(100, json!({}))).await.1["decision"],
-        false,
-        "a question uses nothing"
-    );
-    assert_eq!(
-        send("/access/v1/evaluation", ask(101, with.clone())).await.1["decision"],
-        false,
-        "another action"
-    );
-    assert_eq!(send("/access/v1/evaluation", ask(100, with.clone())).await.1["decision"], true);
-    assert_eq!(send("/access/v1/evaluation", ask(100, with)).await.1["decision"], false, "once");
-    let cancelled = pdp.http.post(format!("{at}/cancel")).bearer_auth("administrator").send().await.unwrap();
-    assert_eq!(cancelled.status(), 409);
 }

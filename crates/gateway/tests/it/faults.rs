@@ -158,6 +158,21 @@ impl Store for FaultyStore {
     async fn remember(&self, word: Digest, until: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
         self.inner.remember(word, until, now).await
     }
+
+    async fn keep(
+        &self,
+        word: Digest,
+        value: &[u8],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, StoreError> {
+        self.inner.keep(word, value, until, now).await
+    }
+
+    async fn kept(&self, word: Digest, now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.kept(word, now).await
+    }
+
     async fn put_meta_if_absent(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         self.inner.put_meta_if_absent(key, value).await
     }

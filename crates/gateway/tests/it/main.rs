@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod access_requests;
 mod aggregate;
 mod approvals;
 mod authzen;
@@ -18,14 +19,17 @@ mod conformance;
 mod credentials;
 mod failures;
 mod faults;
+mod holding;
 mod matrix;
 mod obtained;
+mod once;
 mod others;
 mod plane;
 mod proxy;
 mod proxy_faults;
 mod shop;
 mod small;
+mod waiting_tasks;
 
 #[path = "../../../store-postgres/tests/support/mod.rs"]
 #[expect(dead_code, reason = "a part of what the tests of the store share")]

@@ -14,7 +14,7 @@ use provost_domain::{
     task::TaskStatus,
 };
 use provost_gateway::{
-    Hosts, Identifier, Parts, Pipeline,
+    Hosts, Identifier, Parts, Pipeline, held,
     mcp::{Front, FrontParts},
     proxy::{Proxy, ProxyParts},
 };
@@ -185,8 +185,9 @@ impl Plane {
         }));
         let hosts = Arc::new(Hosts::new([]));
         let proxy = Proxy::new(ProxyParts { pipeline: Arc::clone(&pipeline), hosts: Arc::clone(&hosts) });
+        let held = held::router(Arc::clone(&pipeline), Arc::clone(&hosts));
         let front = Front::new(FrontParts { pipeline: Arc::clone(&pipeline), hosts });
-        let router = front.router().merge(proxy.router());
+        let router = front.router().merge(proxy.router()).merge(held);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             url,

@@ -157,8 +157,13 @@ async fn a_held_request_can_be_asked_for_under_an_id_that_stays_the_same() {
             stage.json(stage.ask("POST", "/proxy/shop/payments").json(&json!({"amount": 12.5}))).await;
         assert_eq!((status, &body["type"]), (403, &json!("urn:provost:problem:hold")), "{body}");
         ids.push(body["requestable"]["approval_id"].as_str().unwrap().to_owned());
+        assert_eq!((&body["approval"], &body["status"]), (&json!(ids[0]), &json!(403)), "{body}");
+        assert_eq!((&body["approval_status"], &body["retry"]), (&json!("waiting"), &json!(true)), "{body}");
+        assert!(body["status_url"].as_str().unwrap().ends_with(&format!("/held/{}", ids[0])), "{body}");
     }
     assert_eq!(ids[0], ids[1]);
+    let held = stage.ask("POST", "/proxy/shop/payments").json(&json!({"amount": 12.5})).send().await.unwrap();
+    assert_eq!(held.headers()["retry-after"], "5");
     assert!(stage.shop.came().is_empty());
 }
 

@@ -5,6 +5,7 @@
 mod badly;
 mod calls;
 mod client;
+mod holds;
 mod plane;
 mod questions;
 mod stops;

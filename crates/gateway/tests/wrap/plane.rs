@@ -18,7 +18,7 @@ use provost_domain::{
     system::Connection,
     task::{TaskScope, TaskStatus},
 };
-use provost_gateway::{Hosts, Identifier, Parts, Pipeline, wrap};
+use provost_gateway::{Hosts, Identifier, Parts, Pipeline, held, wrap};
 use provost_replica::Replica;
 use provost_store::{Attribution, ChangeSet, DecisionFilter, Store, StoredDecision, SystemClock, Write};
 use provost_store_sqlite::SqliteStore;
@@ -132,7 +132,9 @@ impl Plane {
             token_seconds: Arc::clone(&token_seconds),
             tokens_issued: Arc::clone(&tokens_issued),
         };
-        let router = wrap::router(pipeline, Arc::new(Hosts::new([]))).merge(desk.router());
+        let hosts = Arc::new(Hosts::new([]));
+        let asked_after = held::router(Arc::clone(&pipeline), Arc::clone(&hosts));
+        let router = wrap::router(pipeline, hosts).merge(asked_after).merge(desk.router());
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).unwrap();
             axum::serve(listener, router).await.unwrap();

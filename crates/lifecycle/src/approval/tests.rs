@@ -384,3 +384,134 @@ proptest! {
         prop_assert_eq!(distinct.len(), model.ran.len());
     }
 }
+
+#[test]
+fn a_yes_counts_for_as_long_as_who_gave_it_is_here_and_could_give_it() {
+    let organisation = |directory: &mut Directory, members: &[&str]| {
+        let mut row = directory.organisation.as_deref().unwrap().clone();
+        let members = members.iter().map(|of| name(of)).collect();
+        row.groups.insert(name("finance"), Group { members, needs: 2 });
+        directory.put(Object::Organisation(row));
+    };
+    let charter = |directory: &mut Directory, owner: &str, deputies: &[&str]| {
+        let mut row = directory.agents.get("clerk").unwrap().as_ref().clone();
+        row.charter.owner = name(owner);
+        row.charter.deputies = deputies.iter().map(|of| name(of)).collect();
+        directory.put(Object::Agent(row));
+    };
+    let leaves = |directory: &mut Directory, of: &str| {
+        directory.put(Object::Person(Person { active: false, ..person(of) }));
+    };
+    type Change<'c> = Box<dyn Fn(&mut Directory) + 'c>;
+    let cases: Vec<(&str, &str, &[&str], Change<'_>, &str)> = vec![
+        ("nothing happened", "owner", &["dora"], Box::new(|_| {}), ""),
+        ("she left", "owner", &["dora"], Box::new(|d| leaves(d, "dora")), "dora, who said yes, is not here"),
+        (
+            "no deputy any more",
+            "owner",
+            &["dora"],
+            Box::new(|d| charter(d, "olga", &[])),
+            "may not answer for owner",
+        ),
+        (
+            "another owner",
+            "owner",
+            &["olga"],
+            Box::new(|d| charter(d, "sid", &["dora"])),
+            "olga, who said yes",
+        ),
+        (
+            "deputies count only while she is away, and she is back",
+            "owner",
+            &["dora"],
+            Box::new(|d| {
+                let mut row = d.organisation.as_deref().unwrap().clone();
+                row.approvals.deputies_only_while_away = true;
+                d.put(Object::Organisation(row));
+            }),
+            "",
+        ),
+        (
+            "one of two left the group",
+            "finance",
+            &["fay", "finn"],
+            Box::new(|d| organisation(d, &["finn", "fred"])),
+            "fay, who said yes, may not answer for finance",
+        ),
+        (
+            "somebody else left the group",
+            "finance",
+            &["fay", "finn"],
+            Box::new(|d| organisation(d, &["fay", "finn"])),
+            "",
+        ),
+        (
+            "the group is gone",
+            "finance",
+            &["fay", "finn"],
+            Box::new(|d| {
+                let mut row = d.organisation.as_deref().unwrap().clone();
+                row.groups.clear();
+                d.put(Object::Organisation(row));
+            }),
+            "may not answer for finance",
+        ),
+    ];
+    for (what, gate, voters, change, expected) in cases {
+        let mut directory = world();
+        let mut row = waiting(&[gate], 0, NOW);
+        for voter in voters {
+            row = say(&row, &directory, voter, true).unwrap();
+        }
+        assert!(row.is_granted(NOW.plus(DurationMs(2))), "{what}");
+        change(&mut directory);
+        let said = fallen(&row, &directory).unwrap_or_default();
+        assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{what}: {said}");
+        assert_eq!(
+            missing(&row, &directory).is_empty(),
+            expected.is_empty(),
+            "{what}: and it does not count"
+        );
+    }
+}
+
+#[test]
+fn a_stand_in_answers_for_as_long_as_who_they_stood_in_for_could() {
+    let mut directory = world();
+    let mut olga = directory.people.get("olga").unwrap().as_ref().clone();
+    olga.away = Some(Away { until: NOW.plus(DurationMs::from_mins(60)), to: name("sid") });
+    directory.put(Object::Person(olga.clone()));
+    let row = say(&waiting(&["owner"], 0, NOW), &directory, "sid", true).unwrap();
+    let wanted = Wanted {
+        id: "envelope_1".into(),
+        in_task: true,
+        args: BTreeMap::new(),
+        count_max: 2,
+        sum: None,
+        lasts: DurationMs::from_mins(5),
+    };
+    let reasoned = Ballot { reason: Some("every day".into()), ..ballot("sid", true) };
+    let allowed = envelope(&waiting(&["owner"], 0, NOW), &directory, wanted, reasoned, NOW).unwrap();
+    assert_eq!(allowed.on_behalf_of, Some(name("olga")));
+    assert_eq!((fallen(&row, &directory), envelope_fallen(&allowed, &directory)), (None, None));
+    olga.away = None;
+    directory.put(Object::Person(olga));
+    assert_eq!(
+        (fallen(&row, &directory), envelope_fallen(&allowed, &directory)),
+        (None, None),
+        "she is back"
+    );
+    directory.put(Object::Person(Person { active: false, ..person("sid") }));
+    let said = (fallen(&row, &directory).unwrap(), envelope_fallen(&allowed, &directory).unwrap());
+    assert!(said.0.contains("sid, who said yes") && said.1.contains("sid, who said yes"), "{said:?}");
+}
+
+#[test]
+fn an_administrator_who_broke_the_glass_must_be_one_still() {
+    let mut directory = world();
+    let glass = Ballot { reason: Some("fire".into()), break_glass: true, ..ballot("ada", true) };
+    let row = vote(&waiting(&["finance"], 0, NOW), &directory, glass, NOW).unwrap();
+    assert_eq!(fallen(&row, &directory), None);
+    directory.put(Object::Person(person("ada")));
+    assert!(fallen(&row, &directory).unwrap().contains("is none any more"));
+}

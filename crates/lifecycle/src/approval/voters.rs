@@ -156,6 +156,17 @@ fn owners(approval: &Approval, directory: &Directory, now: Timestamp) -> BTreeMa
     may
 }
 
+/// Whether a person is among those a gate may be opened by at some time: what stays true of a yes that was given.
+pub(super) fn could_open(directory: &Directory, agent: &Name, gate: &str, who: &Name) -> bool {
+    if let Some(group) = group(directory, gate) {
+        return group.members.contains(who);
+    }
+    let Some(agent) = directory.agents.get(agent).filter(|_agent| gate == OWNER) else { return false };
+    let charter = &agent.charter;
+    let manager = person(directory, &charter.owner).and_then(|row| row.manager.as_ref());
+    charter.owner == *who || charter.deputies.contains(who) || manager == Some(who)
+}
+
 fn refused(approval: &Approval, directory: &Directory, gate: &str, person: &Name) -> String {
     if gate != OWNER {
         return format!("{person} is not a member of {gate}");

@@ -36,6 +36,30 @@ pub async fn of_many_who_bring_one_word_one_is_first(ground: impl Ground) {
     assert_eq!(racing.join_all().await.into_iter().filter(|first| *first).count(), 1);
 }
 
+/// All nodes agree on the first, across a restart too; afterwards the next is the first.
+pub async fn what_is_kept_for_a_while_is_the_first_of_many_until_its_time_has_passed(ground: impl Ground) {
+    let store = Arc::new(ground.open(&Limits::default()).await);
+    let (word, until) = (Digest::of(b"one"), NOON.plus(DurationMs::from_secs(60)));
+    assert_eq!(store.kept(word, NOON).await.unwrap(), None);
+    let mut racing = JoinSet::new();
+    for n in 0..16_u8 {
+        let store = Arc::clone(&store);
+        racing.spawn(async move { store.keep(word, &[n, 0, 255], until, NOON).await.unwrap() });
+    }
+    let stands = racing.join_all().await;
+    let first = stands[0].clone();
+    assert!(stands.iter().all(|value| *value == first) && first[1..] == [0, 255], "{stands:?}");
+    assert_eq!(store.kept(Digest::of(b"other"), NOON).await.unwrap(), None);
+    store.close().await;
+    drop(store);
+    let store = ground.open(&Limits::default()).await;
+    assert_eq!(store.kept(word, NOON).await.unwrap(), Some(first));
+    assert_eq!(store.kept(word, until).await.unwrap(), None, "its time has passed");
+    let later = until.plus(DurationMs::from_secs(60));
+    assert_eq!(store.keep(word, b"new", later, until).await.unwrap(), b"new");
+    assert_eq!(store.kept(word, until).await.unwrap().as_deref(), Some(&b"new"[..]));
+}
+
 /// Byte for byte, the newest.
 pub async fn sealed_and_named_values_are_kept_as_given(ground: impl Ground) {
     let store = ground.open(&Limits::default()).await;

@@ -142,6 +142,7 @@ macro_rules! suite {
                 a_value_put_if_absent_is_put_once,
                 a_word_is_remembered_once_until_its_time_has_passed,
                 of_many_who_bring_one_word_one_is_first,
+                what_is_kept_for_a_while_is_the_first_of_many_until_its_time_has_passed,
                 a_store_in_order_has_no_faults,
                 a_planted_contradiction_is_found,
                 a_backup_opens_and_equals,

@@ -221,6 +221,7 @@ pub fn envelope(id: &str, revoked: bool) -> Object {
         gates: ["owner".to_owned()].into(),
         bound: bound(),
         by: name("maria"),
+        on_behalf_of: None,
         shown_by: "local administrator for maria".to_owned(),
         signature: None,
         why: "the same every day".to_owned(),

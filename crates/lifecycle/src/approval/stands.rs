@@ -1,0 +1,48 @@
+//! Whether a yes still counts when it is used. A person who has left, or may not open that gate any more, is not asked again
+//! whether they meant it: what they said is worth nothing, and somebody else is asked. That time has passed is no such reason:
+//! a deputy's yes outlives the owner's holiday, a manager's the silence that made it count.
+
+use super::{is_administrator, voters};
+use provost_domain::{Approval, Directory, Envelope, Name, approval::Vote};
+
+/// Why an approval that was granted does not count any more, in words, if so.
+#[must_use]
+pub fn fallen(approval: &Approval, directory: &Directory) -> Option<String> {
+    let yes = approval.votes.iter().filter(|vote| vote.yes);
+    yes.flat_map(|vote| vote.gates.iter().map(move |gate| (vote, gate)))
+        .find_map(|(vote, gate)| vote_fallen(vote, gate, &approval.agent, directory))
+}
+
+/// Why an envelope does not count any more, in words, if so.
+#[must_use]
+pub fn envelope_fallen(envelope: &Envelope, directory: &Directory) -> Option<String> {
+    envelope.gates.iter().find_map(|gate| {
+        let person = &envelope.by;
+        let whom = envelope.on_behalf_of.as_ref().unwrap_or(person);
+        gone(person, directory).or_else(|| disentitled(whom, gate, &envelope.agent, directory))
+    })
+}
+
+/// Why one yes does not count for a gate any more, if so.
+pub(super) fn vote_fallen(vote: &Vote, gate: &str, agent: &Name, directory: &Directory) -> Option<String> {
+    let person = &vote.person;
+    if let Some(why) = gone(person, directory) {
+        return Some(why);
+    }
+    if vote.break_glass {
+        let administrator = is_administrator(directory, person);
+        return (!administrator)
+            .then(|| format!("{person} broke the glass as an administrator, and is none any more"));
+    }
+    disentitled(vote.on_behalf_of.as_ref().unwrap_or(person), gate, agent, directory)
+}
+
+fn gone(person: &Name, directory: &Directory) -> Option<String> {
+    let here = directory.people.get(person).is_some_and(|row| row.active);
+    (!here).then(|| format!("{person}, who said yes, is not here any more"))
+}
+
+fn disentitled(person: &Name, gate: &str, agent: &Name, directory: &Directory) -> Option<String> {
+    let entitled = voters::could_open(directory, agent, gate, person);
+    (!entitled).then(|| format!("{person}, who said yes, may not answer for {gate} any more"))
+}
