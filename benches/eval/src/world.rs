@@ -37,6 +37,7 @@ impl World {
                 created_by: "files".into(),
                 created_at: Timestamp::from_millis(0),
                 source: "files".into(),
+                revised: None,
             };
             directory.put(Object::Agent(Agent {
                 id: AgentId::from_bytes([0; 16]),

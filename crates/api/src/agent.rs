@@ -99,6 +99,9 @@ pub struct AgentView {
     pub created_at: Moment,
     /// From where.
     pub source: String,
+    /// Where the charter in force came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revised: Option<RevisionView>,
 }
 
 /// How long, at worst, an agent's power outlives the order to stop it, and what sets that time.
@@ -147,6 +150,31 @@ pub struct ChangeView {
     pub version: u64,
     /// What became of it, in words.
     pub summary: Vec<String>,
+    /// Who wrote the charter that came with it, and who agreed; for agents, where it was another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revised: Option<RevisionView>,
+}
+
+/// Where a revision of a charter came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RevisionView {
+    /// Which one.
+    pub revision: u32,
+    /// Who wrote it, as records say.
+    pub by: String,
+    /// When it came into force.
+    pub at: Moment,
+    /// `first` (the first apply of the plane), `narrower` (it gains nothing), `direct` (the organisation asks nobody there),
+    /// `approved`, or `break-glass`.
+    pub how: String,
+    /// Why, in the author's words.
+    pub why: String,
+    /// Who agreed to it.
+    #[schema(value_type = Vec<String>)]
+    pub approvers: Vec<Name>,
+    /// The proposal it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<String>,
 }
 
 /// A new agent.
@@ -162,6 +190,13 @@ pub struct AgentCreate {
     pub agent: serde_json::Map<String, serde_json::Value>,
     /// Why, for the record.
     pub reason: String,
+    /// Whose word it is, where the local administrator passes it on: this person cannot agree to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+    /// At once, without those who must agree; recorded as such and reviewed by somebody else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 /// A new charter for an agent.
@@ -176,6 +211,13 @@ pub struct AgentUpdate {
     /// The version that was seen, to change nothing that somebody else changed meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
+    /// As in [`AgentCreate::person`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+    /// As in [`AgentCreate::break_glass`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 /// What containment leaves an agent.

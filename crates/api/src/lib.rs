@@ -29,6 +29,7 @@ pub mod plane;
 pub mod policy;
 pub mod problem;
 pub mod proof;
+pub mod proposal;
 pub mod system;
 pub mod task;
 pub mod when;

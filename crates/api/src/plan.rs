@@ -1,6 +1,7 @@
 //! Files in, plan or change out.
 
-use crate::problem::Fault;
+use crate::{approval::MissingView, problem::Fault, proposal::ProposalView};
+use provost_domain::Name;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,6 +30,14 @@ pub struct ApplyRequest {
     /// `digest` of the plan that was looked at; refused when applying would by now do something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+    /// Whose word it is, where the local administrator passes it on: this person cannot agree to it. Whoever signed in, if
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+    /// At once, without those who must agree; recorded as such and reviewed by somebody else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 /// One file.
@@ -58,6 +67,9 @@ pub struct PlanView {
     pub faults: Vec<Fault>,
     /// Whether `apply` would be refused.
     pub refused: bool,
+    /// Who must agree, besides the author, before it takes effect; nobody, if it would at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<MissingView>,
 }
 
 /// One row that would change.
@@ -84,7 +96,7 @@ pub struct PlanWords {
     pub reach: String,
 }
 
-/// What applying did.
+/// What applying did: with a `proposal`, nothing yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Applied {
     /// Position of the last change; the one before, when nothing was to do.
@@ -93,4 +105,7 @@ pub struct Applied {
     pub steps: Vec<PlanStep>,
     /// Warnings that did not stop it.
     pub warnings: Vec<Fault>,
+    /// The proposal that now waits for those who must agree; the steps are what it would do, and none of them was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Box<ProposalView>>,
 }

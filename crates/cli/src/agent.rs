@@ -5,12 +5,13 @@ use crate::{
     client::part,
     key,
     out::{clean, facts, table, wrapped},
+    plan::AuthorArgs,
     proof, when,
 };
 use clap::{Args, Subcommand};
 use provost_api::{
     Because,
-    agent::{AgentQuery, AgentSummary, AgentView, ChangeView, Restrict},
+    agent::{AgentQuery, AgentSummary, AgentView, ChangeView, Restrict, RevisionView},
     plan::{Applied, ApplyRequest, FileText},
 };
 use provost_domain::Name;
@@ -26,6 +27,9 @@ pub enum AgentCommand {
     Show {
         /// Its name
         name: Name,
+        /// Only where it came from: every revision with who wrote it, who agreed, and what changed
+        #[arg(long)]
+        history: bool,
     },
     /// Bring in an agent from its file, or give it the new charter in it
     Create {
@@ -35,6 +39,9 @@ pub enum AgentCommand {
         /// Why, for the record
         #[arg(long)]
         reason: String,
+        /// Whose change it is.
+        #[command(flatten)]
+        author: AuthorArgs,
     },
     /// Stop an agent at once, until it is resumed
     Suspend(MoveArgs),
@@ -100,11 +107,16 @@ pub struct ListArgs {
 pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exit, Failure> {
     match command {
         AgentCommand::List(args) => list(args, client, out).await?,
-        AgentCommand::Show { name } => {
+        AgentCommand::Show { name, history } => {
             let agent: AgentView = client.get(&path(&name, "")).await?;
-            out.show(&agent, render);
+            out.show(&agent, |agent, style| match history {
+                true => all_history(agent, style),
+                false => render(agent, style),
+            });
         }
-        AgentCommand::Create { file, reason } => create(&file, reason, client, out).await?,
+        AgentCommand::Create { file, reason, author } => {
+            return create(&file, reason, author, client, out).await;
+        }
         AgentCommand::Suspend(args) => step(args, "suspend", client, out).await?,
         AgentCommand::Resume(args) => step(args, "resume", client, out).await?,
         AgentCommand::Decommission(args) => step(args, "decommission", client, out).await?,
@@ -152,15 +164,25 @@ async fn list(args: ListArgs, client: &Client, out: Out) -> Result<(), Failure> 
 }
 
 /// The file alone, beside what the plane holds.
-async fn create(file: &std::path::Path, reason: String, client: &Client, out: Out) -> Result<(), Failure> {
+async fn create(
+    file: &std::path::Path,
+    reason: String,
+    author: AuthorArgs,
+    client: &Client,
+    out: Out,
+) -> Result<Exit, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Failure::usage(format!("the file {} cannot be read", file.display())).because(error)
     })?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let files = vec![FileText { path: format!("agents/{name}"), text }];
-    let request = ApplyRequest { files, prune: false, reason, plan: None };
+    let AuthorArgs { person, break_glass } = author;
+    let request = ApplyRequest { files, prune: false, reason, plan: None, person, break_glass };
     let applied: Applied = client.post("apply", &request).await?;
     out.show(&applied, |applied, style| {
+        if let Some(proposal) = &applied.proposal {
+            return crate::proposal::waits(proposal, style);
+        }
         let mut text = String::new();
         for words in applied.steps.iter().flat_map(|step| &step.words) {
             let _written = writeln!(text, "  {}", clean(&words.text));
@@ -168,7 +190,7 @@ async fn create(file: &std::path::Path, reason: String, client: &Client, out: Ou
         let done = if applied.steps.is_empty() { "nothing to do" } else { "in force" };
         format!("{text}{} at position {}", style.green(done), applied.seq)
     });
-    Ok(())
+    Ok(if applied.proposal.is_some() { Exit::Waits } else { Exit::Ok })
 }
 
 async fn step(args: MoveArgs, verb: &str, client: &Client, out: Out) -> Result<(), Failure> {
@@ -212,6 +234,7 @@ fn render(agent: &AgentView, style: Style) -> String {
                     clean(&agent.source)
                 ),
             ),
+            ("charter from", agent.revised.as_ref().map_or("not known".to_owned(), revision)),
             ("proves itself by", proofs(agent)),
             ("next", agent.moves.join(", ")),
         ],
@@ -252,6 +275,57 @@ fn proofs(agent: &AgentView) -> String {
     let said = agent.proofs.iter().map(|proof| format!("{} {}", proof.kind, clean(&proof.id)));
     let said: Vec<String> = said.collect();
     if said.is_empty() { "nothing yet: provost agent key new".to_owned() } else { said.join(", ") }
+}
+
+/// Who wrote a charter, and who agreed to it.
+fn revision(revision: &RevisionView) -> String {
+    let agreed = match (revision.how.as_str(), revision.approvers.is_empty()) {
+        ("first", _) => "with the first apply of the plane".to_owned(),
+        ("narrower", _) => "gains nothing, so nobody was asked".to_owned(),
+        ("direct", _) => "nobody is asked there".to_owned(),
+        ("break-glass", true) => "without those who must agree".to_owned(),
+        (_, true) => clean(&revision.how),
+        (how, false) => {
+            let names: Vec<String> = revision.approvers.iter().map(ToString::to_string).collect();
+            let glass = if how == "break-glass" { ", without those who must agree" } else { "" };
+            format!("agreed to by {}{glass}", names.join(", "))
+        }
+    };
+    let proposal = revision.proposal.as_deref().map(|id| format!(" ({})", clean(id))).unwrap_or_default();
+    format!(
+        "revision {} by {}, {agreed}{proposal}: {}",
+        revision.revision,
+        clean(&revision.by),
+        clean(&revision.why)
+    )
+}
+
+/// Where an agent came from, whole.
+fn all_history(agent: &AgentView, style: Style) -> String {
+    let created = format!(
+        "by {}, {}, from {}",
+        clean(&agent.created_by),
+        when::long(agent.created_at),
+        clean(&agent.source)
+    );
+    let name = style.bold(agent.summary.name.as_str());
+    let mut text = facts(&[("agent", name), ("brought in", created)], style);
+    for change in &agent.history {
+        let _written = writeln!(
+            text,
+            "\n{} {} {}",
+            style.dim(&when::long(change.at)),
+            clean(&change.actor),
+            style.dim(&format!("({})", clean(&change.why)))
+        );
+        if let Some(revised) = &change.revised {
+            let _written = writeln!(text, "    {}", style.cyan(&revision(revised)));
+        }
+        for line in &change.summary {
+            let _written = writeln!(text, "    {}", wrapped(&clean(line), 100, "      "));
+        }
+    }
+    text
 }
 
 /// What changed a row, newest first.

@@ -365,7 +365,7 @@ fn arguments(args: &Map<String, Value>) -> String {
     if lines.is_empty() { "no arguments".to_owned() } else { lines.join("\n") }
 }
 
-fn wants(missing: &MissingView, style: Style) -> String {
+pub(crate) fn wants(missing: &MissingView, style: Style) -> String {
     let names: Vec<String> = missing.approvers.iter().map(ToString::to_string).collect();
     match names.as_slice() {
         [] => format!("{} wants {} more yes, and nobody may give it", missing.gate, missing.more),
@@ -378,7 +378,7 @@ fn wants(missing: &MissingView, style: Style) -> String {
     }
 }
 
-fn votes(votes: &[VoteView], style: Style) -> String {
+pub(crate) fn votes(votes: &[VoteView], style: Style) -> String {
     let row = |vote: &VoteView| {
         let said = if vote.yes { style.green("yes") } else { style.red("no") };
         let glass = if vote.break_glass { ", breaking the glass" } else { "" };
@@ -412,7 +412,7 @@ fn answered(view: &ApprovalView, style: Style) -> String {
     text
 }
 
-fn render_eligible(view: &EligibleView, style: Style) -> String {
+pub(crate) fn render_eligible(view: &EligibleView, style: Style) -> String {
     let mut text = match view.gates.as_slice() {
         [] => format!("{} may {} answer this", view.person, style.red("not")),
         gates => format!("{} may answer for {}", view.person, style.green(&gates.join(", "))),

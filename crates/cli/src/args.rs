@@ -2,7 +2,7 @@
 
 use crate::{
     agent, approval, care, channel, credential, decision, finding, identity, issuer, key, ledger, node, plan,
-    policy, shell, system, task, wrap,
+    policy, proposal, shell, system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -58,6 +58,9 @@ pub enum Command {
     /// What people should know, and what was done about it
     #[command(subcommand, visible_alias = "findings")]
     Finding(finding::FindingCommand),
+    /// Changes that wait for people's yes, and the answers
+    #[command(subcommand, visible_alias = "proposals")]
+    Proposal(proposal::ProposalCommand),
     /// Systems agents act on: MCP servers
     #[command(subcommand, visible_alias = "systems")]
     System(system::SystemCommand),
@@ -134,7 +137,7 @@ pub const URL_DEFAULT: &str = "http://127.0.0.1:7070";
 /// Where a plane keeps its files unless told otherwise.
 pub const DATA_DEFAULT: &str = "provost-data";
 const AFTER_HELP: &str = "Start with `provost demo`. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, \
-    3 verification failed, 64 configuration, 69 no plane answers.";
+    3 verification failed, 4 waits for people to agree, 64 configuration, 69 no plane answers.";
 
 #[cfg(test)]
 mod tests {

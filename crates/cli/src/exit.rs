@@ -13,6 +13,8 @@ pub enum Exit {
     Usage = 2,
     /// Something was verified, and does not hold.
     Unverified = 3,
+    /// Nothing was changed yet: a proposal waits for those who must agree.
+    Waits = 4,
     /// The configuration cannot be meant (`EX_USAGE` of sysexits).
     Configuration = 64,
     /// No plane answers (`EX_UNAVAILABLE`).

@@ -28,6 +28,7 @@ pub mod out;
 pub mod plan;
 pub mod policy;
 pub mod proof;
+pub mod proposal;
 pub mod shell;
 pub mod system;
 pub mod task;
@@ -88,6 +89,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Task(command) => task::run(command, &client, out).await,
             Command::Approval(command) => approval::run(command, &client, out).await,
             Command::Finding(command) => finding::run(command, &client, out).await,
+            Command::Proposal(command) => proposal::run(command, &client, out).await,
             Command::System(command) => system::run(command, &client, out).await,
             Command::Tool(command) => system::run_tool(command, &client, out).await,
             Command::Person(command) => identity::run_person(command, &client, out).await,

@@ -1,14 +1,16 @@
 //! `provost plan` and `provost apply`: files in, changes in words out.
 
 use crate::{
-    Client, Exit, Failure, Out, Style, folder,
+    Client, Exit, Failure, Out, Style, approval, folder,
     out::{clean, wrapped},
+    proposal,
 };
 use clap::Args;
 use provost_api::{
     plan::{Applied, ApplyRequest, PlanRequest, PlanStep, PlanView},
     problem::{Fault, Severity},
 };
+use provost_domain::Name;
 use std::{
     fmt::Write as _,
     io::{IsTerminal as _, Write as _},
@@ -38,6 +40,20 @@ pub struct ApplyArgs {
     /// Do not ask, even when somebody gains power
     #[arg(long, short)]
     pub yes: bool,
+    /// Whose change it is.
+    #[command(flatten)]
+    pub author: AuthorArgs,
+}
+
+/// Whose change it is, where the local administrator passes it on.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AuthorArgs {
+    /// Whose change it is; whoever it is, somebody else agrees to it
+    #[arg(long = "as", value_name = "PERSON", env = "PROVOST_PERSON", hide_env_values = true)]
+    pub person: Option<Name>,
+    /// At once, without those who must agree: recorded as that, and reviewed by somebody else
+    #[arg(long)]
+    pub break_glass: bool,
 }
 
 /// Shows the plan.
@@ -61,7 +77,7 @@ pub async fn apply(args: &ApplyArgs, client: &Client, out: Out) -> Result<Exit, 
         return Ok(Exit::Refused);
     }
     if changes(&view).next().is_none() {
-        let nothing = Applied { seq: view.seq, steps: Vec::new(), warnings: view.faults };
+        let nothing = Applied { seq: view.seq, steps: Vec::new(), warnings: view.faults, proposal: None };
         out.show(&nothing, |_, _| "nothing to do: the organisation is as the files say".to_owned());
         return Ok(Exit::Ok);
     }
@@ -72,9 +88,14 @@ pub async fn apply(args: &ApplyArgs, client: &Client, out: Out) -> Result<Exit, 
         prune: args.plan.prune,
         reason: args.reason.clone(),
         plan: Some(view.digest.clone()),
+        person: args.author.person.clone(),
+        break_glass: args.author.break_glass,
     };
     let applied: Applied = client.post("apply", &request).await?;
     out.show(&applied, |applied, style| {
+        if let Some(proposal) = &applied.proposal {
+            return proposal::waits(proposal, style);
+        }
         let n = applied.steps.len();
         format!(
             "{} {n} {}, in force at position {}",
@@ -83,7 +104,7 @@ pub async fn apply(args: &ApplyArgs, client: &Client, out: Out) -> Result<Exit, 
             applied.seq
         )
     });
-    Ok(Exit::Ok)
+    Ok(if applied.proposal.is_some() { Exit::Waits } else { Exit::Ok })
 }
 
 async fn ask(args: &PlanArgs, client: &Client) -> Result<PlanView, Failure> {
@@ -137,10 +158,15 @@ pub(crate) fn render(view: &PlanView, style: Style) -> String {
             ))
         ),
     };
+    if errors == 0 {
+        for missing in &view.asks {
+            let _written = writeln!(text, "applied, it waits: {}", approval::wants(missing, style));
+        }
+    }
     text
 }
 
-fn render_step(step: &PlanStep, style: Style) -> String {
+pub(crate) fn render_step(step: &PlanStep, style: Style) -> String {
     let sign = match step.verb.as_str() {
         "add" => style.green("+"),
         "remove" => style.red("-"),

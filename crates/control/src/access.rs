@@ -39,6 +39,7 @@ pub enum Action {
     Backup,
     ChannelRead,
     ChannelTest,
+    BreakGlass,
     CredentialDelete,
     CredentialRead,
     CredentialSet,
@@ -63,6 +64,9 @@ pub enum Action {
     PolicyCheck,
     PolicyRead,
     PolicyTest,
+    ProposalAnswer,
+    ProposalRead,
+    ProposalSettle,
     SessionEnd,
     SessionStart,
     Status,
@@ -116,6 +120,7 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
                 | Action::FindingSettle
                 | Action::DeliveryKeep
                 | Action::PersonLink
+                | Action::ProposalSettle
                 | Action::SessionEnd
         ),
         Operator::Workload(_) => matches!(action, Action::Evaluate),
@@ -142,6 +147,8 @@ const fn own(action: Action) -> bool {
             | Action::FindingAnswer
             | Action::FindingRead
             | Action::PersonAway
+            | Action::ProposalAnswer
+            | Action::ProposalRead
     )
 }
 
@@ -248,6 +255,7 @@ actions! {
     Backup = "backup",
     ChannelRead = "channel read",
     ChannelTest = "channel test",
+    BreakGlass = "break glass",
     CredentialDelete = "credential delete",
     CredentialRead = "credential read",
     CredentialSet = "credential set",
@@ -272,6 +280,9 @@ actions! {
     PolicyCheck = "policy check",
     PolicyRead = "policy read",
     PolicyTest = "policy test",
+    ProposalAnswer = "proposal answer",
+    ProposalRead = "proposal read",
+    ProposalSettle = "proposal settle",
     SessionEnd = "session end",
     SessionStart = "session start",
     Status = "status",

@@ -6,7 +6,7 @@ use crate::{
     change::{Change, Draft, Seen},
     diff,
     page::page,
-    plan::{Checked, Wanted, make},
+    plan::{Author, Checked, Made, Outcome, Wanted, make},
     reason::reason,
     task, words,
 };
@@ -58,15 +58,16 @@ pub async fn balances(op: &Op, name: &Name) -> Result<Vec<BalanceView>, ControlE
     Ok(balances.iter().map(task::balance).collect())
 }
 
-/// Brings an agent in, active, exactly as a file would.
+/// Brings an agent in, active, exactly as a file would; or proposes it to those who must agree.
 ///
 /// # Errors
 /// When the operator may not, the name was ever given, or the charter has faults: all of them are listed.
-pub async fn create(op: &Op, wanted: AgentCreate) -> Result<AgentView, ControlError> {
+pub async fn create(op: &Op, wanted: AgentCreate) -> Result<Outcome<AgentView>, ControlError> {
     let authorised = op.authorize(Action::AgentCreate)?;
     let why = reason(&wanted.reason)?.to_owned();
     let name = wanted.name.clone();
-    let plan = Wanted::new(op, vec![file(&name, wanted.agent)?], false, "api");
+    let author = Author::of(op, wanted.person, wanted.break_glass)?;
+    let plan = Wanted::new(op, vec![file(&name, wanted.agent)?], false, "api").by(author);
     let guard =
         |directory: &Directory, _versions: &BTreeMap<ObjectKey, u64>, _checked: &Checked| match directory
             .agents
@@ -76,30 +77,36 @@ pub async fn create(op: &Op, wanted: AgentCreate) -> Result<AgentView, ControlEr
                 .cure("change it instead, or choose another name")),
             false => Ok(()),
         };
-    make(&authorised, plan, &format!("agent {name} created"), &why, guard).await.map_err(without_lines)?;
-    view(op, &name).await
+    let made = make(&authorised, plan, &format!("agent {name} created"), &why, guard).await;
+    outcome(op, &name, made.map_err(without_lines)?).await
 }
 
 /// Gives an agent a new charter, exactly as a file would: a new revision, and, when what it is made of changed, a stop
-/// until a person approves it again.
+/// until a person approves it again. Or proposes it to those who must agree.
 ///
 /// # Errors
 /// When the operator may not, nobody has that name, somebody changed it meanwhile, or the charter has faults.
-pub async fn update(op: &Op, name: &Name, wanted: AgentUpdate) -> Result<AgentView, ControlError> {
+pub async fn update(op: &Op, name: &Name, wanted: AgentUpdate) -> Result<Outcome<AgentView>, ControlError> {
     let authorised = op.authorize(Action::AgentUpdate)?;
     let why = reason(&wanted.reason)?.to_owned();
     let key = key(name);
-    let mut plan = Wanted::new(op, vec![file(name, wanted.agent)?], false, "api");
+    let author = Author::of(op, wanted.person, wanted.break_glass)?;
+    let mut plan = Wanted::new(op, vec![file(name, wanted.agent)?], false, "api").by(author);
     plan.keys_read.push(key.clone());
     let guard = |directory: &Directory, versions: &BTreeMap<ObjectKey, u64>, _checked: &Checked| {
         find(directory, name)?;
         Seen { directory, versions }.expect(&key, wanted.version)
     };
     find(&op.plane.replica.latest().directory, name)?;
-    make(&authorised, plan, &format!("charter of {name} changed"), &why, guard)
-        .await
-        .map_err(without_lines)?;
-    view(op, name).await
+    let made = make(&authorised, plan, &format!("charter of {name} changed"), &why, guard).await;
+    outcome(op, name, made.map_err(without_lines)?).await
+}
+
+async fn outcome(op: &Op, name: &Name, made: Made) -> Result<Outcome<AgentView>, ControlError> {
+    Ok(match made {
+        Made::Done(..) => Outcome::Done(view(op, name).await?),
+        Made::Waits(proposal, _checked) => Outcome::Waits(crate::proposal::view(op, &proposal).await?),
+    })
 }
 
 /// Moves an agent through its life. Decommissioning ends its tasks in the same transaction.
@@ -187,6 +194,7 @@ async fn view(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
         created_by: agent.provenance.created_by.to_string(),
         created_at: agent.provenance.created_at.into(),
         source: agent.provenance.source.to_string(),
+        revised: diff::revision(agent),
         charter: agent.charter.clone(),
     })
 }

@@ -13,9 +13,10 @@ mod answer;
 mod away;
 mod envelope;
 mod settle;
-mod view;
+pub(crate) mod view;
 
 pub use answer::{approve, edit, refuse, withdraw};
+pub(crate) use answer::{ballot, why as answer_why};
 pub use away::away;
 pub use envelope::{envelopes, grant as grant_envelope, revoke as revoke_envelope};
 pub(crate) use settle::settle;

@@ -1,7 +1,7 @@
 //! What changed between two versions of a row, in words: `charter.grants.0.tools: [a] → [a, b]`.
 
-use provost_api::agent::ChangeView;
-use provost_domain::Object;
+use provost_api::agent::{ChangeView, RevisionView};
+use provost_domain::{Agent, Object};
 use provost_store::ChangeRecord;
 use serde_json::Value;
 
@@ -19,9 +19,35 @@ pub(crate) fn history(records: Vec<ChangeRecord>) -> Vec<ChangeView> {
             key: record.key.key.clone(),
             version: record.version,
             summary: summary(record, before),
+            revised: revised(record, before),
         });
     }
     views
+}
+
+/// Where the charter of an agent came from, in the record that brought it.
+fn revised(record: &ChangeRecord, before: Option<&ChangeRecord>) -> Option<RevisionView> {
+    let agent = |record: &ChangeRecord| match &record.after {
+        Some(Object::Agent(agent)) => Some(agent.clone()),
+        _ => None,
+    };
+    let after = agent(record)?;
+    let same = before.and_then(agent).is_some_and(|before| before.revision == after.revision);
+    if same { None } else { revision(&after) }
+}
+
+/// Where the charter in force came from.
+pub(crate) fn revision(agent: &Agent) -> Option<RevisionView> {
+    let revised = agent.provenance.revised.as_deref()?;
+    Some(RevisionView {
+        revision: agent.revision,
+        by: revised.by.to_string(),
+        at: revised.at.into(),
+        how: revised.how.as_str().to_owned(),
+        why: revised.why.to_string(),
+        approvers: revised.approvers.clone(),
+        proposal: revised.proposal.as_deref().map(str::to_owned),
+    })
 }
 
 fn summary(record: &ChangeRecord, before: Option<&ChangeRecord>) -> Vec<String> {
@@ -49,7 +75,14 @@ fn summary(record: &ChangeRecord, before: Option<&ChangeRecord>) -> Vec<String> 
 /// The row without its kind.
 fn body(object: &Object) -> Value {
     match serde_json::to_value(object) {
-        Ok(Value::Object(mut members)) => members.remove("body").unwrap_or_default(),
+        Ok(Value::Object(mut members)) => {
+            let mut body = members.remove("body").unwrap_or_default();
+            // Told in words of its own.
+            if let Some(Value::Object(provenance)) = body.get_mut("provenance") {
+                provenance.remove("revised");
+            }
+            body
+        }
         _ => Value::Null,
     }
 }

@@ -133,6 +133,9 @@ async fn answered(
     answer: impl Fn(&Finding, &Directory) -> Result<Finding, AnswerError>,
 ) -> Result<FindingView, ControlError> {
     let authorised = op.authorize(Action::FindingAnswer)?;
+    if let Some(row) = op.plane.replica.latest().directory.findings.get(id) {
+        crate::review::check_answer(op, row).await?;
+    }
     let (_seq, row) = authorised
         .change(&[ObjectKey::finding(id)], why, |seen| {
             let row = seen.directory.findings.get(id).filter(|row| may_see(op, row, seen.directory));

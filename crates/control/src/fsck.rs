@@ -181,6 +181,7 @@ fn keys(directory: &Directory) -> Vec<ObjectKey> {
     keys.extend(directory.sessions.keys().map(ObjectKey::session));
     keys.extend(directory.accounts.keys().map(|(system, person)| ObjectKey::account(system, person)));
     keys.extend(directory.minted.keys().map(|id| ObjectKey::new(Kind::Minted, id.as_str())));
+    keys.extend(directory.proposals.keys().map(|id| ObjectKey::proposal(id)));
     keys.extend(directory.approvals.keys().map(|id| ObjectKey::approval(id)));
     keys.extend(directory.findings.keys().map(|id| ObjectKey::finding(id)));
     keys.extend(directory.envelopes.keys().map(|(agent, id)| ObjectKey::envelope(agent, id)));

@@ -40,6 +40,8 @@ pub async fn once(plane: &Arc<Plane>) -> Result<usize, ControlError> {
     }
     crate::approval::settle(&op).await?;
     crate::finding::settle(&op).await?;
+    crate::proposal::settle(&op).await?;
+    crate::review::escalate(&op).await?;
     let view = plane.replica.latest();
     let budgets = view.directory.agents.values().flat_map(|agent| agent.charter.budgets.iter());
     let longest = budgets.map(|budget| budget.window).max().unwrap_or_default();

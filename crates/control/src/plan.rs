@@ -1,18 +1,37 @@
-//! Files in, plan or change out. What is applied is what was planned: read, compared, checked, and then written whole
-//! in one transaction, or not at all.
+//! Files in, plan, change or proposal out. What is applied is what was planned: read, compared, checked, and then written
+//! whole in one transaction, or not at all. What gains nothing takes effect at once; what gains something waits for those
+//! who must agree (`gate.rs`).
 
 mod checked;
+mod gate;
 
 use crate::{Action, ControlError, Op, access::Authorised, change::Draft, reason::reason};
-pub(crate) use checked::{Checked, Wanted, checked};
+pub(crate) use checked::{Checked, Wanted, applied, checked, recheck};
+pub(crate) use gate::{Author, stamped};
 use provost_api::plan::{Applied, ApplyRequest, FileText, PlanRequest, PlanView};
 use provost_api::problem::Severity;
+use provost_api::proposal::ProposalView;
 use provost_declare::SourceFile;
-use provost_domain::{Directory, ObjectKey, Seq};
+use provost_domain::{Directory, ObjectKey, Proposal, Seq};
 use provost_store::CommitError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What applying these files would do. Writes nothing.
+/// What became of a change: it is made, or waits for those who must agree.
+#[derive(Debug)]
+pub enum Outcome<T> {
+    /// It binds.
+    Done(T),
+    /// Nothing has changed yet.
+    Waits(ProposalView),
+}
+
+/// The same, inside.
+pub(crate) enum Made {
+    Done(Seq, Checked),
+    Waits(Box<Proposal>, Checked),
+}
+
+/// What applying these files would do, and who would have to agree to it. Writes nothing.
 ///
 /// # Errors
 /// When the operator may not. Faults in the files are the answer, not an error.
@@ -21,10 +40,13 @@ pub async fn plan(op: &Op, request: PlanRequest) -> Result<PlanView, ControlErro
     op.plane.replica.catch_up().await?;
     let wanted = Wanted::new(op, sources(request.files), request.prune, "files");
     let directory = op.plane.replica.latest().directory.clone();
-    Ok(checked(wanted, directory).await?.view)
+    let checked = checked(wanted, directory.clone()).await?;
+    let asks = gate::asks(op, &directory, &checked);
+    Ok(PlanView { asks, ..checked.view })
 }
 
-/// Makes the organisation what the files say, in one transaction. What already is so is not written again.
+/// Makes the organisation what the files say, in one transaction, or proposes it to those who must agree. What already is so
+/// is not written again.
 ///
 /// # Errors
 /// When the operator may not, the files have an error, the plan is no longer the one that was looked at, or the store
@@ -32,7 +54,8 @@ pub async fn plan(op: &Op, request: PlanRequest) -> Result<PlanView, ControlErro
 pub async fn apply(op: &Op, request: ApplyRequest) -> Result<Applied, ControlError> {
     let authorised = op.authorize(Action::Apply)?;
     let why = reason(&request.reason)?.to_owned();
-    let wanted = Wanted::new(op, sources(request.files), request.prune, "files");
+    let author = Author::of(op, request.person, request.break_glass)?;
+    let wanted = Wanted::new(op, sources(request.files), request.prune, "files").by(author);
     let seen = request.plan;
     let guard = |_directory: &Directory, _versions: &BTreeMap<ObjectKey, u64>, checked: &Checked| match &seen
     {
@@ -43,27 +66,37 @@ pub async fn apply(op: &Op, request: ApplyRequest) -> Result<Applied, ControlErr
         }
         _ => Ok(()),
     };
-    let (seq, checked) = make(&authorised, wanted, "applied from files", &why, guard).await?;
+    let made = make(&authorised, wanted, "applied from files", &why, guard).await?;
+    let (seq, proposal, checked) = match made {
+        Made::Done(seq, checked) => (seq, None, checked),
+        Made::Waits(row, checked) => {
+            let view = crate::proposal::view(op, &row).await?;
+            (checked.seq(), Some(Box::new(view)), checked)
+        }
+    };
     let PlanView { steps, faults, .. } = checked.view;
     let steps = steps.into_iter().filter(|step| step.verb != "keep").collect();
-    Ok(Applied { seq: seq.0, steps, warnings: faults })
+    Ok(Applied { seq: seq.0, steps, warnings: faults, proposal })
 }
 
-/// Commits what `wanted` declares. `guard` looks at it last, with the rows and versions it is about to be written on.
+/// Commits what `wanted` declares, or a proposal of it. `guard` looks at it last, with the rows and versions it is about to
+/// be written on.
 pub(crate) async fn make(
     authorised: &Authorised<'_>,
     wanted: Wanted,
     what: &str,
     why: &str,
     guard: impl Fn(&Directory, &BTreeMap<ObjectKey, u64>, &Checked) -> Result<(), ControlError>,
-) -> Result<(Seq, Checked), ControlError> {
+) -> Result<Made, ControlError> {
     let replica = &authorised.op.plane.replica;
     for _attempt in 0..ATTEMPTS_MAX {
         replica.catch_up().await?;
         let first = checked(wanted.clone(), replica.latest().directory.clone()).await?;
         refuse_faults(&first)?;
-        let mut keys: Vec<ObjectKey> = first.drafts.iter().map(Draft::key).collect();
+        let mut keys: BTreeSet<ObjectKey> = first.drafts.iter().map(Draft::key).collect();
         keys.extend(wanted.keys_read.iter().cloned());
+        keys.extend(gate::keys(&replica.latest().directory, &first, &wanted.author));
+        let keys: Vec<ObjectKey> = keys.into_iter().collect();
         // Versions before rows, as everywhere (`change.rs`): decide again on rows that are newer than the versions.
         let versions = authorised.versions(&keys).await?;
         let seq = replica.catch_up().await?;
@@ -79,12 +112,20 @@ pub(crate) async fn make(
         }
         guard(&directory, &versions, &checked)?;
         if checked.drafts.is_empty() {
-            return Ok((seq, checked));
+            return Ok(Made::Done(seq, checked));
         }
-        match authorised.commit(checked.drafts.clone(), &versions, what, why).await {
+        let now = authorised.op.plane.now();
+        let Some(force) = gate::force(&wanted.author, &directory, &versions, &checked, why, now)? else {
+            continue;
+        };
+        let what = force.what.as_deref().unwrap_or(what);
+        match authorised.commit(force.drafts, &versions, what, why).await {
             Ok(seq) => {
                 authorised.bind(seq).await?;
-                return Ok((seq, checked));
+                return Ok(match force.waits {
+                    Some(row) => Made::Waits(row, checked),
+                    None => Made::Done(seq, checked),
+                });
             }
             Err(CommitError::Conflict { .. }) => authorised.op.plane.metrics.conflict(),
             Err(error) => return Err(error.into()),

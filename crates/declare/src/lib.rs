@@ -9,6 +9,7 @@
 mod agent;
 mod application;
 pub mod cases;
+mod changes;
 mod channel;
 mod check;
 mod credential;

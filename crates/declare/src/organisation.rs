@@ -1,10 +1,11 @@
 //! `[organisation]`, `[group.NAME]`, `[person.NAME]`, `[workload.NAME]`.
 
-use crate::{Declared, desk::Desk, table::Item};
+use crate::{Declared, changes::changes, desk::Desk, table::Item};
 use provost_domain::{
     DurationMs, Kind, Name, ObjectKey, Person, Timestamp, Workload,
     organisation::{ApprovalRules, Group, Organisation, Signed},
     person::{Login, Role},
+    proposal::ADMINISTRATORS,
 };
 use std::{collections::BTreeSet, ops::Range};
 
@@ -17,6 +18,7 @@ pub(crate) fn organisation(item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut 
     let display = table.sentence(desk, "display", "write display = \"Acme Ltd\"");
     let production_revocation_max = table.duration(desk, "production_revocation_max");
     let approvals = table.get("approvals").map(|item| approvals(&item, desk)).unwrap_or_default();
+    let changes = table.get("changes").map(|item| changes(&item, desk)).unwrap_or_default();
     table.finish(desk);
     if let (Some(display), true) = (display, fresh) {
         declared.organisation = Some(Organisation {
@@ -24,6 +26,7 @@ pub(crate) fn organisation(item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut 
             production_revocation_max,
             groups: std::collections::BTreeMap::new(),
             approvals,
+            changes,
         });
     }
 }
@@ -65,6 +68,10 @@ pub(crate) fn group((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, dec
     let Some(mut table) = item.table(desk, format!("[group.{name}]")) else { return };
     if name.as_str() == OWNER {
         desk.error(&at, "`owner` is what gates call the owner of the agent", "give the group another name");
+    }
+    if matches!(name.as_str(), ADMINISTRATORS | DIRECT) {
+        let message = format!("`{name}` has a meaning of its own in `changes`");
+        desk.error(&at, message, "give the group another name");
     }
     let members = table.need(desk, "members", "name the people: members = [\"maria\", \"ben\"]");
     let members = members.map_or_else(Vec::new, |item| {
@@ -191,6 +198,7 @@ fn logins(item: &Item<'_>, desk: &mut Desk<'_>) -> Vec<Login> {
 }
 
 const OWNER: &str = "owner";
+const DIRECT: &str = "direct";
 const APPROVAL_MAX: DurationMs = DurationMs::from_mins(30 * 24 * 60);
 const NEVER: &str = "never";
 const HOLD_OPEN_MAX: DurationMs = DurationMs::from_mins(60);

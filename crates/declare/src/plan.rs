@@ -4,6 +4,7 @@
 //! Anything else the plane holds and the files do not have is left alone, or, when asked to prune, removed; an agent
 //! is never removed but decommissioned. Files stop an agent and never start a stopped one.
 
+mod changes;
 mod channel;
 mod charter;
 mod issuer;
@@ -246,6 +247,7 @@ impl Planner<'_> {
                     created_by: self.planning.actor.into(),
                     created_at: self.planning.now,
                     source: SOURCE.into(),
+                    revised: None,
                 },
             });
             let mut said = charter::added(&agent.charter);

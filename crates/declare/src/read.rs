@@ -1,7 +1,7 @@
 //! From files to what they declare: one pass over each file, then one look at what they say about each other.
 
 use crate::{
-    Declared, Fault, Severity, SourceFile, agent, application, channel, check,
+    Declared, Fault, Severity, SourceFile, agent, application, changes, channel, check,
     desk::{Desk, Found},
     issuer,
     limits::{FAULTS_MAX, FILE_BYTES_MAX, FILES_BYTES_MAX, FILES_MAX},
@@ -51,6 +51,7 @@ pub fn read_beside(files: &[SourceFile], current: &Directory) -> (Declared, Vec<
         found.faults.push(Source::fault_of_file("(all files)", Severity::Error, message, cure));
     }
     declared.sources = sources.into_iter().map(|(path, source)| (path.to_owned(), source)).collect();
+    changes::check(&declared, &mut found);
     check::all(&mut declared, &mut found, current);
     let mut faults = found.faults;
     declared.named = found.named;

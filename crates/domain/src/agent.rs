@@ -69,6 +69,58 @@ pub struct Provenance {
     pub created_at: Timestamp,
     /// From where: `files`, `api`, or the scanner that found it.
     pub source: Arc<str>,
+    /// Who gave it the charter in force; unknown for one from before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revised: Option<Arc<Revised>>,
+}
+
+/// Who made a revision of a charter, and who agreed to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revised {
+    /// Who wrote it, as records say.
+    pub by: Arc<str>,
+    /// When it came into force.
+    pub at: Timestamp,
+    /// How it came into force.
+    pub how: RevisedHow,
+    /// Why, in the author's words.
+    pub why: Arc<str>,
+    /// Who said yes to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<Name>,
+    /// The proposal it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Arc<str>>,
+}
+
+/// How a revision came into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RevisedHow {
+    /// With the first apply of the plane.
+    First,
+    /// It gains nothing over the one before.
+    Narrower,
+    /// The organisation asks nobody about changes there.
+    Direct,
+    /// Those who must agree did.
+    Approved,
+    /// Without those who must agree.
+    BreakGlass,
+}
+
+impl RevisedHow {
+    /// The word used in records and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Narrower => "narrower",
+            Self::Direct => "direct",
+            Self::Approved => "approved",
+            Self::BreakGlass => "break-glass",
+        }
+    }
 }
 
 impl AgentStatus {

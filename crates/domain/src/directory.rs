@@ -3,8 +3,8 @@
 
 use crate::{
     Account, Agent, Approval, Channel, Delivery, Digest, Envelope, Finding, Invite, Issuer, Kind, Minted,
-    Name, Object, ObjectKey, Passkey, Person, Seq, Session, System, Task, TaskId, Tool, ToolName, Workload,
-    application::Application, organisation::Organisation, policy_file::PolicyFile,
+    Name, Object, ObjectKey, Passkey, Person, Proposal, Seq, Session, System, Task, TaskId, Tool, ToolName,
+    Workload, application::Application, organisation::Organisation, policy_file::PolicyFile,
 };
 use imbl::{HashMap, OrdMap};
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub struct Directory {
     pub accounts: OrdMap<(Name, Name), Arc<Account>>,
     /// What the plane made at systems and owes the dropping of; what is gone leaves.
     pub minted: OrdMap<String, Arc<Minted>>,
+    /// Proposals that wait, by id.
+    pub proposals: OrdMap<String, Arc<Proposal>>,
     /// Approvals that something can still come of, by id.
     pub approvals: OrdMap<String, Arc<Approval>>,
     /// Open envelopes, by agent and id.
@@ -93,6 +95,7 @@ impl Directory {
                 drop(self.accounts.insert((row.system.clone(), row.person.clone()), Arc::new(row)));
             }
             Object::Minted(row) => drop(self.minted.insert(row.id.clone(), Arc::new(row))),
+            Object::Proposal(row) => drop(self.proposals.insert(row.id.clone(), row.into())),
             Object::Approval(row) => drop(self.approvals.insert(row.id.clone(), row.into())),
             Object::Envelope(row) => {
                 drop(self.envelopes.insert((row.agent.clone(), row.id.clone()), row.into()));
@@ -131,6 +134,7 @@ impl Directory {
             Kind::Session => key.key.parse().map_or((), |id: Digest| drop(self.sessions.remove(&id))),
             Kind::Account => key.account_parts().map_or((), |parts| drop(self.accounts.remove(&parts))),
             Kind::Minted => drop(self.minted.remove(&key.key)),
+            Kind::Proposal => drop(self.proposals.remove(&key.key)),
             Kind::Approval => drop(self.approvals.remove(&key.key)),
             Kind::Envelope => key.envelope_parts().map_or((), |parts| drop(self.envelopes.remove(&parts))),
             Kind::Passkey => key.passkey_parts().map_or((), |parts| {
@@ -175,6 +179,9 @@ impl Directory {
                 self.accounts.get(&parts).map(|row| Object::Account(row.as_ref().clone()))
             }
             Kind::Minted => self.minted.get(&key.key).map(|row| Object::Minted(row.as_ref().clone())),
+            Kind::Proposal => {
+                self.proposals.get(&key.key).map(|row| Object::Proposal(Box::new(row.as_ref().clone())))
+            }
             Kind::Approval => {
                 self.approvals.get(&key.key).map(|row| Object::Approval(Box::new(row.as_ref().clone())))
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     Account, Agent, Approval, Channel, Delivery, Digest, Envelope, Finding, Invite, Issuer, Minted, Name,
-    NameError, Passkey, Person, Session, System, Task, TaskId, Tool, ToolName, Workload,
+    NameError, Passkey, Person, Proposal, Session, System, Task, TaskId, Tool, ToolName, Workload,
     application::Application, organisation::Organisation, policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ pub enum Kind {
     Session,
     Account,
     Minted,
+    Proposal,
     Approval,
     Envelope,
     Passkey,
@@ -53,6 +54,7 @@ pub enum Object {
     Session(Session),
     Account(Account),
     Minted(Minted),
+    Proposal(Box<Proposal>),
     Approval(Box<Approval>),
     Envelope(Box<Envelope>),
     Passkey(Box<Passkey>),
@@ -89,6 +91,7 @@ impl Object {
             Self::Session(session) => ObjectKey::session(&session.id),
             Self::Account(account) => ObjectKey::account(&account.system, &account.person),
             Self::Minted(minted) => ObjectKey::new(Kind::Minted, minted.id.as_str()),
+            Self::Proposal(proposal) => ObjectKey::proposal(&proposal.id),
             Self::Approval(approval) => ObjectKey::approval(&approval.id),
             Self::Envelope(envelope) => ObjectKey::envelope(&envelope.agent, &envelope.id),
             Self::Passkey(passkey) => ObjectKey::passkey(&passkey.person, &passkey.id),
@@ -115,6 +118,7 @@ impl Object {
             Self::Task(task) => task.status == crate::task::TaskStatus::Ended,
             Self::Session(session) => session.ended,
             Self::Minted(minted) => !minted.is_owed(),
+            Self::Proposal(proposal) => proposal.is_over(),
             Self::Approval(approval) => approval.is_over(),
             Self::Envelope(envelope) => envelope.status != crate::approval::EnvelopeStatus::Open,
             Self::Passkey(passkey) => passkey.removed.is_some(),
@@ -147,7 +151,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -161,6 +165,7 @@ impl Kind {
         Self::Session,
         Self::Account,
         Self::Minted,
+        Self::Proposal,
         Self::Approval,
         Self::Envelope,
         Self::Passkey,
@@ -186,6 +191,7 @@ impl Kind {
                 | Self::Session
                 | Self::Account
                 | Self::Minted
+                | Self::Proposal
                 | Self::Approval
                 | Self::Envelope
                 | Self::Passkey
@@ -213,6 +219,7 @@ impl Kind {
             Self::Session => "session",
             Self::Account => "account",
             Self::Minted => "minted",
+            Self::Proposal => "proposal",
             Self::Approval => "approval",
             Self::Envelope => "envelope",
             Self::Passkey => "passkey",
@@ -265,6 +272,12 @@ impl ObjectKey {
     #[must_use]
     pub fn account(system: &Name, person: &Name) -> Self {
         Self::new(Kind::Account, format!("{system}/{person}"))
+    }
+
+    /// A proposal.
+    #[must_use]
+    pub fn proposal(id: &str) -> Self {
+        Self::new(Kind::Proposal, id)
     }
 
     /// An approval.

@@ -18,6 +18,9 @@ pub struct Organisation {
     /// How approvals go.
     #[serde(default, skip_serializing_if = "is_default")]
     pub approvals: ApprovalRules,
+    /// Who must agree to a change of the organisation.
+    #[serde(default, skip_serializing_if = "ChangeRules::is_default")]
+    pub changes: ChangeRules,
 }
 
 /// People of whom some must agree.
@@ -75,6 +78,104 @@ impl Default for ApprovalRules {
         }
     }
 }
+
+/// Who must agree, besides its author, to a change of the organisation that is not plainly a narrowing (`[organisation]
+/// changes`). An empty set is `direct`: nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChangeRules {
+    /// To charters and systems of the sandbox.
+    pub sandbox: BTreeSet<Agree>,
+    /// To those of staging.
+    pub staging: BTreeSet<Agree>,
+    /// To those of production; never empty.
+    pub production: BTreeSet<Agree>,
+    /// To what holds everywhere: people's roles, groups, issuers, policies, these rules.
+    pub rules: BTreeSet<Agree>,
+    /// How long a proposal waits for answers.
+    pub wait: DurationMs,
+    /// How long a change that was made without those who must agree may stand without a review.
+    pub review: DurationMs,
+}
+
+/// Who must agree.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Agree {
+    /// The owner of the agent, or who answers in the owner's place.
+    Owner,
+    /// Somebody with the role administrator.
+    Administrators,
+    /// So many of a group as it needs.
+    Group(Name),
+}
+
+impl Default for ChangeRules {
+    fn default() -> Self {
+        Self {
+            sandbox: BTreeSet::new(),
+            staging: [Agree::Owner].into(),
+            production: [Agree::Owner].into(),
+            rules: [Agree::Administrators].into(),
+            wait: DurationMs::from_mins(7 * 24 * 60),
+            review: DurationMs::from_mins(3 * 24 * 60),
+        }
+    }
+}
+
+impl ChangeRules {
+    /// Who must agree to a change in this environment.
+    #[must_use]
+    pub const fn of(&self, environment: Environment) -> &BTreeSet<Agree> {
+        match environment {
+            Environment::Sandbox => &self.sandbox,
+            Environment::Staging => &self.staging,
+            Environment::Production => &self.production,
+        }
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<Agree> for String {
+    fn from(agree: Agree) -> Self {
+        agree.to_string()
+    }
+}
+
+impl TryFrom<String> for Agree {
+    type Error = crate::NameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl std::str::FromStr for Agree {
+    type Err = crate::NameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            OWNER => Ok(Self::Owner),
+            crate::proposal::ADMINISTRATORS => Ok(Self::Administrators),
+            group => group.parse().map(Self::Group),
+        }
+    }
+}
+
+impl std::fmt::Display for Agree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Owner => OWNER,
+            Self::Administrators => crate::proposal::ADMINISTRATORS,
+            Self::Group(group) => group.as_str(),
+        })
+    }
+}
+
+const OWNER: &str = "owner";
 
 fn is_default(rules: &ApprovalRules) -> bool {
     *rules == ApprovalRules::default()

@@ -16,8 +16,9 @@
 mod stands;
 mod voters;
 
+pub use crate::voters::Standing;
 pub use stands::{envelope_fallen, fallen};
-pub use voters::{Standing, approvers, askers, needs, standing};
+pub use voters::{approvers, askers, needs, standing};
 
 use provost_domain::{
     Action, Approval, DecisionId, Digest, Directory, DurationMs, Envelope, Name, Reason, Role, TaskId,
@@ -148,10 +149,7 @@ pub fn vote(
     now: Timestamp,
 ) -> Result<Approval, VoteError> {
     waits(approval, directory, now)?;
-    let reason = ballot.reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    if reason.as_ref().is_some_and(|text| text.len() > REASON_BYTES_MAX) {
-        return Err(VoteError::ReasonTooLong);
-    }
+    let reason = said(ballot.reason)?;
     let stands = standing(approval, directory, &ballot.person, now);
     let (gates, on_behalf_of) = match (ballot.yes, ballot.break_glass) {
         (false, _) => {
@@ -190,6 +188,15 @@ pub fn vote(
         ApprovalStatus::Waiting
     };
     Ok(next)
+}
+
+/// What somebody said, trimmed; nothing, if it was nothing.
+pub(crate) fn said(reason: Option<String>) -> Result<Option<String>, VoteError> {
+    let reason = reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    match &reason {
+        Some(text) if text.len() > REASON_BYTES_MAX => Err(VoteError::ReasonTooLong),
+        _ => Ok(reason),
+    }
 }
 
 /// The gates that still want answers, with how many.
@@ -374,6 +381,24 @@ pub enum VoteError {
     /// An envelope without bounds.
     #[error("an envelope needs a number of calls, and a time of at most 90 days")]
     Unbounded,
+    /// A proposal waited for too long.
+    #[error(
+        "{0} has expired: not everybody answered in time, and silence is a no; it has to be proposed again"
+    )]
+    TooLate(String),
+    /// What a proposal was made on is not so any more.
+    #[error("{id} was made on what {what} was before; that has changed, so it has to be proposed again")]
+    Moved {
+        /// Which proposal.
+        id: String,
+        /// The row.
+        what: String,
+    },
+    /// The token that proposed cannot agree.
+    #[error(
+        "this was proposed with the token of the machine, and a yes that is handed in with the same token is nobody else's"
+    )]
+    SameHand,
     /// More than one person must agree.
     #[error("an envelope is granted by one person, and this needs more: {0}")]
     NotAlone(String),

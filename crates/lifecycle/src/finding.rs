@@ -64,7 +64,9 @@ pub fn seen(
     Some(after)
 }
 
-fn first_seen(sighting: &Sighting, owner: Option<&Name>, now: Timestamp) -> Finding {
+/// The finding of a sighting that nobody had before.
+#[must_use]
+pub fn first_seen(sighting: &Sighting, owner: Option<&Name>, now: Timestamp) -> Finding {
     let kind = kind(&sighting.kind);
     let key = plain(&sighting.key, KEY_BYTES_MAX);
     let mut evidence = Vec::new();

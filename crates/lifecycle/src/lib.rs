@@ -7,4 +7,9 @@ pub mod agent;
 pub mod approval;
 pub mod delivery;
 pub mod finding;
+pub mod narrower;
+pub mod proposal;
 pub mod task;
+mod voters;
+
+pub use voters::Standing;

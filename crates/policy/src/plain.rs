@@ -238,6 +238,7 @@ fn agents() -> impl Strategy<Value = Vec<Agent>> {
                 created_by: "".into(),
                 created_at: Timestamp::from_millis(0),
                 source: "".into(),
+                revised: None,
             },
         };
         facts.into_iter().enumerate().map(agent).collect()

@@ -202,10 +202,11 @@ WHERE object.state <> CASE
     WHEN object.kind = 'approval' AND json_extract(journal.record, '$.after.body.status.is')
         IN ('refused', 'expired', 'withdrawn', 'used') THEN 'ended'
     WHEN object.kind = 'envelope' AND json_extract(journal.record, '$.after.body.status.is') <> 'open' THEN 'ended'
-    WHEN object.kind = 'minted' AND json_extract(journal.record, '$.after.body.status.is') <> 'owed' THEN 'ended'
+    WHEN object.kind = 'proposal' AND json_extract(journal.record, '$.after.body.status.is') <> 'waiting' THEN 'ended'
+    WHEN object.kind = 'finding' AND json_extract(journal.record, '$.after.body.filed') THEN 'ended'
     WHEN object.kind = 'passkey' AND json_extract(journal.record, '$.after.body.removed') IS NOT NULL THEN 'ended'
     WHEN object.kind = 'invite' AND json_extract(journal.record, '$.after.body.used') IS NOT NULL THEN 'ended'
-    WHEN object.kind = 'finding' AND json_extract(journal.record, '$.after.body.filed') THEN 'ended'
+    WHEN object.kind = 'minted' AND json_extract(journal.record, '$.after.body.status.is') <> 'owed' THEN 'ended'
     WHEN object.kind = 'delivery' AND json_extract(journal.record, '$.after.body.state.is') <> 'due'
         AND json_extract(journal.record, '$.after.body.followed') IS NULL THEN 'ended'
     ELSE 'live'

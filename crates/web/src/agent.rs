@@ -1,7 +1,7 @@
 //! Agents.
 
 use crate::{
-    app::Answer,
+    app::{Answer, Proposed},
     asked::Asked,
     input::{Asking, At, Said},
     problem::Problems,
@@ -11,6 +11,7 @@ use provost_api::{
     Because, Page,
     agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Restrict},
     proof::{ProofAdd, ProofRemove, ProofView},
+    proposal::ProposalView,
 };
 use provost_control::{agent, proof};
 use provost_domain::Name;
@@ -31,17 +32,21 @@ pub(crate) async fn agent_list(
     Ok(Json(agent::list(&op, query).await?))
 }
 
-/// Brings an agent in, active, exactly as a file would.
+/// Brings an agent in, active, exactly as a file would; or proposes it to those who must agree.
 #[utoipa::path(
     post,
     path = "/agents",
     tag = "agents",
     security(("token" = [])),
     request_body = AgentCreate,
-    responses((status = 200, body = AgentView), Problems)
+    responses(
+        (status = 200, body = AgentView),
+        (status = 202, description = "Nothing has changed: this waits for those who must agree", body = ProposalView),
+        Problems
+    )
 )]
-pub(crate) async fn agent_create(Asked(op): Asked, Said(wanted): Said<AgentCreate>) -> Answer<AgentView> {
-    Ok(Json(agent::create(&op, wanted).await?))
+pub(crate) async fn agent_create(Asked(op): Asked, Said(wanted): Said<AgentCreate>) -> Proposed<AgentView> {
+    Ok(agent::create(&op, wanted).await?.into())
 }
 
 /// One agent: its charter in words, its life, its tasks, how long it outlives an order to stop it.
@@ -57,7 +62,7 @@ pub(crate) async fn agent_show(Asked(op): Asked, At(name): At<Name>) -> Answer<A
     Ok(Json(agent::show(&op, &name).await?))
 }
 
-/// Gives an agent a new charter, exactly as a file would.
+/// Gives an agent a new charter, exactly as a file would; or proposes it to those who must agree.
 #[utoipa::path(
     put,
     path = "/agents/{name}",
@@ -65,14 +70,18 @@ pub(crate) async fn agent_show(Asked(op): Asked, At(name): At<Name>) -> Answer<A
     security(("token" = [])),
     params(("name" = String, Path, description = "The agent")),
     request_body = AgentUpdate,
-    responses((status = 200, body = AgentView), Problems)
+    responses(
+        (status = 200, body = AgentView),
+        (status = 202, description = "Nothing has changed: this waits for those who must agree", body = ProposalView),
+        Problems
+    )
 )]
 pub(crate) async fn agent_update(
     Asked(op): Asked,
     At(name): At<Name>,
     Said(wanted): Said<AgentUpdate>,
-) -> Answer<AgentView> {
-    Ok(Json(agent::update(&op, &name, wanted).await?))
+) -> Proposed<AgentView> {
+    Ok(agent::update(&op, &name, wanted).await?.into())
 }
 
 /// Sets what containment leaves an agent.

@@ -5,9 +5,14 @@ use crate::{
     door::Hosts,
     finding, home, identity, issuer, ledger, oauth, pages, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
-    system, task,
+    proposal, system, task,
 };
-use axum::{Router, extract::DefaultBodyLimit};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use provost_control::Plane;
 use std::sync::Arc;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -76,6 +81,12 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(finding::finding_acknowledge))
         .routes(routes!(finding::finding_close))
         .routes(routes!(finding::finding_suppress))
+        .routes(routes!(proposal::proposal_list))
+        .routes(routes!(proposal::proposal_show))
+        .routes(routes!(proposal::proposal_eligible))
+        .routes(routes!(proposal::proposal_approve))
+        .routes(routes!(proposal::proposal_refuse))
+        .routes(routes!(proposal::proposal_withdraw))
         .routes(routes!(system::system_list))
         .routes(routes!(system::system_show, system::system_remove))
         .routes(routes!(system::system_repin))
@@ -128,6 +139,29 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
 
 /// A JSON answer, or the problem instead.
 pub(crate) type Answer<T> = Result<axum::Json<T>, Refusal>;
+
+/// The same, of a change that may have to wait for people: then it is 202 and the proposal.
+pub(crate) type Proposed<T> = Result<Outcome<T>, Refusal>;
+
+/// What became of a change.
+pub(crate) struct Outcome<T>(provost_control::plan::Outcome<T>);
+
+impl<T> From<provost_control::plan::Outcome<T>> for Outcome<T> {
+    fn from(outcome: provost_control::plan::Outcome<T>) -> Self {
+        Self(outcome)
+    }
+}
+
+impl<T: serde::Serialize> IntoResponse for Outcome<T> {
+    fn into_response(self) -> Response {
+        match self.0 {
+            provost_control::plan::Outcome::Done(view) => axum::Json(view).into_response(),
+            provost_control::plan::Outcome::Waits(proposal) => {
+                (StatusCode::ACCEPTED, axum::Json(proposal)).into_response()
+            }
+        }
+    }
+}
 
 /// Bytes of a request that carries the files of an organisation.
 const FILES_BODY_BYTES_MAX: usize = 64 << 20;

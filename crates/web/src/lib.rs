@@ -32,6 +32,7 @@ mod plan;
 mod plane;
 mod policy;
 mod problem;
+mod proposal;
 mod rest;
 mod strict;
 mod system;

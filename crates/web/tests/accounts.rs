@@ -266,8 +266,9 @@ async fn a_charter_whose_credentials_outlive_an_order_to_stop_for_too_long_is_re
     };
     let link = bound(&served.get("/agents/clerk").await.ok());
     assert!(link["meaning"].as_str().unwrap().contains("`revocation_max`"), "{link}");
-    let said =
-        served.post("/apply", json!({"files": files("lifetime_max = \"2h\""), "reason": "shorter"})).await;
+    let shorter = json!({"files": files("lifetime_max = \"2h\""), "reason": "shorter", "person": "jonas",
+        "break_glass": true});
+    let said = served.post("/apply", shorter).await;
     assert_eq!(said.status, 200, "{:#}", said.body);
     let view = served.get("/agents/clerk").await.ok();
     let link = bound(&view);

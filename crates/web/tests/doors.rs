@@ -169,7 +169,17 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     common::given_up(&served, "delivery_given_up").await;
     let channel = "[channel.nowhere]\ndescription = \"N\"\nkind = \"slack\"\naddress = \"nowhere\"\n";
     let files = json!([{ "path": "channels.toml", "text": channel }]);
-    served.post("/apply", json!({ "files": files, "reason": "the test begins" })).await.ok();
+    let wanted =
+        json!({ "files": files, "reason": "the test begins", "person": "maria", "break_glass": true });
+    served.post("/apply", wanted).await.ok();
+    let mut proposals = Vec::new();
+    for most in [4, 5, 6] {
+        proposals.push(common::proposed(&served, most).await);
+    }
+    let at = |nth: usize, what: &str| {
+        let id: &String = proposals.get(nth).unwrap();
+        format!("/proposals/{id}/{what}")
+    };
     let answer = || Some(json!({ "person": "maria", "reason": "because of the test" }));
     let envelope = json!({ "person": "maria", "reason": "because of the test", "count": 1, "lasts": "1h" });
     let edited = json!({
@@ -188,6 +198,9 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         ("finding_close", "POST", format!("/findings/{finding}/close"), answer()),
         ("channel_test", "POST", "/channels/nowhere/test".into(), Some(why.clone())),
         ("delivery_retry", "POST", "/deliveries/delivery_given_up/retry".into(), Some(why.clone())),
+        ("proposal_refuse", "POST", at(0, "refuse"), answer()),
+        ("proposal_withdraw", "POST", at(1, "withdraw"), Some(why.clone())),
+        ("proposal_approve", "POST", at(2, "approve"), answer()),
         ("person_away", "POST", "/people/jonas/away".into(), Some(json!({
             "to": "maria", "lasts": "1d", "reason": "because of the test" }))),
         (
@@ -201,13 +214,15 @@ async fn every_change_leaves_a_record_of_who_and_why() {
             "agent_create",
             "POST",
             "/agents".into(),
-            Some(json!({ "name": "fresh", "agent": charter, "reason": "because of the test" })),
+            Some(json!({ "name": "fresh", "agent": charter, "reason": "because of the test", "person": "maria",
+                "break_glass": true })),
         ),
         (
             "agent_update",
             "PUT",
             "/agents/clerk".into(),
-            Some(json!({ "agent": charter, "reason": "because of the test" })),
+            Some(json!({ "agent": charter, "reason": "because of the test", "person": "maria",
+                "break_glass": true })),
         ),
         (
             "agent_restrict",

@@ -13,7 +13,10 @@ async fn an_issuer_from_a_file_is_shown_with_what_it_is_believed_about() {
     served.apply().await;
     let listed = served.get("/issuers").await.ok();
     assert_eq!(listed["items"], json!([]));
-    served.post("/apply", json!({ "files": [file()], "reason": "ci" })).await.ok();
+    served
+        .post("/apply", json!({ "files": [file()], "reason": "ci", "person": "maria", "break_glass": true }))
+        .await
+        .ok();
     let listed = served.get("/issuers").await.ok();
     let names: Vec<&Value> = listed["items"].as_array().unwrap().iter().map(|item| &item["name"]).collect();
     assert_eq!(names, ["ci", "mesh", "okta"]);
@@ -44,7 +47,13 @@ async fn a_subject_is_one_agent_and_a_client_may_run_many() {
     served.apply().await;
     let other = common::CLERK.replace("Looks at", "Also looks at");
     let other = json!({ "path": "agents/other.toml", "text": other });
-    served.post("/apply", json!({ "files": [file(), other], "reason": "ci" })).await.ok();
+    served
+        .post(
+            "/apply",
+            json!({ "files": [file(), other], "reason": "ci", "person": "maria", "break_glass": true }),
+        )
+        .await
+        .ok();
     let subject =
         |issuer: &str, subject: &str| json!({ "issuer": issuer, "subject": subject, "reason": "r" });
     let add = async |agent: &str, body: Value| served.post(&format!("/agents/{agent}/proofs"), body).await;

@@ -166,7 +166,7 @@ async fn a_charter_changed_by_two_at_once_is_changed_by_one() {
         json!({ "agent": { "purpose": purpose, "owner": "maria", "environment": "production",
             "autonomy": "probation", "task_duration_max": "5m",
             "grant": [{ "system": "bank", "tools": ["list_accounts"] }] },
-            "reason": "narrower", "version": version })
+            "reason": "narrower", "version": version, "person": "jonas", "break_glass": true })
     };
     let (one, two) = tokio::join!(
         served.put("/agents/clerk", charter("One")),

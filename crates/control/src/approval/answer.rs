@@ -45,7 +45,10 @@ async fn vote(op: &Op, id: &str, answer: ApprovalAnswer, yes: bool) -> Result<Ap
                 .cure("show it again, then decide again"));
             }
             let voted = life::vote(&row, seen.directory, ballot.clone(), op.plane.now())?;
-            let drafts = vec![Draft::Put(Object::Approval(Box::new(voted.clone())))];
+            let mut drafts = vec![Draft::Put(Object::Approval(Box::new(voted.clone())))];
+            if ballot.break_glass {
+                drafts.extend(crate::review::of_approval(&voted, seen.directory, op.plane.now()));
+            }
             Ok(Change { drafts, what: format!("{id} {word}"), answer: voted })
         })
         .await?;
@@ -164,7 +167,7 @@ fn gates_of(
 }
 
 /// Who answers, and how the plane knows.
-pub(super) fn ballot(
+pub(crate) fn ballot(
     op: &Op,
     person: Option<Name>,
     reason: Option<String>,
@@ -191,7 +194,7 @@ pub(super) fn ballot(
     Ok(Ballot { person, yes, reason, shown_by, break_glass, signature: None })
 }
 
-pub(super) fn why(ballot: &Ballot, word: &str) -> String {
+pub(crate) fn why(ballot: &Ballot, word: &str) -> String {
     let reason = ballot.reason.as_deref().map(str::trim).filter(|text| !text.is_empty());
     let reason: String = reason.unwrap_or("no reason was given").chars().take(WHY_CHARS_MAX).collect();
     format!("{word} by {} ({}): {reason}", ballot.person, ballot.shown_by)
@@ -212,14 +215,17 @@ impl From<VoteError> for ControlError {
         match error {
             VoteError::NotWaiting { .. }
             | VoteError::Late(_)
+            | VoteError::TooLate(_)
+            | VoteError::Moved { .. }
             | VoteError::TaskEnded(_)
             | VoteError::CharterChanged(_) => Self::conflict(text),
             VoteError::NotEligible(_)
             | VoteError::NotAdministrator(_)
             | VoteError::OwnRequest(_)
-            | VoteError::NotAlone(_) => {
-                Self::refused(text).cure("`provost approvals show` names those who may")
-            }
+            | VoteError::NotAlone(_) => Self::refused(text).cure("`show` names those who may"),
+            VoteError::SameHand => Self::refused(text).cure(
+                "the person signs in and agrees themselves; what cannot wait is applied with --break-glass",
+            ),
             VoteError::ReasonMissing
             | VoteError::ReasonTooLong
             | VoteError::NothingEdited

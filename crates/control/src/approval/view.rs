@@ -78,7 +78,7 @@ async fn before(op: &Op, row: &Approval) -> Result<Vec<String>, ControlError> {
     Ok(before)
 }
 
-fn vote_view(vote: &Vote) -> VoteView {
+pub(crate) fn vote_view(vote: &Vote) -> VoteView {
     VoteView {
         person: vote.person.clone(),
         yes: vote.yes,

@@ -246,6 +246,7 @@ impl Seen<'_> {
                 created_by: "plane".into(),
                 created_at: now,
                 source: format!("issuer {}", self.issuer.name).into(),
+                revised: None,
             },
             proofs: vec![Proof::Subject {
                 issuer: self.issuer.name.clone(),

@@ -1,6 +1,6 @@
 //! What files declare, compared with what is, and checked as it would be afterwards.
 
-use crate::{ControlError, Op, bound::Links, change::Draft};
+use crate::{ControlError, Op, bound::Links, change::Draft, plan::Author};
 use provost_api::{
     plan::{PlanStep, PlanView, PlanWords},
     problem::{Fault, Severity},
@@ -10,7 +10,7 @@ use provost_declare::{
     read_beside,
 };
 use provost_domain::{
-    Agent, AgentStatus, Digest, Directory, Kind, Object, ObjectKey, Seq, Timestamp, ids::AgentId,
+    Agent, AgentStatus, Digest, Directory, Kind, Name, Object, ObjectKey, Seq, Timestamp, ids::AgentId,
 };
 use provost_policy::{Place, PolicyFault, check_changed};
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ pub(crate) struct Wanted {
     pub(crate) keys_read: Vec<ObjectKey>,
     /// `files` or `api`.
     source: &'static str,
-    actor: String,
+    pub(crate) author: Author,
     now: Timestamp,
     links: Links,
     /// Where ids of new agents begin.
@@ -39,11 +39,17 @@ impl Wanted {
             prune,
             keys_read: Vec::new(),
             source,
-            actor: op.subject.to_string(),
+            author: Author::unsaid(op),
             now: plane.now(),
             links: Links::of(plane),
             random: plane.random(),
         }
+    }
+
+    /// The same, by this author.
+    #[must_use]
+    pub(crate) fn by(self, author: Author) -> Self {
+        Self { author, ..self }
     }
 }
 
@@ -92,7 +98,7 @@ fn check(wanted: &Wanted, directory: Directory) -> Checked {
         current: &directory,
         versions: &|_key| 0,
         now: wanted.now,
-        actor: &wanted.actor,
+        actor: wanted.author.text(),
         prune: wanted.prune,
     };
     let plan: Plan = plan(&declared, &planning, &mut make);
@@ -142,7 +148,7 @@ fn agent_drafts(wanted: &Wanted, mut agent: Agent, directory: &Directory, drafts
     drafts.push(Draft::Put(Object::Agent(agent)));
 }
 
-fn applied(directory: &Directory, drafts: &[Draft]) -> Directory {
+pub(crate) fn applied(directory: &Directory, drafts: &[Draft]) -> Directory {
     let mut after = directory.clone();
     for draft in drafts {
         match draft {
@@ -155,6 +161,18 @@ fn applied(directory: &Directory, drafts: &[Draft]) -> Directory {
 
 /// Charters whose power would outlive an order to stop them for longer than the organisation allows.
 fn over_bound(links: Links, declared: &Declared, after: &Directory, changed: &[ObjectKey]) -> Vec<Fault> {
+    let place = |(name, message): (Name, String)| {
+        let key = ObjectKey::new(Kind::Agent, name.as_str());
+        let cure = "take the slowest system out of its grants, or see `production_revocation_max`";
+        shown(declared.fault_in((&key, "grants"), provost_declare::Severity::Error, message, cure))
+    };
+    let mut faults: Vec<Fault> = outlive(links, after, changed).into_iter().map(place).collect();
+    faults.sort_by(|a, b| a.what.cmp(&b.what));
+    faults
+}
+
+/// The same, agent by agent, in words.
+fn outlive(links: Links, after: &Directory, changed: &[ObjectKey]) -> Vec<(Name, String)> {
     let Some(settings) = after.organisation.as_ref() else { return Vec::new() };
     let systems: BTreeSet<&str> =
         changed.iter().filter(|key| key.kind == Kind::System).map(|key| key.key.as_str()).collect();
@@ -167,28 +185,24 @@ fn over_bound(links: Links, declared: &Declared, after: &Directory, changed: &[O
                 || agents.contains(agent.name.as_str())
                 || agent.charter.systems().iter().any(|system| systems.contains(system.as_str())))
     });
-    let mut faults = Vec::new();
-    for agent in concerned {
+    let over = concerned.filter_map(|agent| {
         let worst = links.worst(&agent.charter, after);
-        let Some(most) = settings.revocation_max(agent.charter.environment).filter(|most| worst > *most)
-        else {
-            continue;
-        };
-        let key = ObjectKey::new(Kind::Agent, agent.name.as_str());
+        let most = settings.revocation_max(agent.charter.environment).filter(|most| worst > *most)?;
         let message = format!(
             "agent {} could go on for {worst} after an order to stop it, and the organisation allows {most} in {}",
             agent.name, agent.charter.environment
         );
-        let cure = "take the slowest system out of its grants, or see `production_revocation_max`";
-        faults.push(shown(declared.fault_in(
-            (&key, "grants"),
-            provost_declare::Severity::Error,
-            message,
-            cure,
-        )));
-    }
-    faults.sort_by(|a, b| a.what.cmp(&b.what));
-    faults
+        Some((agent.name.clone(), message))
+    });
+    over.collect()
+}
+
+/// What stands against rows that were checked before, on the organisation as it is now with them in it.
+pub(crate) fn recheck(links: Links, directory: &Directory, drafts: &[Draft]) -> Option<String> {
+    let after = applied(directory, drafts);
+    let changed: Vec<ObjectKey> = drafts.iter().map(Draft::key).collect();
+    let fault = check_changed(&after, &changed).into_iter().next().map(|fault| fault.message);
+    fault.or_else(|| outlive(links, &after, &changed).into_iter().next().map(|(_name, message)| message))
 }
 
 /// A fault of the decision point, placed in the files.
@@ -269,5 +283,6 @@ fn view(directory: &Directory, steps: Vec<PlanStep>, left_alone: usize, faults: 
         refused: faults.iter().any(|fault| fault.severity == Severity::Error),
         steps,
         faults,
+        asks: Vec::new(),
     }
 }

@@ -167,6 +167,10 @@ fn rule_changed(said: &mut Said, arg: &str, from: &ArgRule, to: &ArgRule) {
     }
     match (from.absent, to.absent) {
         (true, false) => said.marked(Reach::Widens, &format!("{arg} may be given")),
+        // Where it had to be there, a call without it was refused until now.
+        (false, true) if !from.optional => {
+            said.marked(Reach::Widens, &format!("{arg} must be left out, and had to be there"));
+        }
         (false, true) => said.marked(Reach::Narrows, &format!("{arg} must be left out")),
         _ => {}
     }

@@ -2,13 +2,13 @@
 
 use crate::{
     credential,
-    plan::{PlannedWrite, Reach, Step, StepKind, Words, channel, charter, issuer},
+    plan::{PlannedWrite, Reach, Step, StepKind, Words, changes, channel, charter, issuer},
     table::{clip, join},
 };
 use provost_domain::{
     DurationMs, Effect, Name, Object, ObjectKey, Person, System, Tool, Workload,
     application::Application,
-    organisation::{ApprovalRules, Group, Organisation, Signed},
+    organisation::{ApprovalRules, ChangeRules, Group, Organisation, Signed},
     policy_file::PolicyFile,
     system::Connection,
     tool::{ArgShape, Steering},
@@ -86,6 +86,7 @@ pub(crate) fn added(row: &Object) -> Said {
             }
             groups(&mut said, &BTreeMap::new(), &row.groups);
             approvals(&mut said, ApprovalRules::default(), row.approvals);
+            changes::changed(&mut said, &ChangeRules::default(), &row.changes);
         }
         Object::Person(row) => {
             let manager = row.manager.as_ref().map_or(String::new(), |name| format!(", reports to {name}"));
@@ -134,6 +135,7 @@ pub(crate) fn added(row: &Object) -> Said {
         | Object::Session(_)
         | Object::Account(_)
         | Object::Minted(_)
+        | Object::Proposal(_)
         | Object::Approval(_)
         | Object::Envelope(_)
         | Object::Passkey(_)
@@ -202,6 +204,7 @@ fn organisation(said: &mut Said, from: &Organisation, to: &Organisation) {
     said.moved(reach, "revocation time allowed in production", &word(was), &word(is));
     groups(said, &from.groups, &to.groups);
     approvals(said, from.approvals, to.approvals);
+    changes::changed(said, &from.changes, &to.changes);
 }
 
 fn groups(said: &mut Said, from: &BTreeMap<Name, Group>, to: &BTreeMap<Name, Group>) {

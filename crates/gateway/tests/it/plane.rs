@@ -397,6 +397,7 @@ fn agent(charter: Value) -> Agent {
             created_by: "test".into(),
             created_at: Timestamp::from_millis(1),
             source: "test".into(),
+            revised: None,
         },
     }
 }

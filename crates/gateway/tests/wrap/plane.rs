@@ -469,6 +469,7 @@ fn agent(behind: Behind) -> Agent {
             created_by: "test".into(),
             created_at: Timestamp::from_millis(1),
             source: "test".into(),
+            revised: None,
         },
     }
 }

@@ -42,6 +42,7 @@ fn world() -> Directory {
             escalate_after: Some(DurationMs::from_mins(20)),
             ..ApprovalRules::default()
         },
+        changes: Default::default(),
     }));
     directory.put(serde_json::from_value(json!({"kind": "agent", "body": {
         "id": provost_domain::ids::AgentId::new(NOW, [1; 10]), "name": "clerk", "status": "active", "revision": 4,

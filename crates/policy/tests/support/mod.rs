@@ -98,6 +98,7 @@ pub fn agent(called: &str) -> Agent {
             created_by: "maria".into(),
             created_at: Timestamp::from_millis(0),
             source: "files".into(),
+            revised: None,
         },
     }
 }

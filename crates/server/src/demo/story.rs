@@ -10,11 +10,13 @@ use super::{
     tell::Teller,
 };
 use provost_api::{
+    Because,
     agent::AgentView,
     credential::CredentialWrite,
     decision::WhyView,
     ledger::LedgerView,
     plan::{Applied, ApplyRequest, FileText, PlanRequest, PlanView},
+    proposal::{ProposalAnswer, ProposalView},
     system::{ConnectionWrite, CredentialUseWrite, SystemDraft, SystemImport},
     task::{TaskStart, TaskStarted, TaskView},
 };
@@ -39,6 +41,7 @@ pub(super) struct Worker {
 /// When the story cannot go on: something did not answer at all.
 pub(super) async fn tell(stage: &Stage, teller: &mut Teller) -> Result<(), Failure> {
     organisation(stage, teller).await?;
+    a_wider_charter(stage, teller).await?;
     let clerk = at_work(stage, teller).await?;
     within_the_charter(stage, teller, &clerk).await?;
     a_person_must_agree(stage, teller, &clerk).await;
@@ -91,7 +94,14 @@ async fn organisation(stage: &Stage, teller: &mut Teller) -> Result<(), Failure>
     }
     teller.asks("provost apply examples/acme").await;
     let reason = "the demo's organisation".to_owned();
-    let request = ApplyRequest { files: files.clone(), prune: false, reason, plan: Some(plan.digest) };
+    let request = ApplyRequest {
+        files: files.clone(),
+        prune: false,
+        reason,
+        plan: Some(plan.digest),
+        person: None,
+        break_glass: false,
+    };
     let applied: Applied = stage.plane.post("apply", &request).await?;
     teller.answers(&format!("{} changes, each one recorded", applied.steps.len()));
     let again: PlanView = stage.plane.post("plan", &PlanRequest { files, prune: false }).await?;
@@ -101,6 +111,59 @@ async fn organisation(stage: &Stage, teller: &mut Teller) -> Result<(), Failure>
         left == 0 && !applied.steps.is_empty(),
         format!("{} changes made; planned again, {left} are left", applied.steps.len()),
     );
+    Ok(())
+}
+
+async fn a_wider_charter(stage: &Stage, teller: &mut Teller) -> Result<(), Failure> {
+    teller.chapter("Somebody wants an agent to do more");
+    teller.words("jonas raises the clerk's limit from EUR 500 to EUR 5,000 in its file. A charter is what an agent may do, so \
+        changing it is changing an identity: nobody does that alone.");
+    let mut files = acme::files(&stage.bank.url())?;
+    for file in &mut files {
+        file.text = file.text.replace("args.amount = { max = 500.00 }", "args.amount = { max = 5000.00 }");
+    }
+    teller.asks("provost apply examples/acme --as jonas").await;
+    let request = ApplyRequest {
+        files,
+        prune: false,
+        reason: "the invoices are larger now".to_owned(),
+        plan: None,
+        person: "jonas".parse().ok(),
+        break_glass: false,
+    };
+    let applied: Applied = stage.plane.post("apply", &request).await?;
+    let Some(proposal) = applied.proposal else {
+        teller.answers("applied");
+        teller.promise(
+            "A wider charter waits for somebody who did not write it",
+            false,
+            "it was applied at once",
+        );
+        return Ok(());
+    };
+    let id = &proposal.summary.id;
+    for words in proposal.steps.iter().flat_map(|step| &step.words) {
+        teller.under(&words.text);
+    }
+    let asked: Vec<String> = proposal.missing.iter().map(|missing| missing.gate.clone()).collect();
+    teller.answers(&format!("{id} waits for the {}; nothing has changed", asked.join(", ")));
+    teller.asks(&format!("provost proposal approve {id} --as maria, typed by whoever proposed it")).await;
+    let yes = ProposalAnswer { person: "maria".parse().ok(), ..Default::default() };
+    let relayed: Result<ProposalView, Failure> =
+        stage.plane.post(&format!("proposals/{id}/approve"), &yes).await;
+    let refused = relayed.is_err();
+    teller.answers(match refused {
+        true => "refused: that is the hand that proposed it, whatever name it gives",
+        false => "taken",
+    });
+    let agent: AgentView = stage.plane.get("agents/invoice-clerk").await?;
+    teller.promise(
+        "A wider charter waits for somebody who did not write it",
+        refused && agent.summary.revision == 1,
+        format!("{}, charter revision {}", proposal.summary.status, agent.summary.revision),
+    );
+    let why = Because { reason: "the demo goes on with the charter as it is".to_owned() };
+    let _over: ProposalView = stage.plane.post(&format!("proposals/{id}/withdraw"), &why).await?;
     Ok(())
 }
 

@@ -382,7 +382,12 @@ pub fn agent(agent: &str) -> Object {
         revision: 1,
         charter,
         proofs: Vec::new(),
-        provenance: Provenance { created_by: "maria".into(), created_at: NOON, source: "files".into() },
+        provenance: Provenance {
+            created_by: "maria".into(),
+            created_at: NOON,
+            source: "files".into(),
+            revised: None,
+        },
     })
 }
 

@@ -33,6 +33,7 @@ pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
         Kind::Session => body(kind, record)?.map(Object::Session),
         Kind::Account => body(kind, record)?.map(Object::Account),
         Kind::Minted => body(kind, record)?.map(Object::Minted),
+        Kind::Proposal => body(kind, record)?.map(|row| Object::Proposal(Box::new(row))),
         Kind::Approval => body(kind, record)?.map(|row| Object::Approval(Box::new(row))),
         Kind::Envelope => body(kind, record)?.map(|row| Object::Envelope(Box::new(row))),
         Kind::Passkey => body(kind, record)?.map(|row| Object::Passkey(Box::new(row))),

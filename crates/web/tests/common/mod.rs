@@ -309,6 +309,18 @@ pub async fn asked(served: &Served, task: &str, amount: &str) -> provost_domain:
     approval
 }
 
+/// Puts a proposal there by jonas, as an administrator who signed in: so many transfers a day. Gives its id.
+pub async fn proposed(served: &Served, most: u32) -> String {
+    let op = Op {
+        subject: Operator::Person("jonas".parse().unwrap(), [provost_domain::Role::Administrator].into()),
+        ..served.op()
+    };
+    let text = CLERK.replace("count_max = 3", &format!("count_max = {most}"));
+    let request = json!({ "files": [{ "path": "agents/clerk.toml", "text": text }], "reason": "more" });
+    let applied = provost_control::plan::apply(&op, serde_json::from_value(request).unwrap()).await.unwrap();
+    applied.proposal.unwrap().summary.id
+}
+
 /// The one open envelope, or a word that is none.
 pub fn open_envelope(served: &Served) -> String {
     let view = served.plane.replica.latest();

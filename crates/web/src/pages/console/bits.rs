@@ -126,17 +126,56 @@ pub(super) fn decision(id: &DecisionId) -> Link {
 
 /// What shows a finding: the page of what it names, if it is an id, or a text that others wrote.
 pub(super) fn evidence(text: &str) -> Link {
-    let approval = text
-        .strip_prefix("approval_")
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+    let is = |prefix: &str| {
+        let id = |rest: &str| rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && id(rest))
+    };
+    let (approval, proposal) = (is("approval_"), is("proposal_"));
     let href = if text.parse::<DecisionId>().is_ok() {
         Some(format!("/console/decisions/{text}"))
     } else if text.parse::<TaskId>().is_ok() {
         Some(format!("/console/tasks/{text}"))
+    } else if proposal {
+        Some(format!("/proposals/{text}"))
     } else {
         approval.then(|| format!("/approvals/{text}"))
     };
     Link { href, text: text.to_owned() }
+}
+
+/// Who wrote a revision of a charter, who agreed to it, and the proposal it was.
+#[derive(Template)]
+#[template(
+    source = r#"revision {{ revision }} by {{ by }}, {{ how }}{% for name in approvers %}{% if !loop.first %},{% endif %} {{ name }}{% endfor %}{% if let Some(id) = proposal %} (<a href="/proposals/{{ id }}">proposal</a>){% endif %}: {{ why }}"#,
+    ext = "html"
+)]
+pub(super) struct Revision {
+    revision: u32,
+    by: String,
+    how: &'static str,
+    approvers: Vec<Link>,
+    proposal: Option<String>,
+    why: String,
+}
+
+/// Where a revision came from, in words.
+pub(super) fn revision(revised: &provost_api::agent::RevisionView) -> Revision {
+    let how = match revised.how.as_str() {
+        "first" => "with the first apply of the plane",
+        "narrower" => "which gains nothing",
+        "direct" => "where nobody is asked",
+        "approved" => "agreed to by",
+        "break-glass" => "without those who must agree",
+        _ => "in a way that is not known here",
+    };
+    Revision {
+        revision: revised.revision,
+        by: revised.by.clone(),
+        how,
+        approvers: revised.approvers.iter().map(person).collect(),
+        proposal: revised.proposal.clone(),
+        why: revised.why.clone(),
+    }
 }
 
 fn ending(id: &str) -> &str {
@@ -149,6 +188,7 @@ const ENDING: usize = 6;
 impl HtmlSafe for When {}
 impl HtmlSafe for Word {}
 impl HtmlSafe for Link {}
+impl HtmlSafe for Revision {}
 
 #[cfg(test)]
 mod tests {

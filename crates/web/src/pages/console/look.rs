@@ -158,6 +158,7 @@ const PAGES: &[(&str, &str, Option<Action>)] = &[
     ("/console", "Overview", None),
     ("/approvals", "Approvals", Some(Action::ApprovalRead)),
     ("/console/findings", "Findings", Some(Action::FindingRead)),
+    ("/proposals", "Changes", Some(Action::ProposalRead)),
     ("/console/agents", "Agents", Some(Action::AgentRead)),
     ("/console/tasks", "Tasks", Some(Action::TaskRead)),
     ("/console/decisions", "Decisions", Some(Action::DecisionRead)),

@@ -9,6 +9,7 @@
 //! | `overview` | what runs, what was refused or held, what is wrong |
 //! | `approvals` | what waits for a person, and the answer |
 //! | `findings` | what a person should know, and the answer |
+//! | `proposals` | changes that wait for people, one with what it changes, and the answer |
 //! | `agents`, `graph` | agents, and what one of them reaches |
 //! | `tasks` | tasks, and one with its timeline |
 //! | `decisions` | decisions, and why one was what it was |
@@ -32,6 +33,7 @@ mod live;
 mod look;
 mod overview;
 mod people;
+mod proposals;
 mod systems;
 mod tasks;
 mod trust;
@@ -55,6 +57,9 @@ pub(super) fn routes() -> Router<App> {
         .route("/console/findings", get(findings::list))
         .route("/console/findings/{id}", get(findings::show))
         .route("/console/findings/{id}/answer", post(findings::answer))
+        .route("/proposals", get(proposals::list))
+        .route("/proposals/{id}", get(proposals::show))
+        .route("/proposals/{id}/answer", post(proposals::answer))
         .route("/console/agents", get(agents::list))
         .route("/console/agents/{name}", get(agents::show))
         .route("/console/tasks", get(tasks::list))

@@ -1,0 +1,168 @@
+//! Whether a change gains nothing: whether everything that a row lets happen afterwards, it let happen before. What cannot be
+//! shown to be so counts as a gain, also where a reader would see at once that it is none: the question is who may change
+//! something alone.
+//!
+//! What is compared is what the row itself says. An organisation's policy can make anything of it (`forbid … unless
+//! { principal.autonomy == "bounded" }`), and policies are changed under gates of their own.
+
+mod charter;
+
+pub use charter::charter;
+
+use provost_domain::{
+    Agent, AgentStatus, Object, Person, System, Tool,
+    organisation::{ApprovalRules, ChangeRules, Group, Organisation, Signed},
+};
+
+/// Whether nothing is gained when a row becomes another; nothing is a row that is not there.
+#[must_use]
+pub fn gains_nothing(before: Option<&Object>, after: Option<&Object>) -> bool {
+    match (before, after) {
+        (None, None) => true,
+        (Some(before), Some(after)) if before == after => true,
+        (Some(before), None) => goes(before),
+        // Forbids can be added by anybody who may change anything; text that could permit something, or that cannot be
+        // told apart from such text, not.
+        (None, Some(Object::Policy(policy))) => !policy.text.contains(PERMIT),
+        (None, Some(_)) => false,
+        (Some(Object::Agent(before)), Some(Object::Agent(after))) => agent(before, after),
+        (Some(Object::Organisation(before)), Some(Object::Organisation(after))) => {
+            organisation(before, after)
+        }
+        (Some(Object::Person(before)), Some(Object::Person(after))) => person(before, after),
+        (Some(Object::System(before)), Some(Object::System(after))) => system(before, after),
+        (Some(Object::Tool(before)), Some(Object::Tool(after))) => tool(before, after),
+        (Some(Object::Workload(before)), Some(Object::Workload(after))) => {
+            *after == provost_domain::Workload { active: after.active && before.active, ..before.clone() }
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether nothing is gained when the row goes away. What a policy forbade is no longer forbidden; an organisation's rules
+/// fall back to others; whoever a channel reached is told nothing; who has a role may be one of those who must agree.
+fn goes(row: &Object) -> bool {
+    match row {
+        Object::Policy(_) | Object::Organisation(_) | Object::Channel(_) => false,
+        Object::Person(person) => person.roles.is_empty(),
+        _ => true,
+    }
+}
+
+fn agent(before: &Agent, after: &Agent) -> bool {
+    let same = Agent {
+        status: after.status,
+        revision: after.revision,
+        charter: after.charter.clone(),
+        provenance: after.provenance.clone(),
+        ..before.clone()
+    };
+    let stops = after.status == before.status || STOPPED.contains(&after.status);
+    *after == same && stops && charter(&before.charter, &after.charter)
+}
+
+fn organisation(before: &Organisation, after: &Organisation) -> bool {
+    let bound = match (before.production_revocation_max, after.production_revocation_max) {
+        (Some(before), Some(after)) => after <= before,
+        (None, _) => true,
+        (Some(_), None) => false,
+    };
+    let groups =
+        after.groups.iter().all(|(name, is)| before.groups.get(name).is_some_and(|was| group(was, is)));
+    // A group that goes away leaves what asks for it unanswered. It could be there again under other members, but not
+    // without the agreement that a new group needs.
+    let same = Organisation {
+        production_revocation_max: after.production_revocation_max,
+        groups: after.groups.clone(),
+        approvals: after.approvals,
+        changes: after.changes.clone(),
+        ..before.clone()
+    };
+    *after == same
+        && bound
+        && groups
+        && approvals(before.approvals, after.approvals)
+        && changes(&before.changes, &after.changes)
+}
+
+fn group(before: &Group, after: &Group) -> bool {
+    after.members.is_subset(&before.members) && after.needs >= before.needs
+}
+
+fn approvals(before: ApprovalRules, after: ApprovalRules) -> bool {
+    // All its parts are compared here: one more does not compile.
+    let ApprovalRules {
+        wait,
+        good_for,
+        hold_open,
+        escalate_after: _,
+        deputies_only_while_away: _,
+        signed: _,
+    } = after;
+    let escalates = match (before.escalate_after, after.escalate_after) {
+        (_, None) => true,
+        (Some(before), Some(after)) => after >= before,
+        (None, Some(_)) => false,
+    };
+    wait <= before.wait
+        && good_for <= before.good_for
+        && hold_open <= before.hold_open
+        && escalates
+        && (after.deputies_only_while_away || !before.deputies_only_while_away)
+        && signed(after.signed) >= signed(before.signed)
+}
+
+/// Which answers take a signature, from none to all.
+const fn signed(signed: Signed) -> u8 {
+    match signed {
+        Signed::Never => 0,
+        Signed::Production => 1,
+        Signed::Always => 2,
+    }
+}
+
+fn changes(before: &ChangeRules, after: &ChangeRules) -> bool {
+    before.sandbox.is_subset(&after.sandbox)
+        && before.staging.is_subset(&after.staging)
+        && before.production.is_subset(&after.production)
+        && before.rules.is_subset(&after.rules)
+        && after.wait <= before.wait
+        && after.review <= before.review
+}
+
+/// Somebody leaves, or is one of an identity provider's no longer. Everything else can make somebody another: a name, an
+/// address by which they come in, a manager who may answer in their place.
+fn person(before: &Person, after: &Person) -> bool {
+    let logins = after.logins.iter().all(|login| before.logins.contains(login));
+    let same = Person { active: after.active, logins: after.logins.clone(), ..before.clone() };
+    *after == same && logins && (before.active || !after.active)
+}
+
+/// Results carry more labels than before.
+fn system(before: &System, after: &System) -> bool {
+    let same = System { resource_labels: after.resource_labels.clone(), ..before.clone() };
+    *after == same && before.resource_labels.is_subset(&after.resource_labels)
+}
+
+/// It counts as more than before, brings more into a task, or counts as handing data outside.
+fn tool(before: &Tool, after: &Tool) -> bool {
+    let same = Tool {
+        effects: after.effects.clone(),
+        returns: after.returns.clone(),
+        sends_out: after.sends_out,
+        ..before.clone()
+    };
+    *after == same
+        && before.effects_or_worst().is_subset(&after.effects_or_worst())
+        && before.returns.iter().all(|returns| after.returns.contains(returns))
+        && (after.sends_out || !before.sends_out)
+}
+
+/// States in which an agent may do nothing, and which a person has to lead it out of.
+const STOPPED: [AgentStatus; 3] =
+    [AgentStatus::PendingReapproval, AgentStatus::Suspended, AgentStatus::Decommissioned];
+/// A Cedar policy that permits something has this word in it; one that only says it in a comment counts as such.
+const PERMIT: &str = "permit";
+
+#[cfg(test)]
+mod tests;
