@@ -126,7 +126,12 @@ impl Authzen {
             let by = Attribution { actor: "plane".to_owned(), why };
             let writes = vec![Write::Put { object: Object::Approval(Box::new(over)), expected: version }];
             match self.pipeline.store.commit(ChangeSet { by, at: now, writes }).await {
-                Ok(_receipt) => return Ok(true),
+                Ok(_receipt) => {
+                    // From here on this node, at least, does not use it any more.
+                    let seen = self.pipeline.replica.catch_up().await;
+                    seen.map_err(|error| self.refused(&error.into()))?;
+                    return Ok(true);
+                }
                 Err(CommitError::Conflict { .. }) => {} // answered meanwhile: look again
                 Err(CommitError::Store(error)) => return Err(self.refused(&error.into())),
                 Err(other) => return Err(self.refused(&crate::Refusal::internal(other.to_string()))),

@@ -297,14 +297,18 @@ impl Front {
         let outcome = outcome.map(|completion| completion.outcome.as_str());
         let claim = store.kept(word(CLAIM, row), now).await?;
         let claim = claim.and_then(|claim| serde_json::from_slice::<Claim>(&claim).ok());
-        let recent = claim.is_some_and(|claim| now.since(claim.at) < self.pipeline.limits.call_duration_max);
+        // It is under way for as long as a call may take, from when it was allowed or was going to be.
+        let allowed = stored.as_ref().map(|stored| stored.decision.at);
+        let claimed = claim.map(|claim| claim.at);
+        let begun = allowed.max(claimed);
+        let recent = begun.is_some_and(|at| now.since(at) < self.pipeline.limits.call_duration_max);
         // An outcome may be on record a moment before what came of the call is kept.
         let just_now = stored
             .and_then(|stored| stored.completion)
             .is_some_and(|completion| now.since(completion.at).to_std() < RUN_PATIENCE);
         let text = match (by, outcome) {
             (_, None) if recent => return Ok(seed(row, until, "working", "it is being made")),
-            (Some(_), Some(_)) if recent && just_now => {
+            (Some(_), Some(_)) if claimed.is_some() && just_now => {
                 return Ok(seed(row, until, "working", "it was made; its result is on its way"));
             }
             (Some(decision), Some(outcome)) => format!(
@@ -336,7 +340,11 @@ impl Front {
                 Err(CommitError::Conflict { .. }) => {}
                 Err(CommitError::Store(error)) => return Err(Refusal::Store(error)),
                 Err(other) => return Err(Refusal::internal(other.to_string())),
-                Ok(_receipt) => return Ok(()),
+                Ok(_receipt) => {
+                    // From here on this node, at least, does not use it any more.
+                    self.pipeline.replica.catch_up().await?;
+                    return Ok(());
+                }
             }
         }
         Ok(())

@@ -38,6 +38,18 @@ async fn created(client: &Client<'_>, amount: u32) -> String {
     said["result"]["taskId"].as_str().unwrap().to_owned()
 }
 
+/// Asks until it is not under way any more.
+async fn until_over(client: &Client<'_>, id: &str) -> Value {
+    for _ in 0..200 {
+        let said = get(client, id).await;
+        if said["status"] != "working" {
+            return said;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{id} is never over")
+}
+
 fn calls(plane: &Plane) -> u64 {
     plane.bank.bank().calls("transfer")
 }
@@ -186,14 +198,7 @@ async fn many_who_ask_after_one_task_on_two_nodes_make_it_once_and_all_see_its_r
         assert!(said["status"] == "completed" || said["status"] == "working", "{said}");
     }
     for client in [&here, &there] {
-        let mut said = get(client, &id).await;
-        for _ in 0..50 {
-            if said["status"] != "working" {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            said = get(client, &id).await;
-        }
+        let said = until_over(client, &id).await;
         assert_eq!(said["status"], "completed", "{said}");
         assert!(said["result"]["isError"] != json!(true), "{said}");
     }
@@ -209,7 +214,8 @@ async fn a_call_that_was_made_by_a_plain_retry_is_not_made_by_its_task() {
     answer_it(&plane, &id, "ben", true).await;
     assert!(done(&plane.call(&token, "transfer", pay(120)).await.1));
     settled(&plane, &id, "used").await;
-    let said = get(&client, &id).await;
+    assert_eq!(plane.outcomes().await, ["bank/transfer success"]);
+    let said = until_over(&client, &id).await;
     assert_eq!(said["status"], "failed", "{said}");
     assert!(said["error"]["message"].as_str().unwrap().contains("success"), "{said}");
     assert_eq!(calls(&plane), 1);
