@@ -9,7 +9,8 @@ pub use api::{ApiWork, ask_api};
 use crate::{
     decide::Attempt,
     identify::Caller,
-    outcome::{self, Seen},
+    memory,
+    outcome::{self, Brought, Seen},
     pipeline::Pipeline,
     refusal::Refusal,
 };
@@ -237,7 +238,11 @@ impl Running {
     /// When the labels could not be made durable: the result must not be released.
     pub async fn finish(mut self, response: &Response<'_>) -> Result<(), Refusal> {
         let result = Digest::of(response.raw.as_str().as_bytes());
-        self.put_on_record(&outcome::of(response), Some(result)).await
+        let brought = match memory::is_traced(&self.attempt) {
+            true => outcome::brought(response),
+            false => Brought::Unseen,
+        };
+        self.put_on_record(&outcome::of(response), &brought, Some(result)).await
     }
 
     /// As [`Running::finish`], and the outcome is durable on return whatever the labels: for a result that another
@@ -247,8 +252,9 @@ impl Running {
     /// As [`Running::finish`].
     pub async fn finish_durably(mut self, response: &[u8]) -> Result<(), Refusal> {
         let result = Some(Digest::of(response));
+        let chunk = self.pipeline.chunk(&self.attempt, &outcome::read_brought(response)).await?;
         let Some(completion) = self.completion(&outcome::read(response), result) else { return Ok(()) };
-        self.make_durable(completion).await
+        self.pipeline.complete(&self.attempt.caller, completion, chunk).await
     }
 
     /// Puts an outcome on record that brings no result.
@@ -280,25 +286,24 @@ impl Running {
     }
 
     /// Puts the outcome on record: durable on return if the next decision depends on it.
-    async fn put_on_record(&mut self, seen: &Seen, result: Option<Digest>) -> Result<(), Refusal> {
+    async fn put_on_record(
+        &mut self,
+        seen: &Seen,
+        brought: &Brought,
+        result: Option<Digest>,
+    ) -> Result<(), Refusal> {
         let task = self.attempt.caller.task.id;
         let known = self.pipeline.task_state(task).await?.labels;
+        let chunk = self.pipeline.chunk(&self.attempt, brought).await?;
         let Some(completion) = self.completion(seen, result) else { return Ok(()) };
-        if completion.labels.is_subset(&known) {
+        if completion.labels.is_subset(&known) && chunk.is_none() {
             // Nothing the next decision depends on: the outcome may become durable while the answer travels. Should
             // this node die first, the outcome is `unknown` at the next start.
             let pipeline = Arc::clone(&self.pipeline);
             tokio::spawn(async move { pipeline.settle(completion, Some(task)).await });
             return Ok(());
         }
-        self.make_durable(completion).await
-    }
-
-    async fn make_durable(&self, completion: Completion) -> Result<(), Refusal> {
-        let task = self.attempt.caller.task.id;
-        let state = self.pipeline.journal.complete(completion, Some(task)).await?;
-        self.pipeline.remember(task, state);
-        Ok(())
+        self.pipeline.complete(&self.attempt.caller, completion, chunk).await
     }
 
     fn check(&mut self) -> Result<(), Refusal> {

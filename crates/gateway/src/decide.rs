@@ -2,8 +2,8 @@
 
 use crate::{approval::Uses, identify::Caller};
 use provost_domain::{
-    Action, Decision, DecisionId, Digest, Name, NodeId, System, Task, TaskState, Timestamp, Tool, ToolName,
-    Verdict,
+    Action, ArgsFrom, Decision, DecisionId, Digest, Name, NodeId, System, Task, TaskState, Timestamp, Tool,
+    ToolName, Verdict,
     canonical::CanonicalError,
     charter::ArgRule,
     decision::{Subject, tool_path},
@@ -47,6 +47,8 @@ pub struct Moment {
     pub state: TaskState,
     /// Budgets that have no room for this call.
     pub exhausted: Vec<Name>,
+    /// Where the arguments came from, for that state.
+    pub args_from: ArgsFrom,
     /// Approvals and envelopes that turned out to be used up.
     pub spent: BTreeSet<String>,
 }
@@ -72,7 +74,7 @@ pub fn verdict_with(attempt: &Attempt, moment: &Moment, approvals: &[String], no
         args: &attempt.args,
         approvals,
         exhausted: &moment.exhausted,
-        args_from: &provost_domain::origin::NOTHING,
+        args_from: &moment.args_from,
         chain: &chain,
         now,
     })
@@ -107,7 +109,7 @@ pub fn within(
         args: &attempt.args,
         approvals: &[],
         exhausted: &moment.exhausted,
-        args_from: &provost_domain::origin::NOTHING,
+        args_from: &moment.args_from,
         chain: &[],
         now,
     };

@@ -72,6 +72,19 @@ impl Journal {
         self.store.complete(completion, task).await
     }
 
+    /// As [`Journal::complete`], with what the result brought into the task.
+    ///
+    /// # Errors
+    /// As [`Journal::complete`].
+    pub async fn complete_remembering(
+        &self,
+        completion: Completion,
+        task: TaskId,
+        chunk: Vec<u8>,
+    ) -> Result<TaskState, StoreError> {
+        self.store.complete_remembering(completion, task, chunk).await
+    }
+
     /// As [`Journal::complete`], for an outcome that nobody waits for: it becomes durable in company.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ pub mod hosts;
 mod identify;
 mod journal;
 pub mod mcp;
+mod memory;
 pub mod metadata;
 mod observe;
 mod outcome;

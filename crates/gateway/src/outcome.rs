@@ -47,6 +47,65 @@ pub fn of(response: &Response<'_>) -> Seen {
     Seen { outcome, structured }
 }
 
+/// What an answer brings into the task's memory.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Brought {
+    /// A structured result.
+    Structured(Value),
+    /// Texts.
+    Text(String),
+    /// The text of an error.
+    Error(String),
+    /// Something nobody looked into.
+    Unseen,
+}
+
+/// What the bytes of a response bring. What does not read may hold anything.
+#[must_use]
+pub fn read_brought(response: &[u8]) -> Brought {
+    let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
+    match Message::parse(response, &limits) {
+        Ok(Message::Response(response)) => brought(&response),
+        Ok(_) | Err(_) => Brought::Unseen,
+    }
+}
+
+/// What a response brings: its structure; without one, every text in it, whatever the method.
+#[must_use]
+pub fn brought(response: &Response<'_>) -> Brought {
+    let result = match &response.outcome {
+        message::Outcome::Result(result) => result,
+        message::Outcome::Error(error) => return Brought::Error(error.raw.as_str().to_owned()),
+    };
+    let failed = result.get("isError").and_then(|raw| raw.as_bool()).unwrap_or(false);
+    if let Some(structured) = result.get("structuredContent").and_then(|raw| raw.to_value().ok())
+        && !failed
+        && !structured.is_null()
+    {
+        return Brought::Structured(structured);
+    }
+    let Ok(value) = result.raw().to_value() else { return Brought::Unseen };
+    let mut all = Vec::new();
+    for member in ["content", "contents", "messages", "completion"] {
+        value.get(member).into_iter().for_each(|value| texts(value, &mut all));
+    }
+    let text = all.join("\n");
+    if failed { Brought::Error(text) } else { Brought::Text(text) }
+}
+
+/// Every text below; what an image or a binary resource holds is not looked into.
+fn texts(value: &Value, all: &mut Vec<String>) {
+    match value {
+        Value::String(text) => all.push(text.clone()),
+        Value::Array(members) => members.iter().for_each(|member| texts(member, all)),
+        Value::Object(members) => {
+            let told = members.iter().filter(|(name, _)| !NOT_TEXT.contains(&name.as_str()));
+            told.for_each(|(_, member)| texts(member, all));
+        }
+        _ => {}
+    }
+}
+
 /// The labels an answer of this tool brings. An error text is content too, so it brings every label that does not
 /// depend on a field; a label bound to a field comes when the field is there, or when there is no structure to look
 /// into.
@@ -77,6 +136,8 @@ fn failure(error: &str) -> Outcome {
     Outcome::Failure { error: error.chars().take(ERROR_CHARS_MAX).collect() }
 }
 
+/// Members of content that are no text of the tool's: kinds, types and binary data.
+const NOT_TEXT: [&str; 5] = ["type", "mimeType", "data", "blob", "role"];
 const ERROR_CHARS_MAX: usize = 500;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::{
     decide::{self, Attempt, Moment},
     identify::{Asked, Caller, Identifier},
     journal::Journal,
+    memory::Memories,
     observe::Metrics,
     refusal::Refusal,
 };
@@ -34,6 +35,7 @@ pub struct Pipeline {
     pub(crate) slots: approval::Slots,
     /// What this node last saw of each task's state. The store has the last word when a decision is recorded.
     states: Cache<TaskId, TaskState>,
+    pub(crate) memories: Memories,
 }
 
 impl Pipeline {
@@ -84,6 +86,7 @@ impl Pipeline {
             Err(unreckonable) => (Vec::new(), vec![unreckonable.budget]),
         };
         let mut moment = Moment { state: self.task_state(task).await?, exhausted, ..Moment::default() };
+        moment.args_from = self.args_from(attempt, moment.state.version).await?;
         for _round in 0..ROUNDS_MAX {
             let now = self.now();
             let evaluation = decide::verdict(attempt, &moment, now);
@@ -111,6 +114,7 @@ impl Pipeline {
                 }
                 Err(RecordError::TaskMoved(state)) => {
                     self.states.insert(task, state.clone());
+                    moment.args_from = self.args_from(attempt, state.version).await?;
                     moment.state = state;
                 }
                 Err(RecordError::Exhausted { key, .. })
@@ -189,6 +193,7 @@ impl From<Parts> for Pipeline {
         Self {
             journal: Arc::new(journal),
             states: Cache::new(TASK_STATES_MAX),
+            memories: Memories::new(),
             metrics: Metrics::default(),
             slots: approval::Slots::new(&parts.limits),
             store: parts.store,

@@ -4,7 +4,7 @@ use crate::{
     connection::{Connections, Transaction},
     error::{corrupt, failed, limit, signed, unsigned},
 };
-use provost_domain::{Kind, Object, ObjectKey, Seq};
+use provost_domain::{Kind, Object, ObjectKey, Seq, TaskId};
 use provost_store::{
     ChangeReceipt, ChangeRecord, ChangeSet, CommitError, StoreError, Write,
     driver::{Draft, RowState, Standing, admit, decode},
@@ -158,6 +158,10 @@ async fn end_tasks(tx: &Transaction<'_>, records: &[ChangeRecord]) -> Result<(),
             // `0` is the byte after `/`: everything that starts with `task/<id>/`.
             let (from, to) = (format!("task/{}/", record.key.key), format!("task/{}0", record.key.key));
             tx.execute("end a task's charges", END, &[&from, &to]).await?;
+            if let Ok(task) = record.key.key.parse::<TaskId>() {
+                let doing = "forget what a task has read";
+                tx.execute(doing, FORGET, &[&task.as_bytes().as_slice()]).await?;
+            }
         }
     }
     Ok(())
@@ -236,3 +240,6 @@ ON CONFLICT (claim) DO NOTHING";
 
 const END: &str = "DELETE FROM charge
 WHERE key >= $1 AND key < $2";
+
+const FORGET: &str = "DELETE FROM task_memory
+WHERE task = $1";

@@ -145,8 +145,24 @@ impl Store for PostgresStore {
     async fn complete(&self, completion: Completion, task: Option<TaskId>) -> Result<TaskState, StoreError> {
         let draft = Draft::completion(&completion)?;
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Complete { draft, completion, task, reply }).await?;
+        self.send(Command::Complete { draft, completion, task, chunk: Vec::new(), reply }).await?;
         answer.await.unwrap_or(Err(StoreError::Uncertain))
+    }
+
+    async fn complete_remembering(
+        &self,
+        completion: Completion,
+        task: TaskId,
+        chunk: Vec<u8>,
+    ) -> Result<TaskState, StoreError> {
+        let draft = Draft::completion(&completion)?;
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Complete { draft, completion, task: Some(task), chunk, reply }).await?;
+        answer.await.unwrap_or(Err(StoreError::Uncertain))
+    }
+
+    async fn task_memory(&self, task: TaskId, after: u64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        task::memory(&self.connections, task, after).await
     }
 
     async fn unfinished(

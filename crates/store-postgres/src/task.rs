@@ -2,7 +2,7 @@
 
 use crate::{
     connection::Connections,
-    error::{backend, failed, unsigned},
+    error::{backend, failed, signed, unsigned},
 };
 use provost_domain::{TaskId, TaskState, Timestamp};
 use provost_store::{Balance, StoreError, WindowKey, driver::labels};
@@ -16,6 +16,21 @@ pub(crate) async fn state(connections: &Connections, task: TaskId) -> Result<Tas
     };
     let version = unsigned(row.try_get(0).map_err(failed(doing))?);
     Ok(TaskState { version, labels: labels(row.try_get(1).map_err(failed(doing))?)? })
+}
+
+/// What results brought into a task after a version.
+pub(crate) async fn memory(
+    connections: &Connections,
+    task: TaskId,
+    after: u64,
+) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    let doing = "read what a task has read";
+    let rows = connections.query(doing, MEMORY, &[&task.as_bytes().as_slice(), &signed(after)]).await?;
+    let chunk = |row: &tokio_postgres::Row| {
+        let version = unsigned(row.try_get(0).map_err(failed(doing))?);
+        Ok((version, row.try_get(1).map_err(failed(doing))?))
+    };
+    rows.iter().map(chunk).collect()
 }
 
 /// What windows have left.
@@ -48,6 +63,11 @@ FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS asked (key, after, plac
 LEFT JOIN charge ON charge.key = asked.key AND charge.slot > asked.after
 GROUP BY asked.place
 ORDER BY asked.place";
+
+const MEMORY: &str = "SELECT version, chunk
+FROM task_memory
+WHERE task = $1 AND version > $2
+ORDER BY version";
 
 const SWEEP: &str = "DELETE FROM charge
 WHERE (key, slot) IN (SELECT key, slot FROM charge WHERE slot <= $1 ORDER BY slot LIMIT 5000)";

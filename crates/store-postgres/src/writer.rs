@@ -32,6 +32,8 @@ pub(crate) enum Command {
         draft: Draft,
         completion: Completion,
         task: Option<TaskId>,
+        /// What the result brought into the task; nothing, if empty.
+        chunk: Vec<u8>,
         reply: oneshot::Sender<Result<TaskState, StoreError>>,
     },
     /// Journal an early refusal.

@@ -10,6 +10,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0002_credentials", include_str!("../migrations/0002_credentials.sql")),
     ("0003_more_kinds", include_str!("../migrations/0003_more_kinds.sql")),
     ("0004_kept", include_str!("../migrations/0004_kept.sql")),
+    ("0005_task_memory", include_str!("../migrations/0005_task_memory.sql")),
 ];
 
 /// Makes the schema current.

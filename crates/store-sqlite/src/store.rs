@@ -231,7 +231,21 @@ impl Store for SqliteStore {
 
     async fn complete(&self, completion: Completion, task: Option<TaskId>) -> Result<TaskState, StoreError> {
         let draft = Draft::completion(&completion)?;
-        self.write(move |tx| task::complete(tx, &draft, &completion, task)).await?
+        self.write(move |tx| task::complete(tx, &draft, &completion, task, &[])).await?
+    }
+
+    async fn complete_remembering(
+        &self,
+        completion: Completion,
+        task: TaskId,
+        chunk: Vec<u8>,
+    ) -> Result<TaskState, StoreError> {
+        let draft = Draft::completion(&completion)?;
+        self.write(move |tx| task::complete(tx, &draft, &completion, Some(task), &chunk)).await?
+    }
+
+    async fn task_memory(&self, task: TaskId, after: u64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        self.readers.read(move |db| task::memory(db, task, after)).await
     }
 
     async fn complete_in_company(
@@ -240,7 +254,7 @@ impl Store for SqliteStore {
         task: Option<TaskId>,
     ) -> Result<TaskState, StoreError> {
         let draft = Draft::completion(&completion)?;
-        self.write_in_company(move |tx| task::complete(tx, &draft, &completion, task)).await?
+        self.write_in_company(move |tx| task::complete(tx, &draft, &completion, task, &[])).await?
     }
 
     async fn unfinished(

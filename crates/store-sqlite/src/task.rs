@@ -32,6 +32,7 @@ pub(crate) fn complete(
     draft: &Draft,
     completion: &Completion,
     task: Option<TaskId>,
+    chunk: &[u8],
 ) -> Result<Result<TaskState, StoreError>, StoreError> {
     let found: Option<(i64, String, Option<i64>)> = tx
         .db
@@ -60,12 +61,29 @@ pub(crate) fn complete(
     }
     let Some(task) = task else { return Ok(Ok(TaskState::default())) };
     let before = state(tx.db, task)?;
-    let Some(after) = gain(&before, &completion.labels) else { return Ok(Ok(before)) };
+    let Some(after) = gain(&before, &completion.labels, !chunk.is_empty()) else { return Ok(Ok(before)) };
     tx.db
         .prepare_cached(GAIN)
         .and_then(|mut put| put.execute((task.as_bytes(), signed(after.version), labels_text(&after.labels))))
         .map_err(failed("write a task's state"))?;
+    if !chunk.is_empty() {
+        tx.db
+            .prepare_cached("INSERT INTO task_memory (task, version, chunk) VALUES (?1, ?2, ?3)")
+            .and_then(|mut put| put.execute((task.as_bytes(), signed(after.version), chunk)))
+            .map_err(failed("remember what a task has read"))?;
+    }
     Ok(Ok(after))
+}
+
+/// What results brought into a task after a version.
+pub(crate) fn memory(db: &Connection, task: TaskId, after: u64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    let read = || -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
+        db.prepare_cached(MEMORY)?
+            .query_map((task.as_bytes(), signed(after)), |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect()
+    };
+    let rows = read().map_err(failed("read what a task has read"))?;
+    Ok(rows.into_iter().map(|(version, chunk)| (unsigned(version), chunk)).collect())
 }
 
 /// What windows have left.
@@ -87,7 +105,7 @@ pub(crate) fn balances(
     Ok(balances)
 }
 
-/// Ends the charges of a task that is over.
+/// Ends the charges of a task that is over, and forgets what it has read.
 pub(crate) fn end(tx: &mut Tx<'_>, task: &str) -> Result<(), StoreError> {
     // `0` is the byte after `/`: everything that starts with `task/<id>/`.
     let (from, to) = (format!("task/{task}/"), format!("task/{task}0"));
@@ -98,6 +116,12 @@ pub(crate) fn end(tx: &mut Tx<'_>, task: &str) -> Result<(), StoreError> {
         .map_err(failed("end a task's charges"))?;
     if ended > 0 {
         tx.balances.forget();
+    }
+    if let Ok(task) = task.parse::<TaskId>() {
+        tx.db
+            .prepare_cached("DELETE FROM task_memory WHERE task = ?1")
+            .and_then(|mut delete| delete.execute([task.as_bytes()]))
+            .map_err(failed("forget what a task has read"))?;
     }
     Ok(())
 }
@@ -122,6 +146,11 @@ WHERE journal.kind = 'decision' AND journal.id = ?1";
 const GAIN: &str = "INSERT INTO task_state (task, version, labels)
 VALUES (?1, ?2, ?3)
 ON CONFLICT (task) DO UPDATE SET version = excluded.version, labels = excluded.labels";
+
+const MEMORY: &str = "SELECT version, chunk
+FROM task_memory
+WHERE task = ?1 AND version > ?2
+ORDER BY version";
 
 const SWEEP: &str = "DELETE FROM charge
 WHERE (key, slot) IN (SELECT key, slot FROM charge WHERE slot <= ?1 ORDER BY slot LIMIT 5000)";

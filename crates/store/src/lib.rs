@@ -99,6 +99,18 @@ pub trait Store: Send + Sync + 'static {
         self.complete(completion, task).await
     }
 
+    /// As [`Store::complete`], and in the same transaction keeps what the result brought into the task, under the version
+    /// that the task's state then has: it is raised even if no label is new. Ending the task's row ends what was kept.
+    async fn complete_remembering(
+        &self,
+        completion: Completion,
+        task: TaskId,
+        chunk: Vec<u8>,
+    ) -> Result<TaskState, StoreError>;
+
+    /// What results brought into a task after this version, oldest first, each under its version.
+    async fn task_memory(&self, task: TaskId, after: u64) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+
     /// Allowed decisions of `node` (of every node, if `None`) older than `before` that nobody completed, oldest first.
     /// Those of the face `authzen` are left out: another enforcement point acts on them, and nobody ever tells.
     async fn unfinished(

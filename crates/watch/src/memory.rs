@@ -23,7 +23,7 @@ use std::{
 #[derive(Debug, Clone)]
 pub struct Memory {
     pub(crate) key: Key,
-    pub(crate) asked: Gist,
+    pub(crate) asked: Arc<Gist>,
     pub(crate) chunks: BTreeMap<u64, Arc<Chunk>>,
 }
 
@@ -78,7 +78,14 @@ impl Memory {
         let key = Key::of(task);
         let mut gist = Gist::default();
         gist.add(&key, "purpose", asked, ASKED_WORDS_MAX);
-        Self { key, asked: gist, chunks: BTreeMap::new() }
+        Self { key, asked: Arc::new(gist), chunks: BTreeMap::new() }
+    }
+
+    /// The task was handed on by another agent, for this purpose: that agent's words, which may be anybody's.
+    pub fn handed_on(&mut self, purpose: &str) {
+        let mut chunk = Chunk { tool: "the agent that handed this on".to_owned(), ..Chunk::default() };
+        chunk.untrusted.add(&self.key, "purpose", purpose, ASKED_WORDS_MAX);
+        self.chunks.insert(0, Arc::new(chunk));
     }
 
     /// What this result would add: nothing changes. `None` when it adds nothing.
@@ -91,6 +98,8 @@ impl Memory {
         chunk.past = crate::together::past(tool);
         let untold: BTreeSet<Phrase> = leaves_of(args).map(|text| self.key.phrase(&text)).collect();
         let room = WORDS_PER_TASK_MAX.saturating_sub(self.words()).min(WORDS_PER_RESULT_MAX);
+        // What nobody saw may have said anything.
+        chunk.untrusted.cut = matches!(content, Content::Unseen) && seen::may_be_untrusted(tool);
         for piece in seen::pieces(tool, *content) {
             let (field, text) = (piece.field.as_str(), piece.text.as_ref());
             match piece.trust {
@@ -221,7 +230,7 @@ fn records(content: Content<'_>) -> usize {
     match content {
         Content::Structured(value) => largest_list(value),
         Content::Text(text) => text.lines().count().min(1_000),
-        Content::Error(_) => 0,
+        Content::Error(_) | Content::Unseen => 0,
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Content<'a> {
     Text(&'a str),
     /// An error's text.
     Error(&'a str),
+    /// An answer that nobody looked into, such as one that streams by.
+    Unseen,
 }
 
 /// How far one piece of a result is trusted.
@@ -47,6 +49,7 @@ pub(crate) struct Piece<'a> {
 pub(crate) fn pieces<'a>(tool: &Tool, content: Content<'a>) -> Vec<Piece<'a>> {
     let text = match content {
         Content::Error(text) => return vec![stranger(text)],
+        Content::Unseen => return Vec::new(),
         Content::Structured(value) => return structured(tool, Cow::Borrowed(value)),
         Content::Text(text) => text,
     };
@@ -63,6 +66,11 @@ pub(crate) fn pieces<'a>(tool: &Tool, content: Content<'a>) -> Vec<Piece<'a>> {
         Trust::Insider => vec![piece(String::new(), Cow::Borrowed(text), Trust::Insider)],
         Trust::Value | Trust::Stranger => vec![stranger(text)],
     }
+}
+
+/// Whether content of it could be untrusted.
+pub(crate) fn may_be_untrusted(tool: &Tool) -> bool {
+    tool.effects.is_empty() || tool.returns.iter().any(|returns| returns.label.is_integrity())
 }
 
 /// Text that is JSON of a shape with fields.

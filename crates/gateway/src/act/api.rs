@@ -2,7 +2,12 @@
 //! the first byte is released; the body then streams, and is cut when a stop is ordered.
 
 use super::{Place, Running};
-use crate::{decide::Attempt, outcome::Seen, pipeline::Pipeline, refusal::Refusal};
+use crate::{
+    decide::Attempt,
+    outcome::{Brought, Seen},
+    pipeline::Pipeline,
+    refusal::Refusal,
+};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use provost_connect::{ApiAnswer, ApiBody, ApiRequest, Secret, UpstreamError};
@@ -52,7 +57,8 @@ pub async fn ask_api(
         }
         Err(why) => return Err(running.cut(why).await),
     };
-    running.put_on_record(&Seen::unstructured(outcome(method, answer.status)), None).await?;
+    let seen = Seen::unstructured(outcome(method, answer.status));
+    running.put_on_record(&seen, &Brought::Unseen, None).await?;
     Ok((running, answer))
 }
 

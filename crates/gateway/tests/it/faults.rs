@@ -113,6 +113,20 @@ impl Store for FaultyStore {
         self.inner.complete(completion, task).await
     }
 
+    async fn complete_remembering(
+        &self,
+        completion: Completion,
+        task: TaskId,
+        chunk: Vec<u8>,
+    ) -> Result<TaskState, StoreError> {
+        self.faults.check(&self.faults.complete)?;
+        self.inner.complete_remembering(completion, task, chunk).await
+    }
+
+    async fn task_memory(&self, task: TaskId, after: u64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        self.inner.task_memory(task, after).await
+    }
+
     async fn unfinished(
         &self,
         node: Option<NodeId>,

@@ -21,6 +21,7 @@ mod failures;
 mod faults;
 mod holding;
 mod matrix;
+mod memory;
 mod obtained;
 mod once;
 mod others;

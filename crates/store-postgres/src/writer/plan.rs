@@ -86,6 +86,7 @@ pub(super) struct Writes<'a> {
     pub(super) refused: Vec<&'a Draft>,
     pub(super) charges: BTreeMap<(String, Timestamp), i64>,
     pub(super) states: BTreeMap<TaskId, TaskState>,
+    pub(super) memories: Vec<(TaskId, u64, &'a [u8])>,
 }
 
 impl Writes<'_> {
@@ -105,8 +106,8 @@ pub(super) fn plan(group: &[Command], seen: Seen) -> (Vec<Answer>, Writes<'_>) {
         .iter()
         .map(|command| match command {
             Command::Record { draft, .. } => Answer::Recorded(planned.record(draft)),
-            Command::Complete { draft, completion, task, .. } => {
-                Answer::Completed(planned.complete(draft, completion, *task))
+            Command::Complete { draft, completion, task, chunk, .. } => {
+                Answer::Completed(planned.complete(draft, completion, *task, chunk))
             }
             Command::Refused { draft, .. } => {
                 planned.writes.refused.push(draft);
@@ -153,6 +154,7 @@ impl<'a> Planned<'a> {
         draft: &'a Draft,
         completion: &Completion,
         task: Option<TaskId>,
+        chunk: &'a [u8],
     ) -> Result<TaskState, StoreError> {
         match self.seen.decided.get(&draft.id) {
             None => {
@@ -168,7 +170,10 @@ impl<'a> Planned<'a> {
         }
         let Some(task) = task else { return Ok(TaskState::default()) };
         let before = self.state(task);
-        let Some(after) = gain(&before, &completion.labels) else { return Ok(before) };
+        let Some(after) = gain(&before, &completion.labels, !chunk.is_empty()) else { return Ok(before) };
+        if !chunk.is_empty() {
+            self.writes.memories.push((task, after.version, chunk));
+        }
         self.writes.states.insert(task, after.clone());
         Ok(after)
     }

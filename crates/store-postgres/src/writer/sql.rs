@@ -68,15 +68,19 @@ pub(super) async fn write(client: &Object, writes: &Writes<'_>) -> Result<(), Vo
     let charges = prepare(PUT_CHARGES, &params, !writes.charges.is_empty()).await?;
     let params: Params<'_, 3> = [&states.tasks, &states.versions, &states.labels];
     let states = prepare(PUT_STATES, &params, !writes.states.is_empty()).await?;
+    let memories = Memories::of(writes);
+    let params: Params<'_, 3> = [&memories.tasks, &memories.versions, &memories.chunks];
+    let memories = prepare(PUT_MEMORIES, &params, !writes.memories.is_empty()).await?;
     let written = futures::join!(
         decisions.rows(client),
         completions.rows(client),
         refused.rows(client),
         charges.rows(client),
         states.rows(client),
+        memories.rows(client),
     );
-    let (decisions, completions, refused, charges, states) = written;
-    for done in [decisions, completions, refused, charges, states] {
+    let (decisions, completions, refused, charges, states, memories) = written;
+    for done in [decisions, completions, refused, charges, states, memories] {
         done.map_err(&void)?;
     }
     Ok(())
@@ -197,6 +201,23 @@ impl<'a> States<'a> {
     }
 }
 
+/// Columns of what tasks remember.
+struct Memories<'a> {
+    tasks: Vec<&'a [u8]>,
+    versions: Vec<i64>,
+    chunks: Vec<&'a [u8]>,
+}
+
+impl<'a> Memories<'a> {
+    fn of(writes: &'a Writes<'_>) -> Self {
+        Self {
+            tasks: writes.memories.iter().map(|(task, ..)| task.as_bytes().as_slice()).collect(),
+            versions: writes.memories.iter().map(|(_, version, _)| signed(*version)).collect(),
+            chunks: writes.memories.iter().map(|(.., chunk)| *chunk).collect(),
+        }
+    }
+}
+
 /// Columns of decisions.
 struct Decisions<'a> {
     drafts: Drafts<'a>,
@@ -293,3 +314,6 @@ ON CONFLICT (key, slot) DO UPDATE SET amount = charge.amount + excluded.amount";
 const PUT_STATES: &str = "INSERT INTO task_state (task, version, labels)
 SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[])
 ON CONFLICT (task) DO UPDATE SET version = excluded.version, labels = excluded.labels";
+
+const PUT_MEMORIES: &str = "INSERT INTO task_memory (task, version, chunk)
+SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[])";

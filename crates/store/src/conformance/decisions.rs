@@ -4,6 +4,7 @@ use super::{Ground, sample::*};
 use crate::{DecisionFilter, JournalKind, RecordError, Store, StoreError};
 use provost_domain::{
     Decision, DecisionId, DurationMs, NodeId, TaskState, canonical, decision::Refused, limits::Limits,
+    task::TaskStatus,
 };
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
@@ -173,6 +174,39 @@ pub async fn labels_raise_the_version_only_when_new(ground: impl Ground) {
         assert_eq!(store.task_state(task).await.unwrap(), state);
     }
     assert_eq!(store.task_state(task).await.unwrap().labels, labels(&["payroll", "untrusted"]));
+}
+
+/// What the next decision depends on is there when the outcome is, moves the task on, and goes with the task.
+pub async fn what_a_result_brought_is_kept_with_its_outcome_until_the_task_ends(ground: impl Ground) {
+    let store = ground.open(&Limits::default()).await;
+    let (task, other) = (task_id(), task_id());
+    store.commit(set(vec![put(super::sample::task(task, TaskStatus::Running), 0)])).await.unwrap();
+    let steps: [(&[&str], &[u8], u64); 4] = [
+        (&[], b"one", 1),
+        (&["untrusted"], b"", 2),
+        (&["untrusted"], b"two", 3),
+        (&["payroll"], b"three", 4),
+    ];
+    for (words, chunk, version) in steps {
+        let intent = on_task(task, version - 1);
+        let id = intent.decision.id;
+        store.record(intent).await.unwrap();
+        let state = store.complete_remembering(completion(id, words), task, chunk.to_vec()).await.unwrap();
+        assert_eq!(state.version, version, "{words:?}");
+    }
+    let kept = |after| store.task_memory(task, after);
+    let all = [(1, b"one".to_vec()), (3, b"two".to_vec()), (4, b"three".to_vec())];
+    assert_eq!(kept(0).await.unwrap(), all);
+    assert_eq!(kept(3).await.unwrap(), all[2..]);
+    assert_eq!(store.task_memory(other, 0).await.unwrap(), []);
+    let stale = store.record(on_task(task, 3)).await.unwrap_err();
+    assert!(matches!(stale, RecordError::TaskMoved(state) if state.version == 4));
+    drop(store);
+    let store = ground.open(&Limits::default()).await;
+    assert_eq!(store.task_memory(task, 0).await.unwrap(), all, "after a restart");
+    store.commit(set(vec![put(super::sample::task(task, TaskStatus::Ended), 1)])).await.unwrap();
+    assert_eq!(store.task_memory(task, 0).await.unwrap(), []);
+    assert!(store.check().await.unwrap().is_empty());
 }
 
 /// For the node that starts again: what it sent and never heard of.

@@ -114,6 +114,7 @@ macro_rules! suite {
                 completing_twice_keeps_the_first,
                 only_an_allowed_decision_can_be_completed,
                 labels_raise_the_version_only_when_new,
+                what_a_result_brought_is_kept_with_its_outcome_until_the_task_ends,
                 unfinished_finds_exactly_the_open_ones,
                 decisions_page_through_every_row_once,
                 a_refusal_before_any_decision_is_journalled,

@@ -160,10 +160,10 @@ impl From<&Limits> for RecordBytesMax {
     }
 }
 
-/// The state after these labels, or `None` when they are no news.
+/// The state after these labels, or `None` when they are no news. What is remembered beside them is always news.
 #[must_use]
-pub fn gain(state: &TaskState, labels: &BTreeSet<Label>) -> Option<TaskState> {
-    if labels.is_subset(&state.labels) {
+pub fn gain(state: &TaskState, labels: &BTreeSet<Label>, remembers: bool) -> Option<TaskState> {
+    if labels.is_subset(&state.labels) && !remembers {
         return None;
     }
     let labels = state.labels.union(labels).cloned().collect();

@@ -1,0 +1,115 @@
+//! Where arguments come from, over the real pipeline: what a result brought binds at the very next call, on every node, and a
+//! result whose memory cannot be kept is withheld.
+
+use crate::{
+    approvals::another_node,
+    plane::{Plane, answer, charter},
+};
+use provost_domain::{Object, ObjectKey, TaskId, task::TaskStatus, tool::Steering};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A plane whose bank's messages say what steers them.
+async fn plane() -> Plane {
+    let plane = Plane::start(charter(json!({}))).await;
+    let directory = &plane.replica.latest().directory;
+    let key = ("bank".parse().unwrap(), "send_message".parse().unwrap());
+    let mut tool = directory.tools.get(&key).unwrap().as_ref().clone();
+    tool.steering = Steering { steers: ["to".to_owned()].into(), carries: ["body".to_owned()].into() };
+    plane.change(Object::Tool(tool), 1).await;
+    plane
+}
+
+fn message(to: &str, body: &str) -> Value {
+    json!({"to": to, "subject": "x", "body": body})
+}
+
+/// The policies that held a call, if it was held.
+fn held(answer: &Value) -> Vec<String> {
+    let told = &answer["result"]["_meta"]["dev.provost/decision"];
+    if told["verdict"] != "hold" {
+        assert_ne!(answer["result"]["isError"], json!(true), "{answer}");
+        return Vec::new();
+    }
+    let reasons = told["reasons"].as_array().unwrap();
+    reasons.iter().map(|reason| reason["policy"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn read(plane: &Plane, token: &str) {
+    let (status, _) = plane.call(token, "get_statement", json!({"account": "operations"})).await;
+    assert_eq!(status, 200);
+}
+
+const STRANGERS: &str = "LT12 1000 0111 0100 1000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stranger_wrote_does_not_steer_a_call_and_what_the_requester_said_does() {
+    let plane = plane().await;
+    let (_, token) = plane.task().await;
+    let send = async |to: &str, body: &str| plane.call(&token, "send_message", message(to, body)).await.1;
+    assert_eq!(held(&send(STRANGERS, "hello").await), [""; 0], "nobody has said it yet");
+    read(&plane, &token).await;
+    let policy = ["guardrail/steered-untrusted"];
+    assert_eq!(held(&send(STRANGERS, "hello").await), policy);
+    assert_eq!(held(&send("lt121000011101001000", "hello").await), policy);
+    assert_eq!(held(&send("nobody@nowhere.example", "hello").await), policy, "found nowhere");
+    assert_eq!(held(&send("The-November-Invoices", "hello").await), [""; 0]);
+    // Data with a label leaves only with a person's yes.
+    let accounts = plane.call(&token, "list_accounts", json!({})).await;
+    assert_eq!(accounts.0, 200);
+    let decisions = plane.store.decisions(&Default::default()).await.unwrap();
+    let told = decisions.decisions.iter().find(|row| row.decision.verdict.as_str() == "hold").unwrap();
+    let why = told.decision.input["args_from"]["why"].to_string();
+    assert!(why.contains("to: u"), "the record says where it came from: {why}");
+    assert_eq!(plane.store.check().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_read_binds_on_every_node() {
+    let plane = plane().await;
+    let other = another_node(&plane).await;
+    let (_, token) = plane.task().await;
+    tokio::time::sleep(Duration::from_millis(200)).await; // the other node follows
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "send_message", "arguments": message(STRANGERS, "hello"), "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        },
+    }});
+    let send = async || {
+        let request = plane.client().post(format!("{other}/mcp/bank")).bearer_auth(&token);
+        let request = request.header("mcp-method", "tools/call").header("mcp-name", "send_message");
+        let request = request.header("mcp-protocol-version", "2026-07-28");
+        let request = request.header("accept", "application/json, text/event-stream").json(&body);
+        answer(request.send().await.unwrap()).await.1
+    };
+    assert_eq!(held(&send().await), [""; 0]);
+    read(&plane, &token).await;
+    assert_eq!(held(&send().await), ["guardrail/steered-untrusted"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_cannot_be_remembered_is_withheld_and_an_ended_task_is_forgotten() {
+    let plane = plane().await;
+    let (task, token) = plane.task().await;
+    plane.store_faults.set(&plane.store_faults.complete);
+    let (status, withheld) = plane.call(&token, "list_payees", json!({})).await;
+    assert_eq!((status, withheld.get("result")), (503, None), "{withheld}");
+    plane.store_faults.heal();
+    read(&plane, &token).await;
+    let kept = plane.store.task_memory(task, 0).await.unwrap();
+    assert!(!kept.is_empty());
+    let text: String = kept.iter().map(|(_, chunk)| String::from_utf8_lossy(chunk).into_owned()).collect();
+    assert!(!text.contains("Baltic") && !text.contains("LT12"), "fingerprints, no text");
+    end(&plane, task).await;
+    assert_eq!(plane.store.task_memory(task, 0).await.unwrap(), []);
+}
+
+async fn end(plane: &Plane, task: TaskId) {
+    let history = plane.store.history(&ObjectKey::new(provost_domain::Kind::Task, task.to_string()), 1).await;
+    let newest = history.unwrap().remove(0);
+    let Some(Object::Task(mut row)) = newest.after else { panic!("no task") };
+    row.status = TaskStatus::Ended;
+    plane.change(Object::Task(row), newest.version).await;
+}
