@@ -6,6 +6,7 @@ use crate::{
     plane::{Plane, answer, charter},
 };
 use provost_domain::{Object, ObjectKey, TaskId, task::TaskStatus, tool::Steering};
+use provost_store::DecisionFilter;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -57,7 +58,8 @@ async fn what_a_stranger_wrote_does_not_steer_a_call_and_what_the_requester_said
     // Data with a label leaves only with a person's yes.
     let accounts = plane.call(&token, "list_accounts", json!({})).await;
     assert_eq!(accounts.0, 200);
-    let decisions = plane.store.decisions(&Default::default()).await.unwrap();
+    let newest = DecisionFilter { max: 100, ..Default::default() };
+    let decisions = plane.store.decisions(&newest).await.unwrap();
     let told = decisions.decisions.iter().find(|row| row.decision.verdict.as_str() == "hold").unwrap();
     let why = told.decision.input["args_from"]["why"].to_string();
     assert!(why.contains("to: u"), "the record says where it came from: {why}");
