@@ -1,6 +1,6 @@
 //! Approvals and envelopes.
 
-use crate::{Moment, Span, agent::ChangeView, task::BalanceView};
+use crate::{Moment, Span, agent::ChangeView, passkey::Signed, task::BalanceView};
 use provost_domain::{DecisionId, Name, Reason, TaskId, charter::ArgRule, charter::BudgetSum};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -88,6 +88,8 @@ pub struct ApprovalView {
     pub askers: Vec<Name>,
     /// What people said, in order.
     pub votes: Vec<VoteView>,
+    /// Whether a yes takes a fresh signature of the person's passkey, given in the browser.
+    pub signed: bool,
     /// Each gate that still wants answers.
     pub missing: Vec<MissingView>,
     /// The approval whose action was edited into this one.
@@ -125,6 +127,9 @@ pub struct VoteView {
     pub shown_by: String,
     /// Against the rules of who may; to be reviewed.
     pub break_glass: bool,
+    /// The passkey that signed it, if one did: `provost ledger verify` judges the signature again from an export.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<String>,
 }
 
 /// A gate that still wants answers.
@@ -173,6 +178,9 @@ pub struct ApprovalAnswer {
     /// As an administrator, against the rules of who may; needs a reason and is reviewed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub break_glass: bool,
+    /// The person's passkey over the statement of this answer, where one is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
 }
 
 /// Other arguments, and the yes to them.
@@ -189,6 +197,9 @@ pub struct ApprovalEdit {
     /// The arguments instead, whole.
     #[schema(value_type = Object)]
     pub args: Map<String, Value>,
+    /// The person's passkey over the statement of this answer, where one is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
 }
 
 /// Constraints instead of one exact action.
@@ -216,6 +227,9 @@ pub struct EnvelopeGrant {
     /// In every task of the agent, not only in the one that asked.
     #[serde(default)]
     pub every_task: bool,
+    /// The person's passkey over the statement of this answer, where one is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
 }
 
 /// An envelope, with what is left of it.

@@ -24,6 +24,7 @@ pub mod issuer;
 pub mod ledger;
 pub mod oauth;
 pub mod page;
+pub mod passkey;
 pub mod plan;
 pub mod plane;
 pub mod policy;

@@ -194,7 +194,8 @@ pub async fn run(command: ApprovalCommand, client: &Client, out: Out) -> Result<
             out.show(&eligible, render_eligible);
         }
         ApprovalCommand::Approve { id, who, break_glass, action } => {
-            let answer = ApprovalAnswer { person: who.person, reason: who.reason, action, break_glass };
+            let answer =
+                ApprovalAnswer { person: who.person, reason: who.reason, action, break_glass, signed: None };
             let approval: ApprovalView = client.post(&at(&id, "/approve"), &answer).await?;
             out.show(&approval, answered);
         }
@@ -224,7 +225,7 @@ async fn edit(
     let asked: ApprovalView = client.get(&at(id, "")).await?;
     let mut args: Map<String, Value> = asked.summary.args;
     args.extend(set);
-    let wanted = ApprovalEdit { person: who.person, reason: who.reason, args };
+    let wanted = ApprovalEdit { person: who.person, reason: who.reason, args, signed: None };
     let approval: ApprovalView = client.post(&at(id, "/edit"), &wanted).await?;
     out.show(&approval, answered);
     Ok(())
@@ -284,6 +285,7 @@ fn wanted(args: GrantArgs) -> Result<EnvelopeGrant, Failure> {
         sum,
         lasts: args.lasts,
         every_task: args.every_task,
+        signed: None,
     })
 }
 
@@ -352,6 +354,11 @@ fn render(view: &ApprovalView, style: Style) -> String {
     for missing in &view.missing {
         let _written = writeln!(text, "\n{}", wants(missing, style));
     }
+    if view.signed {
+        let page = style.cyan(&format!("/approvals/{}", row.id));
+        let _written =
+            writeln!(text, "\nA yes is signed with a passkey, in the browser: {page} at the plane's address");
+    }
     if !view.votes.is_empty() {
         let _written = writeln!(text, "\n{}", votes(&view.votes, style));
     }
@@ -381,7 +388,11 @@ pub(crate) fn wants(missing: &MissingView, style: Style) -> String {
 pub(crate) fn votes(votes: &[VoteView], style: Style) -> String {
     let row = |vote: &VoteView| {
         let said = if vote.yes { style.green("yes") } else { style.red("no") };
-        let glass = if vote.break_glass { ", breaking the glass" } else { "" };
+        let glass = match (vote.break_glass, &vote.passkey) {
+            (true, _) => ", breaking the glass",
+            (false, Some(_signed)) => ", signed",
+            (false, None) => "",
+        };
         let for_whom = vote.on_behalf_of.as_ref().map(|name| format!(" for {name}")).unwrap_or_default();
         vec![
             format!("{}{for_whom}", vote.person),

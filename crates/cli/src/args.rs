@@ -1,8 +1,8 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    agent, approval, care, channel, credential, decision, finding, identity, issuer, key, ledger, node, plan,
-    policy, proposal, shell, system, task, wrap,
+    agent, approval, care, channel, credential, decision, finding, identity, issuer, key, ledger, node,
+    passkey, plan, policy, proposal, shell, system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -67,9 +67,12 @@ pub enum Command {
     /// Tools of systems: what each can do, and its pin
     #[command(subcommand, visible_alias = "tools")]
     Tool(system::ToolCommand),
-    /// People
+    /// People, their passkeys, and links to register one
     #[command(subcommand, visible_alias = "people")]
     Person(identity::PersonCommand),
+    /// Who is signed in, in which browser; and ending it
+    #[command(subcommand, visible_alias = "sessions")]
+    Session(passkey::SessionCommand),
     /// Workloads: programs that ask the plane for decisions
     #[command(subcommand, visible_alias = "workloads")]
     Workload(identity::WorkloadCommand),

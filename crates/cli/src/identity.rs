@@ -4,11 +4,14 @@ use crate::{
     Client, Exit, Failure, Out,
     client::part,
     out::{clean, facts, table},
+    passkey::{self, PasskeyCommand},
+    when,
 };
 use clap::Subcommand;
 use provost_api::{
-    Because, Page, PageQuery,
+    Because, Page, PageQuery, Span,
     identity::{PersonView, WorkloadToken, WorkloadView},
+    passkey::{InviteMake, InviteView},
 };
 use provost_domain::Name;
 
@@ -22,6 +25,20 @@ pub enum PersonCommand {
         /// The name
         name: Name,
     },
+    /// Make a link with which a person registers a passkey, once; prints it, and keeps it nowhere
+    Invite {
+        /// The person, who is declared in the organisation's files
+        name: Name,
+        /// For how long the link is good, at most 7d
+        #[arg(long = "for", value_name = "SPAN", default_value = "24h")]
+        lasts: Span,
+        /// Why, for the record
+        #[arg(long, default_value = "invited from the command line")]
+        reason: String,
+    },
+    /// Passkeys of a person
+    #[command(subcommand, visible_alias = "passkeys")]
+    Passkey(PasskeyCommand),
 }
 
 /// `provost workload`.
@@ -68,6 +85,19 @@ pub async fn run_person(command: PersonCommand, client: &Client, out: Out) -> Re
                 table(&["name", "display", "mail", "manager", "roles", ""], page.items.iter().map(row), style)
             });
         }
+        PersonCommand::Invite { name, lasts, reason } => {
+            let wanted = InviteMake { lasts: Some(lasts), reason };
+            let link: InviteView =
+                client.post(&format!("people/{}/invite", part(name.as_str())), &wanted).await?;
+            out.show(&link, |link, style| {
+                format!(
+                    "{}\nGood once, until {}. Whoever opens it first is {name}: hand it over as you would a key.",
+                    style.bold(&link.url),
+                    when::long(link.expires)
+                )
+            });
+        }
+        PersonCommand::Passkey(command) => passkey::run(command, client, out).await?,
         PersonCommand::Show { name } => {
             let person: PersonView = client.get(&format!("people/{}", part(name.as_str()))).await?;
             out.show(&person, |person, style| {

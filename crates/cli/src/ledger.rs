@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use provost_api::ledger::{ExportPage, ExportQuery, LedgerView, ProofView};
 use provost_ledger::{Options, ReadError, Receipt, Report, Source, VerifierKey, verify_export};
+use provost_passkey::audit::{Found, SignedAnswers};
 use std::{
     fmt::Write as _,
     fs::File,
@@ -202,6 +203,24 @@ pub fn verify(args: &VerifyArgs, out: Out) -> Result<Exit, Failure> {
     Ok(if report.is_sound() { Exit::Ok } else { Exit::Unverified })
 }
 
+/// What was verified: the records, and the signed answers of people among them.
+#[derive(Debug, serde::Serialize)]
+pub struct Verification {
+    /// The records.
+    #[serde(flatten)]
+    pub report: Report,
+    /// Who said yes to what, by a passkey that the ledger itself says was theirs.
+    pub answers: Found,
+}
+
+impl Verification {
+    /// Whether nothing at all is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.report.is_sound()
+    }
+}
+
 /// Verifies the export in a folder.
 #[must_use]
 pub fn verify_dir(
@@ -209,17 +228,19 @@ pub fn verify_dir(
     key: Option<VerifierKey>,
     witnesses: Vec<VerifierKey>,
     earlier: Vec<String>,
-) -> Report {
+) -> Verification {
     let bar = bar("verifying");
     let shown = bar.clone();
     let progress = Box::new(move |done, size| {
         shown.set_length(size);
         shown.set_position(done);
     });
-    let options = Options { key, witnesses, earlier, progress, ..Options::default() };
+    let mut signed = SignedAnswers::default();
+    let mut options = Options { key, witnesses, earlier, progress, ..Options::default() };
+    options.checks.push(Box::new(&mut signed));
     let report = verify_export(&Folder(dir), options);
     bar.finish_and_clear();
-    report
+    Verification { report, answers: signed.found().clone() }
 }
 
 fn verify_receipt(
@@ -259,7 +280,8 @@ fn verify_receipt(
 
 /// What was verified, and every fault by name.
 #[must_use]
-pub fn render_report(report: &Report, style: Style) -> String {
+pub fn render_report(verified: &Verification, style: Style) -> String {
+    let Verification { report, answers } = verified;
     let mut text = String::new();
     for fault in &report.faults {
         let _written = writeln!(text, "{} {fault}", style.red("✗"));
@@ -285,6 +307,7 @@ pub fn render_report(report: &Report, style: Style) -> String {
                 give a key you trust with --key";
             let _written = write!(text, "\n{} {note}", style.yellow("note:"));
         }
+        text.push_str(&render_answers(answers, style));
     } else {
         let n = usize::try_from(report.faults_total).unwrap_or(usize::MAX);
         let _written = write!(
@@ -297,6 +320,46 @@ pub fn render_report(report: &Report, style: Style) -> String {
     }
     text
 }
+
+/// The signed answers by name: who, what, with which passkey.
+fn render_answers(found: &Found, style: Style) -> String {
+    let mut text = String::new();
+    for answer in found.answers.iter().take(ANSWERS_SHOWN_MAX) {
+        let _written = write!(
+            text,
+            "\n{} {} said yes to {} {} ({}) with passkey {}, {}; record {}",
+            style.green("signed:"),
+            answer.person,
+            answer.kind.as_str(),
+            clean(&answer.id),
+            answer.digest,
+            clean(&answer.passkey),
+            when::long(answer.at.into()),
+            answer.record
+        );
+    }
+    let shown = u64::try_from(found.answers.len().min(ANSWERS_SHOWN_MAX)).unwrap_or(u64::MAX);
+    if found.signed > shown {
+        let _written = write!(text, "\n  and {} more signed answers that hold", found.signed - shown);
+    }
+    if found.unsigned > 0 {
+        let _written = write!(
+            text,
+            "\n{} {} given without a signature, {} of them breaking the glass",
+            style.yellow("note:"),
+            counted(found.unsigned, "yes was", "yeses were"),
+            found.break_glass
+        );
+    }
+    text
+}
+
+fn counted(n: u64, one: &str, more: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {more}") }
+}
+
+/// Signed answers that are listed; all are counted, and `--json` has a thousand.
+const ANSWERS_SHOWN_MAX: usize = 20;
 
 /// Files of an export in a folder.
 struct Folder<'a>(&'a Path);

@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod node;
 mod openapi;
 pub mod out;
+pub mod passkey;
 pub mod plan;
 pub mod policy;
 pub mod proof;
@@ -93,6 +94,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::System(command) => system::run(command, &client, out).await,
             Command::Tool(command) => system::run_tool(command, &client, out).await,
             Command::Person(command) => identity::run_person(command, &client, out).await,
+            Command::Session(command) => passkey::run_session(command, &client, out).await,
             Command::Issuer(command) => issuer::run(command, &client, out).await,
             Command::Workload(command) => identity::run_workload(command, &client, out).await,
             Command::Credential(command) => credential::run(command, &client, out).await,

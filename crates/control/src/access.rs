@@ -57,7 +57,11 @@ pub enum Action {
     KeysRotate,
     LedgerAdopt,
     LedgerRead,
+    PasskeyAdd,
+    PasskeyEnd,
+    PasskeyRead,
     PersonAway,
+    PersonInvite,
     PersonLink,
     PersonRead,
     Plan,
@@ -68,6 +72,7 @@ pub enum Action {
     ProposalRead,
     ProposalSettle,
     SessionEnd,
+    SessionRead,
     SessionStart,
     Status,
     SystemImport,
@@ -119,6 +124,8 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
                 | Action::ApprovalSettle
                 | Action::FindingSettle
                 | Action::DeliveryKeep
+                | Action::PasskeyAdd
+                | Action::PersonInvite
                 | Action::PersonLink
                 | Action::ProposalSettle
                 | Action::SessionEnd
@@ -137,6 +144,10 @@ const fn own(action: Action) -> bool {
         action,
         Action::SessionStart
             | Action::SessionEnd
+            | Action::SessionRead
+            | Action::PasskeyAdd
+            | Action::PasskeyEnd
+            | Action::PasskeyRead
             | Action::TaskStart
             | Action::TaskEnd
             | Action::AccountConnect
@@ -197,12 +208,22 @@ const fn looks(action: Action) -> bool {
 }
 
 impl Operator {
+    /// Whether this operator may do more than what is theirs: administrators and whoever holds the token file.
+    #[must_use]
+    pub fn is_administrator(&self) -> bool {
+        match self {
+            Self::LocalAdministrator | Self::Plane => true,
+            Self::Person(_, roles) => roles.contains(&Role::Administrator),
+            Self::Workload(_) | Self::Agent(_) => false,
+        }
+    }
+
     /// Whether there is anything at all for this operator in the administration interface.
     #[must_use]
     pub fn may_administer(&self) -> bool {
         match self {
             Self::Agent(_) => false,
-            Self::Person(_, roles) => !roles.is_empty(),
+            Self::Person(..) => true,
             Self::LocalAdministrator | Self::Plane | Self::Workload(_) => {
                 Action::ALL.into_iter().any(|action| action != Action::Evaluate && allows(self, action))
             }
@@ -273,7 +294,11 @@ actions! {
     KeysRotate = "keys rotate",
     LedgerAdopt = "ledger adopt",
     LedgerRead = "ledger read",
+    PasskeyAdd = "passkey add",
+    PasskeyEnd = "passkey end",
+    PasskeyRead = "passkey read",
     PersonAway = "person away",
+    PersonInvite = "person invite",
     PersonLink = "person link",
     PersonRead = "person read",
     Plan = "plan",
@@ -284,6 +309,7 @@ actions! {
     ProposalRead = "proposal read",
     ProposalSettle = "proposal settle",
     SessionEnd = "session end",
+    SessionRead = "session read",
     SessionStart = "session start",
     Status = "status",
     SystemImport = "system import",

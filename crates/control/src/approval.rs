@@ -6,6 +6,7 @@
 //! | `answer` | yes, no, other arguments, taking it back |
 //! | `envelope` | constraints instead of one exact action |
 //! | `away` | who stands in for somebody |
+//! | `sign` | what a person signs when they say yes, and whether it is what they say |
 //! | `settle` | what housekeeping does |
 //! | `view` | what people are shown |
 
@@ -13,6 +14,7 @@ mod answer;
 mod away;
 mod envelope;
 mod settle;
+mod sign;
 pub(crate) mod view;
 
 pub use answer::{approve, edit, refuse, withdraw};
@@ -20,6 +22,7 @@ pub(crate) use answer::{ballot, why as answer_why};
 pub use away::away;
 pub use envelope::{envelopes, grant as grant_envelope, revoke as revoke_envelope};
 pub(crate) use settle::settle;
+pub use sign::statement;
 
 use crate::{Action, ControlError, Op, Operator, page::page};
 use provost_api::{

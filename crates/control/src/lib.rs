@@ -42,6 +42,7 @@ pub mod outbox;
 mod outward;
 pub mod overview;
 mod page;
+pub mod passkey;
 pub mod person;
 pub mod plan;
 pub mod plane;

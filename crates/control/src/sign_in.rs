@@ -173,7 +173,8 @@ pub async fn finish(
     })?;
     let person = person(plane, request_id, &row, &provider, &token).await?;
     let roles = roles(&provider, &token);
-    let session = browser::start(plane, request_id, &person, roles, &format!("issuer {}", row.name)).await?;
+    let way = browser::Way { by: format!("issuer {}", row.name), passkey: None, roles };
+    let session = browser::start(plane, request_id, &person, way).await?;
     Ok(SignedIn { session, to: state.to })
 }
 

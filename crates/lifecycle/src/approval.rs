@@ -21,8 +21,8 @@ pub use stands::{envelope_fallen, fallen};
 pub use voters::{approvers, askers, needs, standing};
 
 use provost_domain::{
-    Action, Approval, DecisionId, Digest, Directory, DurationMs, Envelope, Name, Reason, Role, TaskId,
-    Timestamp, ToolName,
+    Action, Approval, DecisionId, Digest, Directory, DurationMs, Envelope, Environment, Name, Reason, Role,
+    TaskId, Timestamp, ToolName,
     approval::{ApprovalStatus, Bound, ENVELOPE_LIFE_MAX, EnvelopeStatus, Vote, approval_id},
     canonical::CanonicalError,
     charter::{ArgRule, BudgetSum},
@@ -163,6 +163,9 @@ pub fn vote(
         }
         (true, true) => (break_glass(approval, directory, &ballot.person, reason.as_deref())?, None),
         (true, false) if stands.gates.is_empty() => return Err(VoteError::NotEligible(stands.why_not())),
+        (true, false) if ballot.signature.is_none() && wants_signature(approval, directory) => {
+            return Err(VoteError::SignatureMissing { id: approval.id.clone(), person: ballot.person });
+        }
         (true, false) => (stands.gates.keys().cloned().collect(), stands.on_behalf_of()),
     };
     let mut next = approval.clone();
@@ -330,6 +333,14 @@ pub fn envelope(
     })
 }
 
+/// Whether a yes to this approval takes a signature of the person's passkey. An agent nobody knows acts in production.
+#[must_use]
+pub fn wants_signature(approval: &Approval, directory: &Directory) -> bool {
+    let agent = directory.agents.get(&approval.agent);
+    let environment = agent.map_or(Environment::Production, |agent| agent.charter.environment);
+    rules(directory).signed.wants(environment)
+}
+
 /// The rules in force.
 #[must_use]
 pub fn rules(directory: &Directory) -> ApprovalRules {
@@ -369,6 +380,14 @@ pub enum VoteError {
         "{0} asked for this task, or for one above it, and nobody approves what they asked for themselves"
     )]
     OwnRequest(Name),
+    /// A word alone does not do.
+    #[error("a yes to {id} takes {person}'s passkey: a fresh signature over exactly what is agreed to")]
+    SignatureMissing {
+        /// Which approval.
+        id: String,
+        /// Whose passkey.
+        person: Name,
+    },
     /// A reason is wanted.
     #[error("this needs a reason in words, for those who review it")]
     ReasonMissing,

@@ -12,9 +12,9 @@ use crate::{
     drain, log,
 };
 use provost_cli::{Exit, Failure, client::TOKEN_FILE};
-use provost_control::{Plane, gone, housekeeping, outbox, sequencer, token_keys};
+use provost_control::{Plane, gone, housekeeping, outbox, passkey, sequencer, token_keys};
 use provost_domain::DurationMs;
-use std::{future::IntoFuture as _, net::SocketAddr, path::Path, sync::Arc};
+use std::{future::IntoFuture as _, io::Write as _, net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use zeroize::Zeroizing;
 
@@ -43,6 +43,7 @@ pub(crate) async fn serve(config: Config, adopt: Option<u64>) -> Result<Exit, Fa
     tracing::info!(listen = %running.addr, address, node = %running.plane.node, data = %config.data.display(), "serving");
     let token = config.data.join(provost_cli::client::TOKEN_FILE);
     tracing::info!(token = %token.display(), "the command line finds the administrator's token by itself; try `provost status`");
+    invite_first(&running).await?;
     if !running.addr.ip().is_loopback() {
         tracing::warn!(listen = %running.addr, "listening beyond this machine, in clear text: put TLS in front of it");
     }
@@ -117,6 +118,37 @@ impl Running {
         }
         self.plane.store.close().await;
         tracing::info!("stopped");
+    }
+}
+
+/// Prints the first administrator's link, as long as nobody could sign in. It goes to the terminal and to no log: whoever has it
+/// becomes an administrator.
+async fn invite_first(running: &Running) -> Result<(), Failure> {
+    match passkey::invite::first(&running.plane).await {
+        Ok(Some(link)) => {
+            let said = writeln!(
+                std::io::stdout(),
+                "Become the first administrator, with a passkey; this link is good once, until {}:\n  {}",
+                link.expires,
+                link.url
+            );
+            said.map_err(|error| {
+                Failure::new("the first administrator's link could not be printed").because(error)
+            })
+        }
+        Ok(None) => {
+            if let Err(error) = passkey::party(&running.plane) {
+                let text = error.text();
+                tracing::warn!(
+                    because = text.because.as_deref(),
+                    cure = text.cure.as_deref(),
+                    "passkeys do not work at this address"
+                );
+            }
+            Ok(())
+        }
+        Err(error) => Err(Failure::new("the first administrator's link could not be made")
+            .because(provost_cli::failure::chain(&error))),
     }
 }
 

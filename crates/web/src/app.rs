@@ -3,7 +3,7 @@
 use crate::{
     agent, approval, channel, credential, decision, document, door,
     door::Hosts,
-    finding, home, identity, issuer, ledger, oauth, pages, plan, plane, policy,
+    finding, home, identity, issuer, ledger, oauth, pages, passkey, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
     proposal, system, task,
 };
@@ -71,6 +71,7 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(approval::approval_approve))
         .routes(routes!(approval::approval_refuse))
         .routes(routes!(approval::approval_edit))
+        .routes(routes!(approval::approval_statement))
         .routes(routes!(approval::approval_withdraw))
         .routes(routes!(approval::envelope_grant))
         .routes(routes!(approval::envelope_list))
@@ -101,6 +102,13 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(channel::delivery_retry))
         .routes(routes!(identity::person_list))
         .routes(routes!(identity::person_show))
+        .routes(routes!(passkey::person_invite))
+        .routes(routes!(passkey::passkey_list, passkey::passkey_add))
+        .routes(routes!(passkey::passkey_begin))
+        .routes(routes!(passkey::passkey_rename))
+        .routes(routes!(passkey::passkey_remove))
+        .routes(routes!(passkey::session_list))
+        .routes(routes!(passkey::session_end))
         .routes(routes!(issuer::issuer_list))
         .routes(routes!(issuer::issuer_show))
         .routes(routes!(identity::workload_list))

@@ -13,6 +13,7 @@ use provost_api::{
         ApprovalAnswer, ApprovalEdit, ApprovalQuery, ApprovalSummary, ApprovalView, AwaySet, EligibleView,
         EnvelopeGrant, EnvelopeView,
     },
+    passkey::{StatementAsk, StatementView},
 };
 use provost_control::approval;
 use provost_domain::Name;
@@ -114,6 +115,24 @@ pub(crate) async fn approval_edit(
     Said(wanted): Said<ApprovalEdit>,
 ) -> Answer<ApprovalView> {
     Ok(Json(approval::edit(&op, &id, wanted).await?))
+}
+
+/// What the person is asked to sign for the answer they are about to give; it is sent back with the answer as `signed`.
+#[utoipa::path(
+    post,
+    path = "/approvals/{id}/statement",
+    tag = "approvals",
+    security(("token" = [])),
+    params(("id" = String, Path, description = "The approval")),
+    request_body = StatementAsk,
+    responses((status = 200, body = StatementView), Problems)
+)]
+pub(crate) async fn approval_statement(
+    Asked(op): Asked,
+    At(id): At<String>,
+    Said(ask): Said<StatementAsk>,
+) -> Answer<StatementView> {
+    Ok(Json(approval::statement(&op, &id, ask).await?))
 }
 
 /// Takes a yes back before it is used, or a question that nobody needs to answer any more.

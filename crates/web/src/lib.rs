@@ -28,6 +28,7 @@ mod issuer;
 mod ledger;
 mod oauth;
 mod pages;
+mod passkey;
 mod plan;
 mod plane;
 mod policy;

@@ -125,7 +125,7 @@ async fn a_person_in_a_browser_signs_in_at_their_provider_and_lets_an_agent_act_
     let yes = in_browser("yes", "light").await;
     assert_eq!(yes["faults"], json!([]), "accessibility");
     assert_eq!(yes["complaints"], json!([]), "the pages' own policy lets them work");
-    assert_eq!(yes["cookie"], json!({"httpOnly": true, "sameSite": "Lax", "seenByScript": ""}));
+    assert_eq!(yes["cookie"], json!({"httpOnly": true, "sameSite": "Strict", "seenByScript": ""}));
     for text in [
         "Maria Lindt",
         "clerk",

@@ -38,7 +38,12 @@ const WITHOUT_RECORD: &[&str] = &[
     "token",
     "revoke",
     "introspect",
+    "approval_statement",
+    "passkey_begin",
 ];
+
+/// Operations of people in their own browsers, with a test that says who and why in another file.
+const OF_PEOPLE: &[&str] = &["passkey_add"]; // `passkeys.rs`
 
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let mut found = Vec::new();
@@ -185,7 +190,14 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     let edited = json!({
         "person": "maria", "reason": "because of the test", "args": { "payee": "ACME", "amount": 9.5 },
     });
+    let session = signed_in(&served).await;
+    let passkey = json!({ "name": "phone", "reason": "because of the test" });
+    let remove = json!({ "reason": "because of the test", "even_if_last": true });
     let calls: Vec<(&str, &str, String, Option<Value>)> = vec![
+        ("person_invite", "POST", "/people/jonas/invite".into(), Some(why.clone())),
+        ("passkey_rename", "POST", "/people/jonas/passkeys/k1/rename".into(), Some(passkey)),
+        ("passkey_remove", "POST", "/people/jonas/passkeys/k1/remove".into(), Some(remove)),
+        ("session_end", "POST", format!("/sessions/{session}/end"), Some(why.clone())),
         ("approval_approve", "POST", "/approvals/approval_1/approve".into(), answer()),
         ("approval_refuse", "POST", "/approvals/approval_2/refuse".into(), answer()),
         ("approval_edit", "POST", "/approvals/approval_3/edit".into(), Some(edited)),
@@ -275,7 +287,7 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         ),
         ("system_remove", "DELETE", "/systems/spare?reason=because%20of%20the%20test".into(), None),
     ];
-    let mut covered: Vec<&str> = WITHOUT_RECORD.to_vec();
+    let mut covered: Vec<&str> = [WITHOUT_RECORD, OF_PEOPLE].concat();
     for (operation, method, path, body) in calls {
         let path = path.replace("ENVELOPE", &common::open_envelope(&served));
         let before = served.plane.store.head().await.unwrap();
@@ -298,6 +310,33 @@ async fn every_change_leaves_a_record_of_who_and_why() {
             "{method} {path} ({name}) is not covered by this test"
         );
     }
+}
+
+/// A passkey and a session of jonas; the session's id.
+async fn signed_in(served: &common::Served) -> String {
+    use provost_domain::{Object, Session};
+    let now = served.plane.now();
+    let session = Session {
+        id: provost_domain::Digest::of(b"secret"),
+        person: "jonas".parse().unwrap(),
+        roles: Default::default(),
+        by: "a test".to_owned(),
+        passkey: None,
+        started: now,
+        seen: None,
+        expires: now.plus(provost_domain::DurationMs::from_mins(60)),
+        ended: false,
+    };
+    let id = session.id.to_string();
+    let passkey = json!({"kind": "passkey", "body": {
+        "id": "k1", "person": "jonas", "name": "laptop", "key": "pQ", "party": "localhost", "counter": 0, "added": 0,
+    }});
+    let by = provost_store::Attribution { actor: "test".into(), why: "test".into() };
+    let rows = [Object::Session(session), serde_json::from_value(passkey).unwrap()];
+    let writes = rows.map(|object| provost_store::Write::Put { object, expected: 0 }).into();
+    served.plane.store.commit(provost_store::ChangeSet { by, at: now, writes }).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+    id
 }
 
 #[tokio::test(flavor = "multi_thread")]

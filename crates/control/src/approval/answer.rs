@@ -1,13 +1,13 @@
 //! Answers: a person's yes or no, a yes to other arguments, and taking an answer back.
 
-use super::{answers_for, find, view::view_of, waiting};
+use super::{answers_for, find, sign, view::view_of, waiting};
 use crate::{
     Action, ControlError, Op, Operator,
     change::{Change, Draft},
 };
 use provost_api::approval::{ApprovalAnswer, ApprovalEdit, ApprovalView};
 use provost_domain::{
-    Approval, Directory, Name, Object, ObjectKey, TaskState, Verdict, approval::approval_id,
+    Approval, Digest, Directory, Name, Object, ObjectKey, TaskState, Verdict, approval::approval_id,
 };
 use provost_lifecycle::approval::{self as life, Ballot, VoteError};
 use provost_policy::{Link, Question};
@@ -33,26 +33,26 @@ pub async fn refuse(op: &Op, id: &str, answer: ApprovalAnswer) -> Result<Approva
 async fn vote(op: &Op, id: &str, answer: ApprovalAnswer, yes: bool) -> Result<ApprovalView, ControlError> {
     let authorised = op.authorize(Action::ApprovalAnswer)?;
     let ballot = ballot(op, answer.person, answer.reason, yes, answer.break_glass)?;
+    let ballot = sign::with(op, ballot, answer.signed.filter(|_signed| yes)).await?;
     let word = if yes { "approved" } else { "refused" };
     let why = why(&ballot, word);
+    let keys: Vec<ObjectKey> = [ObjectKey::approval(id)].into_iter().chain(sign::key(&ballot)).collect();
     let (_seq, row) = authorised
-        .change(&[ObjectKey::approval(id)], &why, |seen| {
+        .change(&keys, &why, |seen| {
             let row = waiting(op, seen.directory, id)?;
-            if answer.action.as_ref().is_some_and(|saw| *saw != row.action.to_string()) {
-                return Err(ControlError::conflict(
-                    "this approval is of another action than the one you saw",
-                )
-                .cure("show it again, then decide again"));
-            }
-            let voted = life::vote(&row, seen.directory, ballot.clone(), op.plane.now())?;
+            check_seen(&row, answer.action.as_deref())?;
+            let voted = life::vote(&row, seen.directory, ballot.clone(), op.plane.now())
+                .map_err(|error| sign::missing(op, error))?;
             let mut drafts = vec![Draft::Put(Object::Approval(Box::new(voted.clone())))];
             if ballot.break_glass {
                 drafts.extend(crate::review::of_approval(&voted, seen.directory, op.plane.now()));
             }
-            Ok(Change { drafts, what: format!("{id} {word}"), answer: voted })
+            let statement = sign::of_vote(&voted);
+            let change = Change { drafts, what: format!("{id} {word}"), answer: voted };
+            sign::concluded(op, seen, (statement, &ballot), change)
         })
         .await?;
-    view_of(op, &row).await
+    view_of(op, &sign::told(op, &ballot, row).await?).await
 }
 
 /// Changes the arguments and says yes to those. The agent is told; nothing runs with arguments it did not send.
@@ -62,43 +62,78 @@ async fn vote(op: &Op, id: &str, answer: ApprovalAnswer, yes: bool) -> Result<Ap
 pub async fn edit(op: &Op, id: &str, wanted: ApprovalEdit) -> Result<ApprovalView, ControlError> {
     let authorised = op.authorize(Action::ApprovalAnswer)?;
     let ballot = ballot(op, wanted.person, wanted.reason, true, false)?;
-    let row = find(op, id).await?;
-    let state = op.plane.store.task_state(row.task).await?;
-    let action = provost_domain::Action {
-        agent: row.agent.clone(),
-        task: row.task,
-        system: row.system.clone(),
-        tool: row.tool.clone(),
-        args: wanted.args.clone(),
-    };
-    let digest = action.digest().map_err(|error| ControlError::caller(error.to_string()))?;
-    let newest = provost_store::newest_approval(op.plane.store.as_ref(), &digest).await?;
-    let nth = match &newest {
-        Some(newest) if !newest.row.is_over() => {
-            return Err(ControlError::conflict(format!("that call waits already, as {}", newest.row.id))
-                .cure("answer that one, and refuse this one"));
-        }
-        Some(newest) => newest.nth.saturating_add(1),
-        None => 0,
-    };
-    let keys = [ObjectKey::approval(id), ObjectKey::approval(&approval_id(&digest, nth))];
+    let ballot = sign::with(op, ballot, wanted.signed).await?;
+    let edit = Edit::read(op, id, wanted.args).await?;
+    let keys = [ObjectKey::approval(id), ObjectKey::approval(&approval_id(&edit.digest, edit.nth))];
+    let keys: Vec<ObjectKey> = keys.into_iter().chain(sign::key(&ballot)).collect();
     let (_seq, edited) = authorised
         .change(&keys, &why(&ballot, "edited"), |seen| {
-            let row = waiting(op, seen.directory, id)?;
-            let gates = gates_of(op, &row, &wanted.args, &state)?;
-            let (original, edited) = life::edit(
-                &row,
-                seen.directory,
-                (wanted.args.clone(), gates),
-                (ballot.clone(), nth),
-                op.plane.now(),
-            )?;
+            let (original, edited) = edit.made(op, seen.directory, id, ballot.clone())?;
             let drafts = [original, edited.clone()].map(|row| Draft::Put(Object::Approval(Box::new(row))));
             let what = format!("{id} edited into {}", edited.id);
-            Ok(Change { drafts: drafts.into(), what, answer: edited })
+            let statement = sign::of_vote(&edited);
+            let change = Change { drafts: drafts.into(), what, answer: edited };
+            sign::concluded(op, seen, (statement, &ballot), change)
         })
         .await?;
-    view_of(op, &edited).await
+    view_of(op, &sign::told(op, &ballot, edited).await?).await
+}
+
+/// Other arguments for an approval's action.
+pub(super) struct Edit {
+    args: Map<String, Value>,
+    state: TaskState,
+    digest: Digest,
+    nth: u32,
+}
+
+impl Edit {
+    /// What has to be known of the store before the rows are changed.
+    pub(super) async fn read(op: &Op, id: &str, args: Map<String, Value>) -> Result<Self, ControlError> {
+        let row = find(op, id).await?;
+        let state = op.plane.store.task_state(row.task).await?;
+        let action = provost_domain::Action {
+            agent: row.agent.clone(),
+            task: row.task,
+            system: row.system.clone(),
+            tool: row.tool.clone(),
+            args: args.clone(),
+        };
+        let digest = action.digest().map_err(|error| ControlError::caller(error.to_string()))?;
+        let newest = provost_store::newest_approval(op.plane.store.as_ref(), &digest).await?;
+        let nth = match &newest {
+            Some(newest) if !newest.row.is_over() => {
+                return Err(ControlError::conflict(format!("that call waits already, as {}", newest.row.id))
+                    .cure("answer that one, and refuse this one"));
+            }
+            Some(newest) => newest.nth.saturating_add(1),
+            None => 0,
+        };
+        Ok(Self { args, state, digest, nth })
+    }
+
+    /// The original, and the approval of the edited action.
+    pub(super) fn made(
+        &self,
+        op: &Op,
+        directory: &Directory,
+        id: &str,
+        ballot: Ballot,
+    ) -> Result<(Approval, Approval), ControlError> {
+        let row = waiting(op, directory, id)?;
+        let gates = gates_of(op, &row, &self.args, &self.state)?;
+        life::edit(&row, directory, (self.args.clone(), gates), (ballot, self.nth), op.plane.now())
+            .map_err(|error| sign::missing(op, error))
+    }
+}
+
+/// Refuses an answer to another action than the one that was seen.
+pub(super) fn check_seen(row: &Approval, saw: Option<&str>) -> Result<(), ControlError> {
+    if saw.is_none_or(|saw| saw == row.action.to_string()) {
+        return Ok(());
+    }
+    Err(ControlError::conflict("this approval is of another action than the one you saw")
+        .cure("show it again, then decide again"))
 }
 
 /// Takes a yes back, or a question that nobody needs to answer any more.
@@ -222,6 +257,7 @@ impl From<VoteError> for ControlError {
             VoteError::NotEligible(_)
             | VoteError::NotAdministrator(_)
             | VoteError::OwnRequest(_)
+            | VoteError::SignatureMissing { .. }
             | VoteError::NotAlone(_) => Self::refused(text).cure("`show` names those who may"),
             VoteError::SameHand => Self::refused(text).cure(
                 "the person signs in and agrees themselves; what cannot wait is applied with --break-glass",

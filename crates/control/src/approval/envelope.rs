@@ -2,7 +2,7 @@
 
 use super::{
     answer::{ballot, why},
-    answers_for, find, waiting,
+    answers_for, find, sign, waiting,
 };
 use crate::{
     Action, ControlError, Op, Operator,
@@ -20,7 +20,7 @@ use provost_domain::{
     decision::tool_path,
     task::TaskScope,
 };
-use provost_lifecycle::approval::{self as life, Wanted};
+use provost_lifecycle::approval::{self as life, Ballot, Wanted};
 use provost_policy::Pdp;
 use provost_store::{Balance, WindowKey};
 
@@ -28,39 +28,56 @@ use provost_store::{Balance, WindowKey};
 ///
 /// # Errors
 /// As [`approve`]; when the person alone cannot open every gate, or a limit cannot be used.
-pub async fn grant(op: &Op, id: &str, wanted: EnvelopeGrant) -> Result<EnvelopeView, ControlError> {
+pub async fn grant(op: &Op, id: &str, mut wanted: EnvelopeGrant) -> Result<EnvelopeView, ControlError> {
     let authorised = op.authorize(Action::ApprovalAnswer)?;
-    let ballot = ballot(op, wanted.person, Some(wanted.reason), true, false)?;
+    let ballot = ballot(op, wanted.person.clone(), Some(wanted.reason.clone()), true, false)?;
+    let ballot = sign::with(op, ballot, wanted.signed.take()).await?;
     let asked = find(op, id).await?;
     let envelope_id = format!("envelope_{}", hex::encode(op.plane.random::<12>()));
     let keys = [ObjectKey::approval(id), ObjectKey::envelope(&asked.agent, &envelope_id)];
+    let keys: Vec<ObjectKey> = keys.into_iter().chain(sign::key(&ballot)).collect();
     let (_seq, envelope) = authorised
         .change(&keys, &why(&ballot, "granted an envelope"), |seen| {
-            let row = waiting(op, seen.directory, id)?;
-            check_limits(&row, &wanted.args, seen.directory)?;
-            if let Some(sum) = &wanted.sum
-                && Pdp::amount(&row.args, &sum.arg).is_none()
-            {
-                return Err(ControlError::caller(format!("`{}` is no number that could be summed", sum.arg))
-                    .cure("name a number argument of the call that was asked for"));
-            }
-            let limits = Wanted {
-                id: envelope_id.clone(),
-                in_task: !wanted.every_task,
-                args: wanted.args.clone(),
-                count_max: wanted.count,
-                sum: wanted.sum.clone(),
-                lasts: wanted.lasts.0,
-            };
-            let now = op.plane.now();
-            let envelope = life::envelope(&row, seen.directory, limits, ballot.clone(), now)?;
-            let over = life::withdraw(&row, &format!("answered with {envelope_id}"), now);
+            let (over, envelope) = made(op, seen.directory, id, (&wanted, &envelope_id), ballot.clone())?;
             let drafts = over.into_iter().map(|row| Draft::Put(Object::Approval(Box::new(row))));
             let drafts = drafts.chain([Draft::Put(Object::Envelope(Box::new(envelope.clone())))]).collect();
-            Ok(Change { drafts, what: format!("{envelope_id} granted on {id}"), answer: envelope })
+            let statement = sign::of_envelope(&envelope)?;
+            let change = Change { drafts, what: format!("{envelope_id} granted on {id}"), answer: envelope };
+            sign::concluded(op, seen, (statement, &ballot), change)
         })
         .await?;
-    envelope_view(op, &envelope).await
+    envelope_view(op, &sign::told(op, &ballot, envelope).await?).await
+}
+
+/// The approval, answered, and the envelope.
+pub(super) fn made(
+    op: &Op,
+    directory: &Directory,
+    id: &str,
+    (wanted, envelope_id): (&EnvelopeGrant, &str),
+    ballot: Ballot,
+) -> Result<(Option<Approval>, Envelope), ControlError> {
+    let row = waiting(op, directory, id)?;
+    check_limits(&row, &wanted.args, directory)?;
+    if let Some(sum) = &wanted.sum
+        && Pdp::amount(&row.args, &sum.arg).is_none()
+    {
+        return Err(ControlError::caller(format!("`{}` is no number that could be summed", sum.arg))
+            .cure("name a number argument of the call that was asked for"));
+    }
+    let limits = Wanted {
+        id: envelope_id.to_owned(),
+        in_task: !wanted.every_task,
+        args: wanted.args.clone(),
+        count_max: wanted.count,
+        sum: wanted.sum.clone(),
+        lasts: wanted.lasts.0,
+    };
+    let now = op.plane.now();
+    let envelope =
+        life::envelope(&row, directory, limits, ballot, now).map_err(|error| sign::missing(op, error))?;
+    let over = life::withdraw(&row, &format!("answered with {envelope_id}"), now);
+    Ok((over, envelope))
 }
 
 /// Open envelopes, in order of agent and id.

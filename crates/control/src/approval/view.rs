@@ -54,6 +54,7 @@ pub(super) async fn view_of(op: &Op, row: &Approval) -> Result<ApprovalView, Con
         used_by,
         askers: row.askers.iter().cloned().collect(),
         votes: row.votes.iter().map(vote_view).collect(),
+        signed: waits && super::sign::wanted(row, &view.directory),
         missing: missing.collect(),
         edited_from: row.edited_from.clone(),
         edited_to,
@@ -88,6 +89,7 @@ pub(crate) fn vote_view(vote: &Vote) -> VoteView {
         on_behalf_of: vote.on_behalf_of.clone(),
         shown_by: vote.shown_by.clone(),
         break_glass: vote.break_glass,
+        passkey: vote.signature.as_ref().map(|signature| signature.passkey.clone()),
     }
 }
 

@@ -520,7 +520,7 @@ fn ballot(who: usize, yes: bool) -> Ballot {
         reason: Some("looked at it".into()),
         shown_by: "test".into(),
         break_glass: false,
-        signature: None,
+        signature: crate::approvals::signature(),
     }
 }
 

@@ -28,6 +28,13 @@ pub trait RecordCheck {
     fn check(&mut self, record: &SeenRecord<'_>) -> Result<(), String>;
 }
 
+/// A rule that somebody keeps, to ask it afterwards what it saw.
+impl<T: RecordCheck + ?Sized> RecordCheck for &mut T {
+    fn check(&mut self, record: &SeenRecord<'_>) -> Result<(), String> {
+        (**self).check(record)
+    }
+}
+
 /// Changes are numbered from 1 without a gap, in the order of the leaves.
 #[derive(Debug)]
 pub struct ChangesInSequence {

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 use provost_domain::{
     Object, Person, Task,
-    organisation::{Group, Organisation},
+    organisation::{Group, Organisation, Signed},
     person::Away,
     task::TaskStatus,
 };
@@ -40,6 +40,8 @@ fn world() -> Directory {
         groups: [(name("finance"), Group { members, needs: 2 })].into(),
         approvals: ApprovalRules {
             escalate_after: Some(DurationMs::from_mins(20)),
+            // What is asked for signatures has tests of its own.
+            signed: Signed::Never,
             ..ApprovalRules::default()
         },
         changes: Default::default(),
@@ -116,6 +118,65 @@ fn ballot(by: &str, yes: bool) -> Ballot {
 
 fn say(row: &Approval, directory: &Directory, by: &str, yes: bool) -> Result<Approval, VoteError> {
     vote(row, directory, ballot(by, yes), NOW.plus(DurationMs(1)))
+}
+
+#[test]
+fn a_yes_takes_a_signature_where_the_organisation_asks_for_one_and_a_no_never() {
+    let stamp = provost_domain::Stamp { plane: "https://plane.example".into(), at: NOW, nonce: "0".into() };
+    let signature = || {
+        let text = String::new;
+        Some(Box::new(Signature {
+            stamp: stamp.clone(),
+            passkey: text(),
+            key: text(),
+            authenticator_data: text(),
+            client_data: text(),
+            signature: text(),
+        }))
+    };
+    for (signed, environment, wanted) in [
+        (Signed::Production, "production", true),
+        (Signed::Production, "staging", false),
+        (Signed::Production, "sandbox", false),
+        (Signed::Always, "sandbox", true),
+        (Signed::Never, "production", false),
+    ] {
+        let mut directory = world();
+        let mut organisation = directory.organisation.as_deref().unwrap().clone();
+        organisation.approvals.signed = signed;
+        directory.put(Object::Organisation(organisation));
+        let mut agent = directory.agents.get(&name("clerk")).unwrap().as_ref().clone();
+        agent.charter.environment = serde_json::from_value(json!(environment)).unwrap();
+        directory.put(Object::Agent(agent));
+        let row = waiting(&["owner"], 0, NOW);
+        let case = format!("{signed:?} {environment}");
+        assert_eq!(wants_signature(&row, &directory), wanted, "{case}");
+        let word = say(&row, &directory, "olga", true);
+        match wanted {
+            true => assert!(matches!(word, Err(VoteError::SignatureMissing { .. })), "{case}"),
+            false => assert!(word.is_ok(), "{case}"),
+        }
+        let with = Ballot { signature: signature(), ..ballot("olga", true) };
+        let voted = vote(&row, &directory, with, NOW).unwrap();
+        assert!(voted.is_granted(NOW) && voted.votes[0].signature.is_some(), "{case}");
+        assert!(say(&row, &directory, "olga", false).is_ok(), "a no is a word: {case}");
+        let broken = Ballot { break_glass: true, reason: Some("fire".into()), ..ballot("ada", true) };
+        assert!(vote(&row, &directory, broken, NOW).unwrap().votes[0].break_glass, "{case}");
+        let open = |signature| {
+            let limits = Wanted {
+                id: "e".into(),
+                in_task: true,
+                args: BTreeMap::new(),
+                count_max: 1,
+                sum: None,
+                lasts: DurationMs::from_mins(5),
+            };
+            let ballot = Ballot { signature, reason: Some("often".into()), ..ballot("olga", true) };
+            envelope(&row, &directory, limits, ballot, NOW)
+        };
+        assert_eq!(open(None).is_ok(), !wanted, "{case}");
+        assert!(open(signature()).unwrap().signature.is_some(), "{case}");
+    }
 }
 
 #[test]

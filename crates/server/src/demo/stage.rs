@@ -55,6 +55,11 @@ impl Stage {
         Ok(Self { plane, bank, bank_key, running, folder, temporary })
     }
 
+    /// The plane itself, for what a browser would do.
+    pub(crate) fn control(&self) -> &std::sync::Arc<provost_control::Plane> {
+        &self.running.plane
+    }
+
     /// Where the plane is.
     pub(crate) fn url(&self) -> &str {
         &self.running.plane.issuer

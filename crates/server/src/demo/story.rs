@@ -1,6 +1,7 @@
 //! The chapters, in order. Each does what it tells, and promises what must be seen.
 
 mod end;
+mod sign;
 mod stop;
 
 use super::{
@@ -45,6 +46,7 @@ pub(super) async fn tell(stage: &Stage, teller: &mut Teller) -> Result<(), Failu
     let clerk = at_work(stage, teller).await?;
     within_the_charter(stage, teller, &clerk).await?;
     a_person_must_agree(stage, teller, &clerk).await;
+    sign::a_person_signs(stage, teller, &clerk).await?;
     the_injection(stage, teller, &clerk).await?;
     let keeper = the_other_agent(stage, teller).await?;
     a_poisoned_tool(stage, teller, &clerk).await?;

@@ -6,5 +6,6 @@ mod clients;
 mod death;
 mod demo;
 mod gone;
+mod passkeys;
 mod program;
 mod serve;

@@ -75,6 +75,12 @@ impl Plane {
         Ok(Self { url, data: data.to_owned(), child, _folder: None })
     }
 
+    /// The first line with this in it that it printed where people look, not where logs go.
+    pub(crate) fn printed(&mut self, part: &str) -> String {
+        let lines = BufReader::new(self.child.stdout.as_mut().unwrap()).lines();
+        lines.map_while(Result::ok).find(|line| line.contains(part)).unwrap()
+    }
+
     /// Asks it something on the command line.
     pub(crate) fn ask(&self, args: &[&str]) -> Output {
         provost().args(args).args(["--url", &self.url]).arg("--data").arg(&self.data).output().unwrap()

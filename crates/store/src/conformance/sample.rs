@@ -151,7 +151,9 @@ pub fn session(id: u8, ended: bool) -> Object {
         person: name("maria"),
         roles: Default::default(),
         by: "issuer ci".to_owned(),
+        passkey: None,
         started: NOON,
+        seen: None,
         expires: NOON.plus(DurationMs::from_mins(60)),
         ended,
     })

@@ -19,5 +19,10 @@ pub(super) async fn icon() -> impl IntoResponse {
     (headers, ICON)
 }
 
+pub(super) async fn passkey() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, "no-cache")], PASSKEY)
+}
+
 const STYLE: &str = include_str!("../../assets/provost.css");
+const PASSKEY: &str = include_str!("../../assets/passkey.js");
 const ICON: &str = include_str!("../../assets/provost.svg");

@@ -6,6 +6,7 @@
 //! | `sign_in` | how to sign in; the way to an identity provider and back |
 //! | `consent` | which agent may act for the person, for what |
 //! | `account` | the person's accounts at systems, for agents that act for them |
+//! | `passkey` | signing in with a passkey, the page of a one-use link, a person's own passkeys and sessions |
 //! | `visitor` | whose browser it is, and that a form was sent from a page of this plane |
 //! | `assets` | the style and the icon |
 //! | `console` | what is looked at: agents, tasks, decisions, systems, ledger |
@@ -14,11 +15,12 @@ mod account;
 mod assets;
 mod consent;
 mod console;
+mod passkey;
 mod sign_in;
 mod visitor;
 
 pub(crate) use console::Live;
-pub(crate) use visitor::is_signed_in;
+pub(crate) use visitor::{is_own, is_signed_in, visitor_of};
 
 use crate::app::App;
 use askama::Template;
@@ -39,7 +41,17 @@ pub(crate) fn routes() -> Router<App> {
         .route("/signin", get(sign_in::choose))
         .route("/signin/callback", get(sign_in::back))
         .route("/signin/{issuer}", get(sign_in::leave))
+        .route("/signin/passkey/begin", post(passkey::sign_in_begin))
+        .route("/signin/passkey/finish", post(passkey::sign_in_finish))
         .route("/signout", post(sign_in::out))
+        .route("/here", get(visitor::here))
+        .route("/invite", get(passkey::invite))
+        .route("/invite/open", post(passkey::invite_open))
+        .route("/invite/begin", post(passkey::invite_begin))
+        .route("/invite/finish", post(passkey::invite_finish))
+        .route("/you", get(passkey::you))
+        .route("/you/passkeys/{id}/{deed}", post(passkey::passkey_form))
+        .route("/you/sessions/{id}/end", post(passkey::session_form))
         .route("/oauth/authorize", get(consent::ask).post(consent::answer))
         .route("/accounts", get(account::list))
         .route("/accounts/{system}", get(account::list))
@@ -48,6 +60,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/oauth/accounts/callback", get(account::back))
         .route("/assets/provost.css", get(assets::style))
         .route("/assets/provost.svg", get(assets::icon))
+        .route("/assets/passkey.js", get(assets::passkey))
         .merge(console::routes())
 }
 

@@ -1,7 +1,9 @@
 //! Signing in: which provider, the way there, the way back, and out again.
 
 use super::{
-    Notice, page, refused,
+    Notice, SCRIPTED, page, page_under,
+    passkey::{Elsewhere, elsewhere},
+    refused,
     visitor::{SignedIn, carried_cookie, carried_name, is_own_form, session_cookie},
 };
 use crate::{app::App, door::RequestId};
@@ -33,6 +35,8 @@ pub(super) struct To {
 #[template(path = "sign-in.html")]
 struct Page<'a> {
     choices: &'a [Way],
+    to: &'a str,
+    elsewhere: Option<Elsewhere>,
 }
 
 struct Way {
@@ -40,9 +44,10 @@ struct Way {
     href: String,
 }
 
-/// The providers there are.
-pub(super) async fn choose(State(app): State<App>, Query(query): Query<To>) -> Response {
+/// The ways to sign in: passkeys, and the providers there are.
+pub(super) async fn choose(State(app): State<App>, Query(query): Query<To>, headers: HeaderMap) -> Response {
     let to = sign_in::own_path(&query.to);
+    let elsewhere = elsewhere(&app, &headers, "/signin");
     let again = if query.again { "true" } else { "false" };
     let query = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("to", to)
@@ -53,7 +58,7 @@ pub(super) async fn choose(State(app): State<App>, Query(query): Query<To>) -> R
         href: format!("/signin/{}?{query}", choice.issuer),
     };
     let choices: Vec<Way> = sign_in::choices(&app.plane).into_iter().map(way).collect();
-    page(StatusCode::OK, &Page { choices: &choices }, "")
+    page_under(StatusCode::OK, &Page { choices: &choices, to, elsewhere }, SCRIPTED)
 }
 
 /// The way to a provider.

@@ -47,7 +47,9 @@ impl Stage {
             person: person.parse().unwrap(),
             roles: roles.iter().copied().collect(),
             by: "a test".to_owned(),
+            passkey: None,
             started: Timestamp::from_millis(0),
+            seen: Some(self.served.plane.now()),
             expires,
             ended: false,
         };

@@ -200,6 +200,8 @@ pub const ORGANISATION: &str = r#"
 [organisation]
 display = "Test Ltd"
 production_revocation_max = "24h"
+# Signatures have tests of their own (`passkeys.rs`); here a word is enough.
+approvals = { signed = "never" }
 
 [person.maria]
 display = "Maria"

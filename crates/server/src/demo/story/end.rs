@@ -31,9 +31,13 @@ pub(crate) async fn the_banks_own_books(stage: &Stage, teller: &mut Teller) -> R
         messages.len(),
         exports.len()
     ));
-    let quiet = transfers.is_empty() && messages.is_empty() && exports.is_empty();
+    let signed = |transfer: &provost_bank::Transfer| {
+        transfer.payee == "Kantoor Zuid BV" && transfer.reference == "order 55120"
+    };
+    let quiet =
+        transfers.len() == 1 && transfers.iter().all(signed) && messages.is_empty() && exports.is_empty();
     teller.promise(
-        "No money moved and no data left",
+        "Only what maria signed was paid, and no data left",
         quiet,
         format!(
             "by the bank's books: {} transfers, {} messages, {} exports",
@@ -103,8 +107,14 @@ pub(crate) async fn the_record(stage: &Stage, teller: &mut Teller) -> Result<(),
     teller.report(&ledger::render_report(&report, teller.page_style()));
     teller.promise(
         "The exported record verifies offline",
-        report.is_sound() && report.key_is_trusted,
+        report.is_sound() && report.report.key_is_trusted,
         plain(&ledger::render_report(&report, Style::plain())),
+    );
+    let found = &report.answers;
+    teller.promise(
+        "Anybody can check who said yes to which bytes",
+        found.signed == 1 && found.unsigned == 0,
+        format!("{} signed yes, {} without a signature", found.signed, found.unsigned),
     );
 
     teller.words("Now somebody with a text editor turns one byte of one record in that copy:");
@@ -114,7 +124,8 @@ pub(crate) async fn the_record(stage: &Stage, teller: &mut Teller) -> Result<(),
     teller.asks("provost ledger verify ./ledger --key …").await;
     let report = ledger::verify_dir(&dir, Some(key), Vec::new(), Vec::new());
     teller.report(&ledger::render_report(&report, teller.page_style()));
-    let named = !report.is_sound() && report.faults.iter().any(|fault| fault.to_string().contains("record "));
+    let named =
+        !report.is_sound() && report.report.faults.iter().any(|fault| fault.to_string().contains("record "));
     teller.promise(
         "One flipped byte is found, and the record named",
         named,

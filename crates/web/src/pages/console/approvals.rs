@@ -14,6 +14,7 @@ use axum::{
 };
 use provost_api::approval::{ApprovalAnswer, ApprovalQuery, ApprovalSummary, ApprovalView, EligibleView};
 use provost_control::{Action, ControlError, approval};
+use serde_json::{Map, Value};
 
 #[derive(Template)]
 #[template(path = "console/approvals.html")]
@@ -32,6 +33,15 @@ struct One {
     args: String,
     you: EligibleView,
     may_answer: bool,
+    /// What an envelope could ask of each argument.
+    limits: Vec<Limit>,
+}
+
+/// An argument of the call, as an envelope could fix it.
+struct Limit {
+    name: String,
+    json: String,
+    is_number: bool,
 }
 
 /// What waits, this person's own first.
@@ -54,7 +64,21 @@ pub(super) async fn show(looker: Looker, Path(id): Path<String>) -> Shown {
     let you = approval::eligible(&looker.op, &id, &looker.visitor.person.name).await.map_err(failed)?;
     let args = serde_json::to_string_pretty(&approval.summary.args).unwrap_or_default();
     let may_answer = approval.summary.status == "waiting" && !you.gates.is_empty();
-    Ok(looker.page(&One { frame: looker.frame("/approvals"), approval, args, you, may_answer }))
+    let limits = limits(&approval.summary.args);
+    Ok(looker.page(&One { frame: looker.frame("/approvals"), approval, args, you, may_answer, limits }))
+}
+
+/// The arguments that can be compared as they stand.
+fn limits(args: &Map<String, Value>) -> Vec<Limit> {
+    let plain =
+        args.iter().filter(|(_name, value)| !value.is_object() && !value.is_array() && !value.is_null());
+    plain
+        .map(|(name, value)| Limit {
+            name: name.clone(),
+            json: value.to_string(),
+            is_number: value.is_number(),
+        })
+        .collect()
 }
 
 /// A yes or a no, to what was read: the form says which action that was.

@@ -170,4 +170,5 @@ const PAGES: &[(&str, &str, Option<Action>)] = &[
     ("/console/issuers", "Issuers", Some(Action::IssuerRead)),
     ("/console/channels", "Channels", Some(Action::ChannelRead)),
     ("/accounts", "Your accounts", None),
+    ("/you", "Your sign-in", None),
 ];

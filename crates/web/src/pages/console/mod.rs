@@ -74,6 +74,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/console/deliveries/{id}", get(channels::show))
         .route("/console/people", get(people::list))
         .route("/console/people/{name}", get(people::show))
+        .route("/console/people/{name}/invite", post(people::invite))
         .route("/console/workloads", get(people::workloads))
         .route("/console/issuers", get(trust::issuers))
         .route("/console/issuers/{name}", get(trust::issuer))

@@ -5,13 +5,18 @@ use super::{
     bits,
     look::{Frame, Looker, Shown},
 };
+use crate::pages::visitor::is_own_form;
 use askama::Template;
-use axum::extract::{Path, Query};
+use axum::{
+    extract::{Path, Query},
+    http::HeaderMap,
+};
 use provost_api::{
     PageQuery,
     identity::{PersonView, WorkloadView},
+    passkey::{InviteMake, InviteView, PasskeyView, SessionQuery, SessionView},
 };
-use provost_control::{Action, person, workload};
+use provost_control::{Action, ControlError, browser, passkey, person, workload};
 use provost_domain::Name;
 use serde::Deserialize;
 
@@ -34,6 +39,18 @@ struct List {
 struct One {
     frame: Frame,
     person: PersonView,
+    passkeys: Vec<PasskeyView>,
+    /// For administrators.
+    sessions: Vec<SessionView>,
+    administers: bool,
+}
+
+#[derive(Template)]
+#[template(path = "console/invited.html")]
+struct Invited {
+    frame: Frame,
+    name: String,
+    link: InviteView,
 }
 
 #[derive(Template)]
@@ -58,7 +75,27 @@ pub(super) async fn show(looker: Looker, Path(name): Path<String>) -> Shown {
     looker.may(Action::PersonRead)?;
     let Ok(name) = name.parse::<Name>() else { return Err(looker.no_such("person", &name)) };
     let person = person::show(&looker.op, &name).await.map_err(|error| looker.failed(&error))?;
-    Ok(looker.page(&One { frame: looker.frame("/console/people"), person }))
+    let passkeys = passkey::list(&looker.op, &name).map_err(|error| looker.failed(&error))?;
+    let administers = looker.op.subject.is_administrator();
+    let query = SessionQuery { person: Some(name), ..SessionQuery::default() };
+    let sessions = match administers {
+        true => browser::list(&looker.op, query).map_err(|error| looker.failed(&error))?.items,
+        false => Vec::new(),
+    };
+    let frame = looker.frame("/console/people");
+    Ok(looker.page(&One { frame, person, passkeys, sessions, administers }))
+}
+
+/// A link with which the person registers a passkey; this page is the only place it is shown.
+pub(super) async fn invite(looker: Looker, Path(name): Path<String>, headers: HeaderMap) -> Shown {
+    if !is_own_form(&headers) {
+        return Err(looker.failed(&ControlError::refused("this was not asked for on a page of this plane")));
+    }
+    let Ok(person) = name.parse::<Name>() else { return Err(looker.no_such("person", &name)) };
+    let wanted = InviteMake { lasts: None, reason: "invited from the console".to_owned() };
+    let link = passkey::invite::make(&looker.op, &person, &wanted).await;
+    let link = link.map_err(|error| looker.failed(&error))?;
+    Ok(looker.page(&Invited { frame: looker.frame("/console/people"), name, link }))
 }
 
 /// Workloads.

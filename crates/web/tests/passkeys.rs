@@ -1,0 +1,612 @@
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+//! Passkeys over real sockets: links, sign-in, a person's own passkeys and sessions, and the signed yes; by an authenticator in
+//! software that does what a device does. What a browser makes of it is in `server/tests/it/passkeys.rs`.
+
+#[expect(dead_code, reason = "each test uses a part of it")]
+mod common;
+
+use common::{Served, files, serve};
+use provost_domain::{DurationMs, Object, ObjectKey};
+use provost_ledger::{Options, verify_export};
+use provost_passkey::{
+    Party,
+    audit::{Found, SignedAnswers},
+    decode, encode,
+    soft::Authenticator,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A person's browser and device.
+struct Browser {
+    plane: String,
+    client: reqwest::Client,
+    cookie: String,
+    device: Authenticator,
+    party: Party,
+}
+
+struct Heard {
+    status: u16,
+    body: Value,
+    cookie: Option<String>,
+}
+
+impl Browser {
+    fn new(served: &Served, seed: u8) -> Self {
+        Self {
+            plane: served.plane.issuer.clone(),
+            client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+            cookie: String::new(),
+            device: Authenticator::from_seed(&[seed; 32]).unwrap(),
+            party: Party::of(&served.plane.issuer).unwrap(),
+        }
+    }
+
+    /// As a page of the plane sends it.
+    async fn post(&self, path: &str, body: &Value) -> Heard {
+        self.send("POST", path, "same-origin", Some(body)).await
+    }
+
+    async fn send(&self, method: &str, path: &str, site: &str, body: Option<&Value>) -> Heard {
+        let mut request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.plane));
+        request = request.header("sec-fetch-site", site).header("cookie", &self.cookie);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
+        let cookie = response.headers().get("set-cookie").map(|value| value.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        Heard { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)), cookie }
+    }
+
+    fn keep(&mut self, heard: &Heard) {
+        let cookie = heard.cookie.as_ref().unwrap();
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+        self.cookie = cookie.split(';').next().unwrap().to_owned();
+    }
+
+    fn made(&self, asked: &Value, name: &str) -> Value {
+        let challenge = decode("challenge", asked["challenge"].as_str().unwrap()).unwrap();
+        let answer = self.device.register(&challenge, &self.party);
+        json!({"ticket": asked["ticket"], "name": name, "id": encode(&answer.id),
+            "client_data": encode(&answer.client_data), "attestation": encode(&answer.attestation)})
+    }
+
+    fn signed(&mut self, asked: &Value) -> Value {
+        let challenge = decode("challenge", asked["challenge"].as_str().unwrap()).unwrap();
+        let answer = self.device.sign(&challenge, &self.party);
+        json!({"ticket": asked["ticket"], "passkey": encode(&self.device.id),
+            "client_data": encode(&answer.client_data), "signature": encode(&answer.signature),
+            "authenticator_data": encode(&answer.authenticator_data)})
+    }
+
+    /// Opens a link and registers a passkey with it.
+    async fn accept(&mut self, link: &str, more: Value) -> Heard {
+        let secret = link.split_once('#').unwrap().1;
+        let mut begin = json!({ "secret": secret });
+        for (name, value) in more.as_object().unwrap() {
+            begin[name] = value.clone();
+        }
+        let asked = self.post("/invite/begin", &begin).await;
+        if asked.status != 200 {
+            return asked;
+        }
+        let passkey = self.made(&asked.body, "laptop");
+        let heard = self.post("/invite/finish", &json!({ "secret": secret, "passkey": passkey })).await;
+        if heard.status == 200 {
+            self.keep(&heard);
+        }
+        heard
+    }
+
+    async fn sign_in(&mut self) -> Heard {
+        let asked = self.post("/signin/passkey/begin", &json!({ "to": "/approvals" })).await;
+        assert_eq!(asked.status, 200, "{}", asked.body);
+        let signed = self.signed(&asked.body);
+        let heard = self.post("/signin/passkey/finish", &signed).await;
+        if heard.status == 200 {
+            self.keep(&heard);
+        }
+        heard
+    }
+
+    /// Signs a yes to an approval: `kind` is `answer`, `edit` or `envelope`.
+    async fn yes(&mut self, id: &str, kind: &str, deed: &str, body: Value) -> Heard {
+        let asked = self.post(&format!("/api/v1/approvals/{id}/statement"), &json!({ kind: body })).await;
+        if asked.status != 200 {
+            return asked;
+        }
+        let mut body = body;
+        body["signed"] = self.signed(&asked.body);
+        self.post(&format!("/api/v1/approvals/{id}/{deed}"), &body).await
+    }
+}
+
+/// A plane whose production takes signatures, maria signed in with a passkey, and a task of the clerk.
+async fn stage() -> (Served, Browser, String) {
+    let served = serve().await;
+    let mut files = files();
+    let text = files[0]["text"].as_str().unwrap().replace("signed = \"never\"", "signed = \"production\"");
+    files[0]["text"] = json!(text);
+    served.post("/apply", json!({ "files": files, "reason": "the test begins" })).await.ok();
+    let link = served.post("/people/maria/invite", json!({ "reason": "she starts" })).await.ok();
+    let mut maria = Browser::new(&served, 1);
+    let welcomed = maria.accept(link["url"].as_str().unwrap(), json!({})).await;
+    assert_eq!((welcomed.status, &welcomed.body["to"]), (200, &json!("/console")), "{}", welcomed.body);
+    let task = served.task().await["task"]["id"].as_str().unwrap().to_owned();
+    (served, maria, task)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_registers_one_passkey_of_one_person_once_and_signs_them_in() {
+    let (served, maria, _task) = stage().await;
+    let me = maria.send("GET", "/api/v1/people/maria/passkeys", "same-origin", None).await;
+    assert_eq!((me.status, &me.body[0]["name"]), (200, &json!("laptop")), "{}", me.body);
+
+    let link = served.post("/people/jonas/invite", json!({ "reason": "he starts" })).await.ok();
+    let url = link["url"].as_str().unwrap().to_owned();
+    let secret = url.split_once('#').unwrap().1;
+    assert!(
+        url.starts_with("http://localhost:") && secret.len() == 43,
+        "the secret is where no server sees it"
+    );
+    let mut jonas = Browser::new(&served, 2);
+    // What was asked for one link is no answer to another, and a passkey of somebody else is not taken again.
+    let other = served.post("/people/jonas/invite", json!({ "reason": "another" })).await.ok();
+    let asked = jonas.post("/invite/begin", &json!({ "secret": secret })).await;
+    let wrong = json!({ "secret": other["url"].as_str().unwrap().split_once('#').unwrap().1,
+        "passkey": jonas.made(&asked.body, "phone") });
+    assert_eq!(jonas.post("/invite/finish", &wrong).await.status, 403);
+    let mut thief = Browser::new(&served, 1);
+    let taken = thief.accept(other["url"].as_str().unwrap(), json!({})).await;
+    assert!(taken.status == 403 || taken.status == 409, "{}", taken.body);
+
+    assert_eq!(jonas.accept(&url, json!({})).await.status, 200);
+    assert_eq!(jonas.accept(&url, json!({})).await.status, 403, "once");
+    let seen = jonas.post("/invite/open", &json!({ "secret": secret })).await;
+    assert_eq!(seen.status, 403);
+    // No row, record or listing has the secret.
+    let records = served.plane.store.tail(provost_domain::Seq(0), 1_000).await.unwrap();
+    assert!(!serde_json::to_string(&records).unwrap().contains(secret));
+    // From another site's page nothing of it works.
+    let link = served.post("/people/jonas/invite", json!({ "reason": "again" })).await.ok();
+    let secret = link["url"].as_str().unwrap().split_once('#').unwrap().1;
+    let foreign = jonas.send("POST", "/invite/open", "cross-site", Some(&json!({ "secret": secret }))).await;
+    assert_eq!(foreign.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_runs_out_and_is_for_people_who_are_here() {
+    let (served, _maria, _task) = stage().await;
+    let link = served.post("/people/jonas/invite", json!({ "reason": "r", "lasts": "1ms" })).await.ok();
+    let secret = link["url"].as_str().unwrap().split_once('#').unwrap().1.to_owned();
+    let later = common::later(&served, DurationMs::from_mins(1)).await;
+    assert!(provost_control::passkey::invite::seen(&later, &secret).is_err());
+    assert_eq!(served.post("/people/nobody/invite", json!({ "reason": "r" })).await.status, 404);
+    assert_eq!(
+        served.post("/people/jonas/invite", json!({ "reason": "r", "lasts": "8d" })).await.status,
+        422
+    );
+    assert_eq!(served.post("/people/jonas/invite", json!({ "reason": " " })).await.status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_administrator_says_their_name_and_nobody_becomes_one_afterwards() {
+    let served = serve().await;
+    let first = provost_control::passkey::invite::first(&served.plane).await.unwrap().unwrap();
+    assert!(provost_control::passkey::invite::first(&served.plane).await.unwrap().is_none(), "one is open");
+    // Another node, or this one after a restart, takes it up.
+    let again = common::later(&served, DurationMs::from_mins(5)).await;
+    let secret = first.url.split_once('#').unwrap().1;
+    assert!(provost_control::passkey::invite::seen(&again, secret).unwrap().person.is_none());
+    let mut ada = Browser::new(&served, 1);
+    assert_eq!(ada.accept(&first.url, json!({})).await.status, 422, "a name is wanted");
+    let welcomed = ada.accept(&first.url, json!({ "person": "ada", "display": "Ada L." })).await;
+    assert_eq!(welcomed.status, 200, "{}", welcomed.body);
+    let row = served.get("/people/ada").await.ok();
+    assert_eq!((&row["display"], &row["roles"]), (&json!("Ada L."), &json!(["administrator"])));
+    assert_eq!(
+        ada.send("GET", "/api/v1/credentials", "same-origin", None).await.status,
+        200,
+        "by their role"
+    );
+    let late = common::later(&served, DurationMs::from_mins(25 * 60)).await;
+    assert!(provost_control::passkey::invite::first(&late).await.unwrap().is_none(), "somebody can sign in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passkey_signs_its_person_in_once_for_each_challenge() {
+    let (served, mut maria, _task) = stage().await;
+    maria.cookie.clear();
+    assert_eq!(maria.sign_in().await.body["to"], "/approvals");
+    let asked = maria.post("/signin/passkey/begin", &json!({})).await.body;
+    let signed = maria.signed(&asked);
+    assert_eq!(maria.post("/signin/passkey/finish", &signed).await.status, 200);
+    assert_eq!(maria.post("/signin/passkey/finish", &signed).await.status, 403, "a challenge counts once");
+    let foreign = maria.send("POST", "/signin/passkey/begin", "cross-site", Some(&json!({}))).await;
+    assert_eq!(foreign.status, 403);
+    let mut stranger = Browser::new(&served, 9);
+    assert_eq!(stranger.sign_in().await.status, 403, "nobody's passkey");
+    // A statement's challenge is none for a sign-in: the tickets are of different kinds.
+    common::asked(&served, &served.task().await["task"]["id"].as_str().unwrap().to_owned(), "12.5").await;
+    let asked = maria.post("/api/v1/approvals/approval_12.5/statement", &json!({ "answer": {} })).await.body;
+    let signed = maria.signed(&asked);
+    assert_eq!(maria.post("/signin/passkey/finish", &signed).await.status, 403);
+    // Who left does not come in.
+    let mut files = files();
+    files[0]["text"] = json!(
+        files[0]["text"]
+            .as_str()
+            .unwrap()
+            .replace("display = \"Jonas\"", "display = \"Jonas\"\nactive = false")
+    );
+    let link = served.post("/people/jonas/invite", json!({ "reason": "r" })).await.ok();
+    let mut jonas = Browser::new(&served, 2);
+    assert_eq!(jonas.accept(link["url"].as_str().unwrap(), json!({})).await.status, 200);
+    served.post("/apply", json!({ "files": files, "reason": "he left" })).await.ok();
+    assert_eq!(jonas.sign_in().await.status, 403);
+    assert_eq!(jonas.send("GET", "/api/v1/approvals", "same-origin", None).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passkey_that_counts_backwards_is_refused_on_the_record_and_from_then_on() {
+    let (served, mut maria, _task) = stage().await;
+    assert_eq!(maria.sign_in().await.status, 200);
+    let before = served.plane.store.head().await.unwrap();
+    maria.device.counter = 0;
+    let refused = maria.sign_in().await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body["because"].as_str().unwrap().contains("counted backwards"), "{}", refused.body);
+    let records = served.plane.store.tail(before, 10).await.unwrap();
+    assert!(records[0].by.why.contains("counted backwards, from 1 to 1"), "{}", records[0].by.why);
+    maria.device.counter = 50;
+    assert_eq!(maria.sign_in().await.status, 403, "neither of the two is taken any more");
+    assert_eq!(served.get("/people/maria/passkeys").await.ok()[0]["doubted"], true);
+    let findings = served.get("/findings").await.ok();
+    assert_eq!(
+        (&findings["items"][0]["kind"], &findings["items"][0]["severity"]),
+        (&json!("passkey-copied"), &json!("high"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_adds_renames_and_removes_passkeys_and_never_the_last_way_in() {
+    let (served, mut maria, _task) = stage().await;
+    let first = encode(&maria.device.id);
+    let path = "/api/v1/people/maria/passkeys";
+    let last = maria.post(&format!("{path}/{first}/remove"), &json!({ "reason": "lost" })).await;
+    assert_eq!(last.status, 403);
+    assert!(last.body["detail"].as_str().unwrap().contains("the only way"), "{}", last.body);
+    // A second device, added by the first's session.
+    let mut phone = Browser::new(&served, 3);
+    phone.cookie = maria.cookie.clone();
+    let asked = maria.post(&format!("{path}/begin"), &json!({})).await.body;
+    assert_eq!(asked["exclude"], json!([first]));
+    let added = phone.post(path, &phone.made(&asked, "phone")).await;
+    assert_eq!(added.status, 200, "{}", added.body);
+    let record = served
+        .plane
+        .store
+        .history(&ObjectKey::passkey(&"maria".parse().unwrap(), &encode(&phone.device.id)), 1)
+        .await
+        .unwrap();
+    assert_eq!(record[0].by.actor, "person maria");
+    let renamed =
+        maria.post(&format!("{path}/{first}/rename"), &json!({ "name": "old laptop", "reason": "r" })).await;
+    assert_eq!(renamed.body["name"], "old laptop");
+    assert_eq!(
+        maria.post(&format!("{path}/{first}/rename"), &json!({ "name": " ", "reason": "r" })).await.status,
+        422
+    );
+    // Removing it ends the sessions it started, this one too.
+    let gone = maria.post(&format!("{path}/{first}/remove"), &json!({ "reason": "lost" })).await;
+    assert_eq!(gone.status, 200, "{}", gone.body);
+    assert_eq!(maria.send("GET", path, "same-origin", None).await.status, 401);
+    assert_eq!(maria.sign_in().await.status, 403);
+    assert_eq!(phone.sign_in().await.status, 200);
+    // Others do none of this for her, and the local administrator adds none at all.
+    let link = served.post("/people/jonas/invite", json!({ "reason": "r" })).await.ok();
+    let mut jonas = Browser::new(&served, 2);
+    jonas.accept(link["url"].as_str().unwrap(), json!({})).await;
+    let hers = encode(&phone.device.id);
+    for (deed, body) in
+        [("rename", json!({ "name": "x", "reason": "r" })), ("remove", json!({ "reason": "r" }))]
+    {
+        assert_eq!(jonas.post(&format!("{path}/{hers}/{deed}"), &body).await.status, 403, "{deed}");
+    }
+    assert_eq!(jonas.send("GET", path, "same-origin", None).await.status, 403);
+    assert_eq!(jonas.post(&format!("{path}/begin"), &json!({})).await.status, 403);
+    assert_eq!(served.post("/people/maria/passkeys/begin", json!({})).await.status, 403);
+    // A device that was stolen is taken by an administrator, although it is the last.
+    let stolen = json!({ "reason": "stolen", "even_if_last": true });
+    assert_eq!(phone.post(&format!("{path}/{hers}/remove"), &stolen).await.status, 403, "not by the person");
+    assert_eq!(served.post(&format!("/people/maria/passkeys/{hers}/remove"), stolen).await.status, 200);
+    assert_eq!(phone.sign_in().await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adding_a_passkey_takes_a_session_that_began_a_moment_ago() {
+    let (served, maria, _task) = stage().await;
+    let session = served.plane.replica.latest().directory.sessions.values().next().unwrap().as_ref().clone();
+    let old = provost_domain::Session {
+        started: served.plane.now().minus(DurationMs::from_mins(16)),
+        seen: Some(served.plane.now()),
+        ..session
+    };
+    let by = provost_store::Attribution { actor: "test".into(), why: "test".into() };
+    let writes = vec![provost_store::Write::Put { expected: 1, object: Object::Session(old) }];
+    served.plane.store.commit(provost_store::ChangeSet { by, at: served.plane.now(), writes }).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+    let stale = maria.post("/api/v1/people/maria/passkeys/begin", &json!({})).await;
+    assert_eq!(stale.status, 403);
+    assert!(stale.body["do"].as_str().unwrap().contains("/signin?again=true"), "{}", stale.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_for_the_planes_own_pages_is_listed_and_ended() {
+    let (served, mut maria, _task) = stage().await;
+    let list = async |browser: &Browser, query: &str| {
+        browser.send("GET", &format!("/api/v1/sessions{query}"), "same-origin", None).await
+    };
+    maria.sign_in().await;
+    let sessions = list(&maria, "").await.body["items"].clone();
+    assert_eq!(sessions.as_array().unwrap().len(), 2, "{sessions}");
+    assert_eq!(sessions[0]["by"], "passkey laptop");
+    for (method, site, status) in [
+        ("GET", "same-origin", 200),
+        ("GET", "none", 200),
+        ("GET", "cross-site", 403),
+        ("GET", "same-site", 403),
+        ("POST", "cross-site", 403),
+        ("POST", "same-site", 403),
+        ("POST", "none", 403),
+    ] {
+        let (path, body) = match method {
+            "GET" => ("/api/v1/approvals", None),
+            _ => ("/api/v1/people/maria/away", Some(json!({ "reason": "r" }))),
+        };
+        let heard = maria.send(method, path, site, body.as_ref()).await;
+        assert_eq!(heard.status, status, "{method} {site}: {}", heard.body);
+    }
+    // Without a role she sees what is hers, and nothing else.
+    for path in ["/api/v1/agents", "/api/v1/people", "/api/v1/credentials", "/api/v1/sessions?person=jonas"] {
+        assert_eq!(maria.send("GET", path, "same-origin", None).await.status, 403, "{path}");
+    }
+    let other = sessions[1]["id"].as_str().unwrap();
+    let ended = maria.post(&format!("/api/v1/sessions/{other}/end"), &json!({ "reason": "not me" })).await;
+    assert_eq!(ended.status, 200, "{}", ended.body);
+    assert_eq!(list(&maria, "").await.body["items"].as_array().unwrap().len(), 1);
+    let link = served.post("/people/jonas/invite", json!({ "reason": "r" })).await.ok();
+    let mut jonas = Browser::new(&served, 2);
+    jonas.accept(link["url"].as_str().unwrap(), json!({})).await;
+    let hers = sessions[0]["id"].as_str().unwrap();
+    assert_eq!(
+        jonas.post(&format!("/api/v1/sessions/{hers}/end"), &json!({ "reason": "r" })).await.status,
+        404,
+        "nor knows of it"
+    );
+    served.post(&format!("/sessions/{hers}/end"), json!({ "reason": "left the laptop" })).await.ok();
+    assert_eq!(list(&maria, "").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_in_production_is_a_signature_and_nobodys_word() {
+    let (served, mut maria, task) = stage().await;
+    let approval = common::asked(&served, &task, "12.5").await;
+    let shown = served.get("/approvals/approval_12.5").await.ok();
+    assert_eq!(shown["signed"], true);
+    let by = json!({ "person": "maria", "reason": "r", "action": approval.action.to_string() });
+    let word = served.post("/approvals/approval_12.5/approve", by).await;
+    assert_eq!(word.status, 403, "{}", word.body);
+    let cure = word.body["do"].as_str().unwrap();
+    assert!(cure.contains("http://localhost:") && cure.contains("/approvals/approval_12.5"), "{cure}");
+    assert_eq!(
+        maria.post("/api/v1/approvals/approval_12.5/approve", &json!({})).await.status,
+        403,
+        "nor a session alone"
+    );
+    let limits = json!({ "reason": "r", "count": 1, "lasts": "1h", "args": {} });
+    assert_eq!(maria.post("/api/v1/approvals/approval_12.5/envelope", &limits).await.status, 403);
+    let args = json!({ "args": { "payee": "ACME", "amount": 9.5 }, "reason": "r" });
+    assert_eq!(maria.post("/api/v1/approvals/approval_12.5/edit", &args).await.status, 403);
+
+    let answer = json!({ "reason": "the invoice is right", "action": approval.action.to_string() });
+    let granted = maria.yes("approval_12.5", "answer", "approve", answer).await;
+    assert_eq!((granted.status, &granted.body["status"]), (200, &json!("granted")), "{}", granted.body);
+    let vote = &granted.body["votes"][0];
+    assert_eq!(
+        (&vote["shown_by"], &vote["passkey"]),
+        (&json!("maria, by passkey laptop"), &json!(encode(&maria.device.id)))
+    );
+    let found = audit(&served).await;
+    assert_eq!((found.signed, found.unsigned, found.answers[0].id.as_str()), (1, 0, "approval_12.5"));
+    assert_eq!(found.answers[0].digest, approval.action);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_and_an_envelope_are_signed_too_and_hold_in_the_ledger() {
+    let (served, mut maria, task) = stage().await;
+    common::asked(&served, &task, "12.5").await;
+    common::asked(&served, &task, "13.5").await;
+    let args = json!({ "args": { "payee": "ACME", "amount": 9.5 }, "reason": "less" });
+    let edited = maria.yes("approval_12.5", "edit", "edit", args).await;
+    assert_eq!((edited.status, &edited.body["status"]), (200, &json!("granted")), "{}", edited.body);
+    let limits = json!({ "reason": "daily", "count": 3, "lasts": "1h", "every_task": true,
+        "args": { "amount": { "max": "100.0" } }, "sum": { "arg": "amount", "max": "250.0" } });
+    let granted = maria.yes("approval_13.5", "envelope", "envelope", limits).await;
+    assert_eq!((granted.status, &granted.body["status"]), (200, &json!("open")), "{}", granted.body);
+    let found = audit(&served).await;
+    let kinds: Vec<(&str, &str)> =
+        found.answers.iter().map(|it| (it.kind.as_str(), it.id.as_str())).collect();
+    assert_eq!(kinds, [("approval", edited.body["id"].as_str().unwrap()), ("envelope", "approval_13.5")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_signed_counts_once_for_exactly_that_and_by_that_person_only() {
+    let (served, mut maria, task) = stage().await;
+    common::asked(&served, &task, "1").await;
+    common::asked(&served, &task, "2").await;
+    let path = |id: &str, deed: &str| format!("/api/v1/approvals/approval_{id}/{deed}");
+    let ask = json!({ "answer": { "reason": "yes" } });
+    // For another approval, with another reason, by the wrong answer, and after something was changed in it.
+    let fresh = async |maria: &mut Browser| {
+        let asked = maria.post(&path("1", "statement"), &ask).await.body;
+        maria.signed(&asked)
+    };
+    let signed = fresh(&mut maria).await;
+    assert_eq!(
+        maria.post(&path("2", "approve"), &json!({ "reason": "yes", "signed": signed })).await.status,
+        403
+    );
+    assert_eq!(
+        maria.post(&path("1", "approve"), &json!({ "reason": "yes", "signed": signed })).await.status,
+        403,
+        "burnt"
+    );
+    let signed = fresh(&mut maria).await;
+    assert_eq!(
+        maria.post(&path("1", "approve"), &json!({ "reason": "no", "signed": signed })).await.status,
+        403
+    );
+    let signed = fresh(&mut maria).await;
+    let args = json!({ "args": { "payee": "EVE", "amount": 1 }, "reason": "yes", "signed": signed });
+    assert_eq!(maria.post(&path("1", "edit"), &args).await.status, 403);
+    let mut signed = fresh(&mut maria).await;
+    signed["signature"] = json!(encode(&[0; 64]));
+    let refused = maria.post(&path("1", "approve"), &json!({ "reason": "yes", "signed": signed })).await;
+    assert!(refused.body["because"].as_str().unwrap().contains("not by this passkey"), "{}", refused.body);
+    let mut signed = fresh(&mut maria).await;
+    signed["ticket"] = json!("AAAA");
+    assert_eq!(
+        maria.post(&path("1", "approve"), &json!({ "reason": "yes", "signed": signed })).await.status,
+        403
+    );
+    // Somebody else's passkey, over maria's statement.
+    let link = served.post("/people/jonas/invite", json!({ "reason": "r" })).await.ok();
+    let mut jonas = Browser::new(&served, 2);
+    jonas.accept(link["url"].as_str().unwrap(), json!({})).await;
+    let asked = maria.post(&path("1", "statement"), &ask).await.body;
+    let signed = jonas.signed(&asked);
+    assert_eq!(
+        maria.post(&path("1", "approve"), &json!({ "reason": "yes", "signed": signed })).await.status,
+        404
+    );
+    assert_eq!(jonas.post(&path("1", "statement"), &ask).await.status, 409, "nor is he told what it is");
+    // Another action than the one that was read, and two answers at once.
+    let other = json!({ "answer": { "action": "sha256:0000" } });
+    assert_eq!(maria.post(&path("1", "statement"), &other).await.status, 409);
+    assert_eq!(maria.post(&path("1", "statement"), &json!({})).await.status, 422);
+    let view = served.plane.replica.latest();
+    assert!(view.directory.approvals.values().all(|row| row.votes.is_empty()), "nothing was answered");
+    assert_eq!(audit(&served).await, Found::default());
+    // The administrator's token may carry it: what counts is the signature.
+    let asked =
+        served.post("/approvals/approval_1/statement", json!({ "answer": { "person": "maria" } })).await.ok();
+    let signed = maria.signed(&asked);
+    let granted =
+        served.post("/approvals/approval_1/approve", json!({ "person": "maria", "signed": signed })).await;
+    assert_eq!(granted.ok()["votes"][0]["shown_by"], "maria, by passkey laptop");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clone_that_signs_an_answer_is_found_and_the_answer_does_not_count() {
+    let (served, mut maria, task) = stage().await;
+    common::asked(&served, &task, "1").await;
+    maria.sign_in().await;
+    maria.device.counter = 0;
+    let refused = maria.yes("approval_1", "answer", "approve", json!({ "reason": "yes" })).await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    assert_eq!(served.get("/people/maria/passkeys").await.ok()[0]["doubted"], true);
+    assert_eq!(served.get("/approvals/approval_1").await.ok()["votes"], json!([]));
+    let none = maria.post("/api/v1/approvals/approval_1/statement", &json!({ "answer": {} })).await;
+    assert!(none.body["do"].as_str().unwrap().contains("provost person invite maria"), "{}", none.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_breaks_the_glass_without_a_passkey_with_a_reason_and_it_is_marked() {
+    let (served, _maria, task) = stage().await;
+    let mut files = files();
+    files[0]["text"] = json!(
+        files[0]["text"]
+            .as_str()
+            .unwrap()
+            .replace("signed = \"never\"", "signed = \"production\"")
+            .replace("display = \"Jonas\"", "display = \"Jonas\"\nroles = [\"administrator\"]")
+    );
+    served.post("/apply", json!({ "files": files, "reason": "jonas keeps the plane" })).await.ok();
+    common::asked(&served, &task, "1").await;
+    let glass = json!({ "person": "jonas", "break_glass": true });
+    assert_eq!(served.post("/approvals/approval_1/approve", glass).await.status, 422, "a reason is wanted");
+    let glass = json!({ "person": "jonas", "break_glass": true, "reason": "the building is on fire" });
+    let granted = served.post("/approvals/approval_1/approve", glass).await.ok();
+    assert_eq!((&granted["status"], &granted["votes"][0]["break_glass"]), (&json!("granted"), &json!(true)));
+    let found = audit(&served).await;
+    assert_eq!((found.signed, found.unsigned, found.break_glass), (0, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_say_in_four_parts_where_passkeys_do_not_work_and_where_they_do() {
+    let served = serve().await;
+    let page = async |host: &str, path: &str| {
+        let request = served.client.get(format!("http://{}{path}", served.address)).header("host", host);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let port = served.address.port();
+    for path in ["/signin", "/invite"] {
+        let wrong = page(&format!("127.0.0.1:{port}"), path).await;
+        for part in [
+            "Passkeys do not work at 127.0.0.1",
+            "Because ",
+            "This means: ",
+            "Do: ",
+            &format!("http://localhost:{port}{path}"),
+        ] {
+            assert!(wrong.contains(part), "{path} {part}: {wrong}");
+        }
+        let right = page(&format!("localhost:{port}"), path).await;
+        assert!(!right.contains("Passkeys do not work") && right.contains("data-passkey"), "{right}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_follows_a_link_from_another_site_is_led_in_with_a_strict_cookie() {
+    let (_served, maria, _task) = stage().await;
+    let request =
+        maria.client.get(format!("{}/approvals", maria.plane)).header("sec-fetch-site", "cross-site");
+    let answer = request.send().await.unwrap();
+    let refresh = answer.headers()["refresh"].to_str().unwrap().to_owned();
+    assert_eq!((answer.status().as_u16(), refresh.as_str()), (200, "0; url=/here?to=%2Fapprovals"));
+    let here = maria.client.get(format!("{}/here?to=%2Fapprovals", maria.plane)).send().await.unwrap();
+    assert_eq!((here.status().as_u16(), here.headers()["location"].to_str().unwrap()), (303, "/approvals"));
+    let away =
+        maria.client.get(format!("{}/here?to=https%3A%2F%2Fevil.example", maria.plane)).send().await.unwrap();
+    assert_eq!(away.headers()["location"].to_str().unwrap(), "/");
+}
+
+/// What the exported ledger says of signed answers, by itself.
+async fn audit(served: &Served) -> Found {
+    provost_control::sequencer::sequence_all(&served.plane).await.unwrap();
+    let (mut files, mut cursor) = (BTreeMap::new(), String::new());
+    loop {
+        let page = served.get(&format!("/ledger/export{cursor}")).await.ok();
+        for piece in page["pieces"].as_array().unwrap() {
+            use base64::Engine as _;
+            let bytes =
+                base64::engine::general_purpose::STANDARD.decode(piece["base64"].as_str().unwrap()).unwrap();
+            files.insert(piece["path"].as_str().unwrap().to_owned(), bytes);
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("?cursor={next}"),
+            None => break,
+        }
+    }
+    let mut signed = SignedAnswers::default();
+    let mut options = Options::default();
+    options.checks.push(Box::new(&mut signed));
+    let report = verify_export(&files, options);
+    assert!(report.is_sound(), "{:?}", report.faults);
+    signed.found().clone()
+}
