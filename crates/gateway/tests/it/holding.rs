@@ -195,6 +195,7 @@ async fn each_yes_of_several_is_heard_of_and_the_last_one_makes_the_call() {
         production_revocation_max: None,
         groups: [("finance".parse().unwrap(), Group { members, needs: 2 })].into(),
         approvals: ApprovalRules::default(),
+        changes: Default::default(),
     };
     plane.change(Object::Organisation(organisation), 0).await;
     let policy = "@id(\"acme/two\") @gate(\"finance\") @reason(\"two of finance\")\n\
@@ -344,6 +345,7 @@ async fn with_rules(rules: ApprovalRules, change: impl FnOnce(&mut Setup)) -> Pl
         production_revocation_max: None,
         groups: Default::default(),
         approvals: rules,
+        changes: Default::default(),
     };
     plane.change(Object::Organisation(organisation), 0).await;
     plane

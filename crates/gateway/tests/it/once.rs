@@ -537,6 +537,7 @@ fn first_rows(task: TaskId, now: Timestamp, two: bool) -> Vec<Object> {
         production_revocation_max: None,
         groups: [("finance".parse().unwrap(), Group { members, needs: 2 })].into(),
         approvals: ApprovalRules::default(),
+        changes: Default::default(),
     }));
     if two {
         let text = "@id(\"acme/two\") @gate(\"finance\") @reason(\"two of finance\")\n\
@@ -558,6 +559,7 @@ fn first_rows(task: TaskId, now: Timestamp, two: bool) -> Vec<Object> {
         args: provost_policy::args_from_json_schema(&schema).unwrap(),
         returns: Vec::new(),
         sends_out: false,
+        steering: Default::default(),
         request: None,
     }));
     let grants = json!([{"system": "bank", "tools": ["transfer"]}]);
