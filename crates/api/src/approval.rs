@@ -98,6 +98,9 @@ pub struct ApprovalView {
     /// The approval of the edited action, if an approver changed the arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_to: Option<String>,
+    /// That it was a check of the plane, once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckView>,
     /// What became of the same action before, oldest first: `approval_… used`.
     pub before: Vec<String>,
     /// Who changed it, newest first.
@@ -130,6 +133,26 @@ pub struct VoteView {
     /// The passkey that signed it, if one did: `provost ledger verify` judges the signature again from an export.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passkey: Option<String>,
+    /// Faster than what was shown can be read.
+    #[serde(default)]
+    pub hurried: bool,
+    /// After a warning that this goes too fast.
+    #[serde(default)]
+    pub warned: bool,
+}
+
+/// An approval that was a check: no agent asked for it, it had to be refused, and nothing came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckView {
+    /// `payment`, `path` or `recipient`.
+    pub flaw: String,
+    /// What a careful person sees.
+    pub what: String,
+    /// `refused`, `approved` or `unanswered`.
+    pub outcome: String,
+    /// Opens the mark that was on record when it was asked for: SHA-256 of `provost-check`, this and the flaw, a line each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
 }
 
 /// A gate that still wants answers.
@@ -181,6 +204,102 @@ pub struct ApprovalAnswer {
     /// The person's passkey over the statement of this answer, where one is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<Signed>,
+    /// It is meant, although it comes faster than it can be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sure: bool,
+}
+
+/// One answer to several approvals, each for itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalAnswers {
+    /// Who answers; as in [`ApprovalAnswer`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+    /// Why, in that person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Yes or no.
+    pub yes: bool,
+    /// Which, 1 to 50.
+    pub these: Vec<Answered>,
+    /// It is meant, although it comes faster than it can be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sure: bool,
+}
+
+/// An approval as the person saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answered {
+    /// The approval.
+    pub id: String,
+    /// The action the person saw; an answer to another one is refused.
+    pub action: String,
+}
+
+/// What came of one answer to several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalsAnswered {
+    /// Each of them, in the order they were named.
+    pub items: Vec<AnsweredView>,
+}
+
+/// What came of one of several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AnsweredView {
+    /// The approval.
+    pub id: String,
+    /// As it stands now, if the answer counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalView>,
+    /// Why the answer does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// Approvals that are alike, as one table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AlikeView {
+    /// Who wants to act.
+    #[schema(value_type = String)]
+    pub agent: Name,
+    /// By which operation: `bank/transfer`.
+    pub tool: String,
+    /// Who must agree: `owner`, or groups.
+    pub gates: Vec<String>,
+    /// The policies that ask, each with why.
+    #[schema(value_type = Vec<Object>)]
+    pub reasons: Vec<Reason>,
+    /// The arguments they have in common.
+    #[schema(value_type = Object)]
+    pub common: Map<String, Value>,
+    /// The arguments in which they differ, at most four.
+    pub differing: Vec<String>,
+    /// They, the one asked for first at the top.
+    pub rows: Vec<AlikeRow>,
+}
+
+/// One of several that are alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AlikeRow {
+    /// Names it for ever.
+    pub id: String,
+    /// Digest of exactly this action.
+    pub action: String,
+    /// In which task.
+    #[schema(value_type = String)]
+    pub task: TaskId,
+    /// What that task is for.
+    pub purpose: String,
+    /// When it was asked for.
+    pub asked: Moment,
+    /// Until when an answer counts.
+    pub until: Moment,
+    /// Its own of the arguments in which they differ; one that is not there it does not have.
+    #[schema(value_type = Object)]
+    pub args: Map<String, Value>,
 }
 
 /// Other arguments, and the yes to them.

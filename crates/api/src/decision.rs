@@ -123,6 +123,9 @@ pub struct DecisionView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub completion: Option<Completion>,
+    /// The approval that was asked for with it and turned out to be a check of the plane: no agent made this call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
 }
 
 /// A decision made again.

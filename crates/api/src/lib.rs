@@ -31,6 +31,7 @@ pub mod policy;
 pub mod problem;
 pub mod proof;
 pub mod proposal;
+pub mod quality;
 pub mod system;
 pub mod task;
 pub mod when;

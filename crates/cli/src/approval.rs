@@ -5,6 +5,8 @@ mod watch;
 use crate::{
     Client, Exit, Failure, Out, Style,
     agent::{history, more},
+    approval_quality::QualityArgs,
+    approval_together as together,
     client::part,
     out::{clean, facts, table},
     when,
@@ -13,8 +15,8 @@ use clap::{Args, Subcommand};
 use provost_api::{
     Because, Span,
     approval::{
-        ApprovalAnswer, ApprovalEdit, ApprovalQuery, ApprovalSummary, ApprovalView, EligibleView,
-        EnvelopeGrant, EnvelopeView, MissingView, VoteView,
+        ApprovalAnswer, ApprovalAnswers, ApprovalEdit, ApprovalQuery, ApprovalSummary, ApprovalView,
+        CheckView, EligibleView, EnvelopeGrant, EnvelopeView, MissingView, VoteView,
     },
 };
 use provost_domain::{
@@ -60,10 +62,25 @@ pub enum ApprovalCommand {
         /// The person
         person: Name,
     },
-    /// Say yes: this one action may happen, once
+    /// List what waits, like with like, in tables where every difference stands
+    Alike {
+        /// Only of this agent
+        #[arg(long)]
+        agent: Option<Name>,
+        /// Only what this person may answer now
+        #[arg(long = "for", value_name = "PERSON")]
+        person: Option<Name>,
+    },
+    /// How approvals are answered: how long it takes, who says yes to what, what became of checks
+    Quality(QualityArgs),
+    /// Say yes: this one action may happen, once. Of several, each for itself
     Approve {
-        /// The approval
-        id: String,
+        /// The approval, or several
+        #[arg(required_unless_present = "like")]
+        ids: Vec<String>,
+        /// Those that are like this one and wait for the person
+        #[arg(long, value_name = "ID", conflicts_with = "ids")]
+        like: Option<String>,
         /// Who says it
         #[command(flatten)]
         who: Who,
@@ -73,14 +90,27 @@ pub enum ApprovalCommand {
         /// Only if it is still exactly this action: the digest that `show` prints
         #[arg(long, value_name = "DIGEST")]
         action: Option<String>,
+        /// It is meant, although it comes faster than it can be read
+        #[arg(long)]
+        sure: bool,
+        /// Several without asking once more
+        #[arg(long)]
+        yes: bool,
     },
-    /// Say no: the action does not happen
+    /// Say no: the action does not happen. Of several, none does
     Refuse {
-        /// The approval
-        id: String,
+        /// The approval, or several
+        #[arg(required_unless_present = "like")]
+        ids: Vec<String>,
+        /// Those that are like this one and wait for the person
+        #[arg(long, value_name = "ID", conflicts_with = "ids")]
+        like: Option<String>,
         /// Who says it
         #[command(flatten)]
         who: Who,
+        /// Several without asking once more
+        #[arg(long)]
+        yes: bool,
     },
     /// Say yes to other arguments; the agent is told what it may call instead
     Edit {
@@ -193,17 +223,39 @@ pub async fn run(command: ApprovalCommand, client: &Client, out: Out) -> Result<
             let eligible: EligibleView = client.get(&path).await?;
             out.show(&eligible, render_eligible);
         }
-        ApprovalCommand::Approve { id, who, break_glass, action } => {
-            let answer =
-                ApprovalAnswer { person: who.person, reason: who.reason, action, break_glass, signed: None };
-            let approval: ApprovalView = client.post(&at(&id, "/approve"), &answer).await?;
-            out.show(&approval, answered);
+        ApprovalCommand::Alike { agent, person } => together::list(agent, person, client, out).await?,
+        ApprovalCommand::Quality(args) => crate::approval_quality::run(args, client, out).await?,
+        ApprovalCommand::Approve { ids, like, who, break_glass, action, sure, yes } => {
+            let Who { person, reason } = who;
+            match ids.as_slice() {
+                [id] => {
+                    let answer = ApprovalAnswer { person, reason, action, break_glass, sure, signed: None };
+                    let approval: ApprovalView = client.post(&at(id, "/approve"), &answer).await?;
+                    out.show(&approval, answered);
+                }
+                _several if break_glass || action.is_some() => {
+                    return Err(Failure::usage("--break-glass and --action are for one approval"));
+                }
+                _several => {
+                    let wanted =
+                        ApprovalAnswers { person, reason, yes: true, sure, ..ApprovalAnswers::default() };
+                    return together::answer(ids, like, wanted, yes, client, out).await;
+                }
+            }
         }
-        ApprovalCommand::Refuse { id, who } => {
-            let answer =
-                ApprovalAnswer { person: who.person, reason: who.reason, ..ApprovalAnswer::default() };
-            let approval: ApprovalView = client.post(&at(&id, "/refuse"), &answer).await?;
-            out.show(&approval, answered);
+        ApprovalCommand::Refuse { ids, like, who, yes } => {
+            let Who { person, reason } = who;
+            match ids.as_slice() {
+                [id] => {
+                    let answer = ApprovalAnswer { person, reason, ..ApprovalAnswer::default() };
+                    let approval: ApprovalView = client.post(&at(id, "/refuse"), &answer).await?;
+                    out.show(&approval, answered);
+                }
+                _several => {
+                    let wanted = ApprovalAnswers { person, reason, yes: false, ..ApprovalAnswers::default() };
+                    return together::answer(ids, like, wanted, yes, client, out).await;
+                }
+            }
         }
         ApprovalCommand::Edit { id, who, set } => edit(&id, who, set, client, out).await?,
         ApprovalCommand::Withdraw { id, reason } => {
@@ -340,6 +392,9 @@ fn render(view: &ApprovalView, style: Style) -> String {
     if let Some(used) = &view.used_by {
         let _written = writeln!(text, "\nIt was used, once, by {used}.");
     }
+    if let Some(check) = &view.check {
+        let _written = writeln!(text, "\n{}", check_words(check, style));
+    }
     if let Some(to) = &view.edited_to {
         let _written = writeln!(text, "\nThe arguments were changed: what may be called instead is {to}.");
     }
@@ -366,7 +421,17 @@ fn render(view: &ApprovalView, style: Style) -> String {
     text
 }
 
-fn arguments(args: &Map<String, Value>) -> String {
+/// That it was a check.
+pub(crate) fn check_words(check: &CheckView, style: Style) -> String {
+    let told = match check.outcome.as_str() {
+        "approved" => style.red("This was a check: it had to be refused, and somebody said yes."),
+        "refused" => style.green("This was a check, and it was refused, as it should be. Thank you."),
+        _ => style.yellow("This was a check that nobody answered."),
+    };
+    format!("{told} No agent asked for it, and nothing was done. What a careful person sees: {}.", check.what)
+}
+
+pub(crate) fn arguments(args: &Map<String, Value>) -> String {
     let lines: Vec<String> =
         args.iter().map(|(name, value)| format!("{} = {}", clean(name), clean(&value.to_string()))).collect();
     if lines.is_empty() { "no arguments".to_owned() } else { lines.join("\n") }
@@ -416,6 +481,9 @@ fn answered(view: &ApprovalView, style: Style) -> String {
             clean(&row.tool),
             when::long(row.until)
         );
+    }
+    if let Some(check) = &view.check {
+        let _written = write!(text, "\n{}", check_words(check, style));
     }
     for missing in &view.missing {
         let _written = write!(text, "\n{}", wants(missing, style));

@@ -8,6 +8,8 @@
 
 pub mod agent;
 pub mod approval;
+mod approval_quality;
+mod approval_together;
 pub mod args;
 pub mod care;
 pub mod channel;

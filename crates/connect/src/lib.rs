@@ -11,6 +11,7 @@
 //! | [`upstreams`] | which connection belongs to which caller; when it is opened, replaced, ended |
 //! | [`upstream`], [`replies`] | one connection; the answers to one request |
 //! | `http`, `stdio` | the two transports |
+//! | [`mark`] | which approvals are checks |
 //! | [`import`] | which tools a system has |
 //! | [`api`] | requests to HTTP APIs |
 //! | [`shown`] | what a system is shown |
@@ -33,6 +34,7 @@ mod stdio;
 pub mod api;
 pub mod error;
 pub mod import;
+pub mod mark;
 pub mod replies;
 pub mod seal;
 pub mod shown;
@@ -43,6 +45,7 @@ pub use api::{ApiAnswer, ApiBody, ApiRequest, Location};
 pub use error::{Lie, NotSent, UpstreamError};
 pub use fetch::{Answer, Ask, FetchError};
 pub use import::{ImportError, list_tools};
+pub use mark::Marks;
 pub use replies::Replies;
 pub use seal::{SealError, SealingKey, Secret};
 pub use shown::Shown;

@@ -6,6 +6,7 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest;
+use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 use secrecy::{ExposeSecret, SecretSlice};
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -18,6 +19,8 @@ use zeroize::Zeroizing;
 /// The key credentials are sealed under. Its memory is zeroed when it goes; `Debug` shows its id only.
 pub struct SealingKey {
     key: RandomizedNonceKey,
+    /// From which other keys are derived (RFC 5869).
+    derives: Prk,
     id: KeyId,
 }
 
@@ -42,7 +45,8 @@ impl SealingKey {
         let hash = context.finish();
         let mut id = [0; KEY_ID_BYTES];
         id.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
-        Ok(Self { key, id: KeyId(id) })
+        let derives = Salt::new(HKDF_SHA256, DERIVE_DOMAIN).extract(bytes);
+        Ok(Self { key, derives, id: KeyId(id) })
     }
 
     /// The key written as 64 hexadecimal digits, white space around them ignored.
@@ -94,6 +98,18 @@ impl SealingKey {
         let mut text = Zeroizing::new(String::with_capacity(KEY_FILE_BYTES_MAX));
         file.take(KEY_FILE_BYTES_MAX as u64).read_to_string(&mut text).map_err(failed)?;
         Self::from_hex(&text)
+    }
+
+    /// A key for another purpose, from which this one cannot be told.
+    ///
+    /// # Errors
+    /// Never in practice: the length is one that HKDF gives.
+    pub fn derive(&self, purpose: &[u8]) -> Result<Zeroizing<[u8; SEALING_KEY_BYTES]>, SealError> {
+        let mut bytes = Zeroizing::new([0; SEALING_KEY_BYTES]);
+        let expanded = [purpose];
+        let expanded = self.derives.expand(&expanded, HKDF_SHA256).map_err(|_| SealError::Library)?;
+        expanded.fill(bytes.as_mut_slice()).map_err(|_| SealError::Library)?;
+        Ok(bytes)
     }
 
     /// The key's public name.
@@ -342,6 +358,7 @@ pub const SEALING_KEY_BYTES: usize = 32;
 pub const SECRET_BYTES_MAX: usize = 16_384;
 const VERSION: u8 = 1;
 const KEY_ID_BYTES: usize = 8;
+const DERIVE_DOMAIN: &[u8] = b"provost derived keys";
 const KEY_ID_DOMAIN: &[u8] = b"provost sealing key id\n";
 const KEY_FILE_BYTES_MAX: usize = 256;
 /// Version, key id, name length.

@@ -4,6 +4,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `answer` | yes, no, other arguments, taking it back |
+//! | `together` | several that are alike, shown and answered together |
 //! | `envelope` | constraints instead of one exact action |
 //! | `away` | who stands in for somebody |
 //! | `sign` | what a person signs when they say yes, and whether it is what they say |
@@ -13,16 +14,20 @@
 mod answer;
 mod away;
 mod envelope;
+mod pace;
 mod settle;
 mod sign;
+mod together;
 pub(crate) mod view;
 
 pub use answer::{approve, edit, refuse, withdraw};
 pub(crate) use answer::{ballot, why as answer_why};
 pub use away::away;
 pub use envelope::{envelopes, grant as grant_envelope, revoke as revoke_envelope};
+pub use pace::warning;
 pub(crate) use settle::settle;
 pub use sign::statement;
+pub use together::{answer_all, groups};
 
 use crate::{Action, ControlError, Op, Operator, page::page};
 use provost_api::{
@@ -43,20 +48,22 @@ pub async fn list(op: &Op, query: ApprovalQuery) -> Result<Page<ApprovalSummary>
     op.plane.replica.catch_up().await?;
     let view = op.plane.replica.latest();
     let (directory, now) = (&view.directory, op.plane.now());
-    let wanted = |row: &Approval| {
-        let live = directory.tasks.get(&row.task).is_some_and(|task| task.is_live(now));
-        live && life::expire(row, now).is_none()
-            && query.agent.as_ref().is_none_or(|agent| row.agent == *agent)
-            && query.status.as_ref().is_none_or(|status| row.status.as_str() == status)
-            && query
-                .person
-                .as_ref()
-                .is_none_or(|person| !life::standing(row, directory, person, now).gates.is_empty())
-            && may_see(op, row, directory, now)
-    };
-    let rows = directory.approvals.iter().filter(|(_id, row)| wanted(row));
+    let rows = directory.approvals.iter().filter(|(_id, row)| is_wanted(op, &query, row, directory, now));
     let rows = rows.map(|(id, row)| (id.clone(), row)).collect();
     page(rows, query.cursor.as_deref(), query.limit, op.plane.limits.page_size_max, |row| summary(row))
+}
+
+/// Whether a listing that asks for this shows an approval.
+fn is_wanted(op: &Op, query: &ApprovalQuery, row: &Approval, directory: &Directory, now: Timestamp) -> bool {
+    directory.tasks.get(&row.task).is_some_and(|task| task.is_live(now))
+        && life::expire(row, now).is_none()
+        && query.agent.as_ref().is_none_or(|agent| row.agent == *agent)
+        && query.status.as_ref().is_none_or(|status| row.status.as_str() == status)
+        && query
+            .person
+            .as_ref()
+            .is_none_or(|person| !life::standing(row, directory, person, now).gates.is_empty())
+        && may_see(op, row, directory, now)
 }
 
 /// One approval, over ones too.

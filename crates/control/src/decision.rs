@@ -5,7 +5,7 @@ use provost_api::{
     Page,
     decision::{DecisionQuery, DecisionSummary, DecisionView, ReasonView, WhyView},
 };
-use provost_domain::{DecisionId, Verdict};
+use provost_domain::{DecisionId, Verdict, approval::approval_id};
 use provost_store::{DecisionFilter, StoredDecision};
 
 /// Decisions, newest first.
@@ -34,7 +34,7 @@ pub async fn list(op: &Op, query: DecisionQuery) -> Result<Page<DecisionSummary>
 /// When the operator may not, nobody knows it, or the store fails.
 pub async fn show(op: &Op, id: DecisionId) -> Result<DecisionView, ControlError> {
     op.authorize(Action::DecisionRead)?;
-    Ok(view(&find(op, id).await?))
+    view_of(op, &find(op, id).await?).await
 }
 
 /// Makes a decision again, on the organisation as it stood then, and compares.
@@ -82,8 +82,24 @@ pub(crate) fn summary(stored: &StoredDecision) -> DecisionSummary {
     }
 }
 
-/// A decision, whole.
-pub(crate) fn view(stored: &StoredDecision) -> DecisionView {
+/// A decision, whole, and whether it was of a check that is over.
+pub(crate) async fn view_of(op: &Op, stored: &StoredDecision) -> Result<DecisionView, ControlError> {
+    let mut view = view(stored);
+    if matches!(stored.decision.verdict, Verdict::Hold { .. }) {
+        let newest = provost_store::newest_approval(op.plane.store.as_ref(), &stored.decision.action).await?;
+        // The agent may have made the very same call afterwards: its decision is another one.
+        for nth in 0..newest.map_or(0, |newest| newest.nth.saturating_add(1)).min(ASKED_MAX) {
+            let id = approval_id(&stored.decision.action, nth);
+            let row = provost_store::approval(op.plane.store.as_ref(), &id).await?.map(|(_version, row)| row);
+            if row.is_some_and(|row| row.check.is_some() && row.decision == stored.decision.id) {
+                view.check = Some(id);
+            }
+        }
+    }
+    Ok(view)
+}
+
+fn view(stored: &StoredDecision) -> DecisionView {
     let (approvers, possible_if) = match &stored.decision.verdict {
         Verdict::Allow { .. } => (Vec::new(), Vec::new()),
         Verdict::Hold { approvers, .. } => (approvers.clone(), Vec::new()),
@@ -95,8 +111,11 @@ pub(crate) fn view(stored: &StoredDecision) -> DecisionView {
         possible_if,
         record: stored.decision.clone(),
         completion: stored.completion.clone(),
+        check: None,
     }
 }
+
+const ASKED_MAX: u32 = 20;
 
 fn outcome(stored: &StoredDecision) -> &'static str {
     match &stored.completion {

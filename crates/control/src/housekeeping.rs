@@ -42,6 +42,8 @@ pub async fn once(plane: &Arc<Plane>) -> Result<usize, ControlError> {
     crate::finding::settle(&op).await?;
     crate::proposal::settle(&op).await?;
     crate::review::escalate(&op).await?;
+    // So that nobody who answers waits until it is read.
+    crate::quality::with(plane, |_window| ()).await?;
     let view = plane.replica.latest();
     let budgets = view.directory.agents.values().flat_map(|agent| agent.charter.budgets.iter());
     let longest = budgets.map(|budget| budget.window).max().unwrap_or_default();

@@ -47,6 +47,10 @@ pub struct Plane {
     pub outbox: crate::outbox::Recent,
     /// Counters.
     pub metrics: Metrics,
+    /// What this node has read of how approvals are answered.
+    pub quality: crate::quality::Quality,
+    /// Who asks for checks.
+    pub checks: crate::check::Checks,
 }
 
 /// One operation under way: who asked, and on which plane.

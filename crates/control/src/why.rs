@@ -1,7 +1,10 @@
 //! Making a recorded decision again, and telling its story.
 
-use crate::{ControlError, Op, decision::view};
-use provost_api::{Moment, decision::WhyView};
+use crate::{ControlError, Op, decision::view_of};
+use provost_api::{
+    Moment,
+    decision::{DecisionView, WhyView},
+};
 use provost_domain::{Decision, Directory, Kind, ObjectKey, Outcome, Verdict};
 use provost_store::StoredDecision;
 
@@ -10,14 +13,15 @@ pub(crate) async fn again(op: &Op, stored: &StoredDecision) -> Result<WhyView, C
     let decision = &stored.decision;
     let directory = directory_at(op, decision).await?;
     let replay = provost_policy::replay(&directory, decision);
+    let view = view_of(op, stored).await?;
     Ok(WhyView {
         id: decision.id,
         same: replay.same,
         differences: replay.differences.clone(),
-        words: story(stored, replay.same),
+        words: story(stored, &view, replay.same),
         recorded: decision.verdict.clone(),
         replayed: replay.evaluation.map(|evaluation| evaluation.verdict),
-        decision: view(stored),
+        decision: view,
     })
 }
 
@@ -47,9 +51,11 @@ async fn directory_at(op: &Op, decision: &Decision) -> Result<Directory, Control
     Ok(directory)
 }
 
-fn story(stored: &StoredDecision, same: bool) -> Vec<String> {
+fn story(stored: &StoredDecision, view: &DecisionView, same: bool) -> Vec<String> {
     let decision = &stored.decision;
-    let mut words = vec![who(decision), knowledge(decision)];
+    let check = view.check.iter();
+    let check = check.map(|id| format!("{id} was a check of the plane: no agent made this call"));
+    let mut words: Vec<String> = check.chain([who(decision), knowledge(decision)]).collect();
     words.extend(verdict(decision));
     words.extend(decision.errors.iter().map(|error| format!("a policy failed to evaluate: {error}")));
     words.push(what_came(stored));

@@ -47,6 +47,7 @@ fn approvals(item: &Item<'_>, desk: &mut Desk<'_>) -> ApprovalRules {
         let word = deputies.word(desk, &[("always", false), ("while-away", true)]);
         rules.deputies_only_while_away = word.unwrap_or(false);
     }
+    rules.checks = table.get("checks").and_then(|item| checks(&item, desk));
     if let Some(signed) = table.get("signed") {
         let words = Signed::ALL.map(|signed| (signed.as_str(), signed));
         rules.signed = signed.word(desk, &words).unwrap_or_default();
@@ -61,6 +62,22 @@ fn approvals(item: &Item<'_>, desk: &mut Desk<'_>) -> ApprovalRules {
         desk.error(&item.at, "`hold_open` may be one hour at most".to_owned(), APPROVALS_CURE);
     }
     rules
+}
+
+/// `1 in 50`: one answer in so many draws a check; `never`.
+fn checks(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<u32> {
+    let text = item.text(desk)?.trim();
+    if text == NEVER {
+        return None;
+    }
+    let one_in = text.strip_prefix("1 in ").and_then(|number| number.trim().parse().ok());
+    let one_in = one_in.filter(|one_in| (CHECKS_LEAST..=CHECKS_MOST).contains(one_in));
+    if one_in.is_none() {
+        let what =
+            format!("`checks` is \"never\", or from \"1 in {CHECKS_LEAST}\" to \"1 in {CHECKS_MOST}\"");
+        desk.error(&item.at, what, "write checks = \"1 in 50\"");
+    }
+    one_in
 }
 
 /// Groups belong to the organisation's row, which may stand in another file: they are put in at the end.
@@ -199,10 +216,13 @@ fn logins(item: &Item<'_>, desk: &mut Desk<'_>) -> Vec<Login> {
 
 const OWNER: &str = "owner";
 const DIRECT: &str = "direct";
+/// More often they would be the work.
+const CHECKS_LEAST: u32 = 5;
+const CHECKS_MOST: u32 = 10_000;
 const APPROVAL_MAX: DurationMs = DurationMs::from_mins(30 * 24 * 60);
 const NEVER: &str = "never";
 const HOLD_OPEN_MAX: DurationMs = DurationMs::from_mins(60);
-const APPROVALS_CURE: &str = "write approvals = { wait = \"1h\", good_for = \"15m\", escalate_after = \"20m\", hold_open = \"50s\", deputies = \"always\", signed = \"production\" }";
+const APPROVALS_CURE: &str = "write approvals = { wait = \"1h\", good_for = \"15m\", escalate_after = \"20m\", hold_open = \"50s\", deputies = \"always\", signed = \"production\", checks = \"1 in 50\" }";
 const LOGINS_CURE: &str =
     "write logins = { ISSUER = \"subject\" }, with the name of an [issuer] and its `sub`";
 

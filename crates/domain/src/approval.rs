@@ -4,6 +4,7 @@
 use crate::{
     DecisionId, Digest, DurationMs, Name, Reason, TaskId, Timestamp, ToolName,
     charter::{ArgRule, BudgetSum},
+    check::Check,
     statement::Signature,
 };
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,12 @@ pub struct Approval {
     /// The approval whose action was edited into this one, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_from: Option<String>,
+    /// Random; or, of a check, what its secret opens ([`crate::check`]). Tells nothing to who has not the plane's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Digest>,
+    /// That it was a check, once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Box<Check>>,
     /// Where it stands.
     pub status: ApprovalStatus,
 }
@@ -87,6 +94,12 @@ pub struct Vote {
     /// Given against the rules of who may, by an administrator with a reason; to be reviewed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub break_glass: bool,
+    /// Given faster than what was shown can be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hurried: bool,
+    /// Given after a warning that this goes too fast.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warned: bool,
     /// The person's passkey over a statement of all this, where the organisation wants one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Box<Signature>>,
@@ -181,6 +194,9 @@ pub struct Envelope {
     pub why: String,
     /// The approval it was granted on.
     pub approval: String,
+    /// The mark of that approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Digest>,
     /// When.
     pub granted: Timestamp,
     /// Until, not including, when.

@@ -11,6 +11,7 @@ pub mod approval;
 pub mod canonical;
 pub mod channel;
 pub mod charter;
+pub mod check;
 pub mod claim_rule;
 pub mod credential;
 pub mod decimal;

@@ -47,6 +47,9 @@ pub struct ApprovalRules {
     pub hold_open: DurationMs,
     /// Whether an owner's deputies may answer only while the owner is away.
     pub deputies_only_while_away: bool,
+    /// One answer in so many draws a check ([`crate::check`]); none does, if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<u32>,
     /// Which answers take a fresh signature of the person's passkey.
     #[serde(skip_serializing_if = "is_usual")]
     pub signed: Signed,
@@ -74,6 +77,7 @@ impl Default for ApprovalRules {
             // Below the minute after which many clients give up on a request.
             hold_open: DurationMs::from_secs(50),
             deputies_only_while_away: false,
+            checks: None,
             signed: Signed::Production,
         }
     }

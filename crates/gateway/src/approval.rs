@@ -21,8 +21,9 @@ use crate::{
     decide::{self, Attempt, Moment},
     pipeline::Pipeline,
 };
+use provost_connect::Marks;
 use provost_domain::{
-    Approval, Decision, DecisionId, Envelope, Object, Timestamp, Verdict,
+    Approval, Decision, DecisionId, Digest, Envelope, Object, Timestamp, Verdict,
     approval::{Bound, USE_WINDOW},
 };
 use provost_lifecycle::approval as life;
@@ -69,6 +70,7 @@ pub(crate) fn opened(
     attempt: &Attempt,
     moment: &Moment,
     held: &Evaluation,
+    marks: &Marks,
     now: Timestamp,
 ) -> Option<(Evaluation, Grant)> {
     let (Verdict::Hold { .. }, Some(tool)) = (&held.verdict, &attempt.tool) else { return None };
@@ -76,13 +78,17 @@ pub(crate) fn opened(
         return None;
     }
     let bound = Bound { revision: attempt.caller.agent.revision, pin: tool.pin, policies: held.policies };
-    by_approval(attempt, moment, &bound, now).or_else(|| by_envelope(attempt, moment, &bound, now))
+    // Of a check comes nothing, whatever its row says.
+    let real = |id: &str, mark: Option<&Digest>| marks.read(id, mark).is_none();
+    by_approval(attempt, moment, &bound, &real, now)
+        .or_else(|| by_envelope(attempt, moment, &bound, &real, now))
 }
 
 fn by_approval(
     attempt: &Attempt,
     moment: &Moment,
     bound: &Bound,
+    real: &dyn Fn(&str, Option<&Digest>) -> bool,
     now: Timestamp,
 ) -> Option<(Evaluation, Grant)> {
     let action = decide::action(attempt).digest().ok()?;
@@ -95,7 +101,8 @@ fn by_approval(
     let usable = named
         && !moment.spent.contains(&approval.id)
         && life::is_usable(approval, &action, bound, now)
-        && life::fallen(approval, &attempt.view.directory).is_none();
+        && life::fallen(approval, &attempt.view.directory).is_none()
+        && real(&approval.id, approval.mark.as_ref());
     if !usable {
         return None;
     }
@@ -108,6 +115,7 @@ fn by_envelope(
     attempt: &Attempt,
     moment: &Moment,
     bound: &Bound,
+    real: &dyn Fn(&str, Option<&Digest>) -> bool,
     now: Timestamp,
 ) -> Option<(Evaluation, Grant)> {
     let Attempt { caller, system, name, uses, .. } = attempt;
@@ -117,7 +125,8 @@ fn by_envelope(
     attempt.view.directory.envelopes_of(&caller.agent.name).find_map(|envelope| {
         let fits = !moment.spent.contains(&envelope.id)
             && life::covers(envelope, caller.task.id, (&system.name, name), bound, now)
-            && life::envelope_fallen(envelope, &attempt.view.directory).is_none();
+            && life::envelope_fallen(envelope, &attempt.view.directory).is_none()
+            && real(&envelope.approval, envelope.mark.as_ref());
         let charges = fits.then(|| draws(attempt, envelope)).flatten()?;
         let inside = decide::within(attempt, moment, &envelope.args, now);
         let evaluation = inside.then(|| allowed(attempt, moment, &envelope.gates, now)).flatten()?;

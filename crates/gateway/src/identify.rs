@@ -173,7 +173,7 @@ pub(crate) fn again(known: &Caller, view: &View, now: Timestamp) -> Result<Calle
 }
 
 /// The caller that acts in this task.
-fn caller(view: &View, task: TaskId, now: Timestamp) -> Result<Caller, Refusal> {
+pub(crate) fn caller(view: &View, task: TaskId, now: Timestamp) -> Result<Caller, Refusal> {
     let (agent, task) = live(view, task, now)?;
     let chain = above(view, &task, now)?;
     Ok(Caller { agent, task, chain })

@@ -13,7 +13,7 @@ use crate::{
 };
 use moka::sync::Cache;
 use provost_broker::Broker;
-use provost_connect::Upstreams;
+use provost_connect::{Marks, Upstreams};
 use provost_domain::{Clock, DecisionId, NodeId, TaskId, TaskState, Timestamp, Verdict, limits::Limits};
 use provost_policy::Draw;
 use provost_replica::{Replica, View};
@@ -31,6 +31,7 @@ pub struct Pipeline {
     pub(crate) journal: Arc<Journal>,
     pub(crate) upstreams: Upstreams,
     pub(crate) broker: Arc<Broker>,
+    pub(crate) marks: Marks,
     pub(crate) metrics: Metrics,
     pub(crate) slots: approval::Slots,
     /// What this node last saw of each task's state. The store has the last word when a decision is recorded.
@@ -90,7 +91,7 @@ impl Pipeline {
         for _round in 0..ROUNDS_MAX {
             let now = self.now();
             let evaluation = decide::verdict(attempt, &moment, now);
-            let opened = approval::opened(attempt, &moment, &evaluation, now);
+            let opened = approval::opened(attempt, &moment, &evaluation, &self.marks, now);
             let (evaluation, grant) = match opened {
                 Some((again, grant)) => (again, Some(grant)),
                 None => (evaluation, None),
@@ -185,6 +186,8 @@ pub struct Parts {
     pub upstreams: Upstreams,
     /// What they are shown.
     pub broker: Arc<Broker>,
+    /// Knows which approvals are checks, so that none of them is ever used.
+    pub marks: Marks,
 }
 
 impl From<Parts> for Pipeline {
@@ -204,6 +207,7 @@ impl From<Parts> for Pipeline {
             identifier: parts.identifier,
             upstreams: parts.upstreams,
             broker: parts.broker,
+            marks: parts.marks,
         }
     }
 }

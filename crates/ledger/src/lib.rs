@@ -63,6 +63,6 @@ pub use tile::{
 };
 pub use tree::{Appended, ReadError, Tree, TreeError};
 pub use verify::{
-    ChangesInSequence, CompletionsFollowDecisions, Fault, Options, Place, RecordCheck, Report, SeenRecord,
-    Source, verify_export,
+    ChangesInSequence, ChecksWereMarked, CompletionsFollowDecisions, Fault, Options, Place, RecordCheck,
+    Report, SeenRecord, Source, verify_export,
 };

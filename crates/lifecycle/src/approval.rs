@@ -51,6 +51,8 @@ pub struct Ask {
     pub decision: DecisionId,
     /// When the task ends by itself: an approval does not outlive it.
     pub task_expires: Timestamp,
+    /// Random, or the mark of a check.
+    pub mark: Digest,
 }
 
 /// One answer of one person.
@@ -112,6 +114,8 @@ pub fn ask(ask: Ask, nth: u32, rules: ApprovalRules, now: Timestamp) -> Result<A
         expires: now.plus(rules.wait).min(ask.task_expires),
         votes: Vec::new(),
         edited_from: None,
+        mark: Some(ask.mark),
+        check: None,
         status: ApprovalStatus::Waiting,
     })
 }
@@ -178,6 +182,8 @@ pub fn vote(
         on_behalf_of,
         shown_by: ballot.shown_by,
         break_glass: ballot.yes && ballot.break_glass,
+        hurried: false,
+        warned: false,
         signature: ballot.signature.filter(|_signed| ballot.yes),
     });
     next.status = if !ballot.yes {
@@ -251,6 +257,7 @@ pub fn edit(
         asked: now,
         votes: Vec::new(),
         edited_from: Some(approval.id.clone()),
+        mark: None,
         ..approval.clone()
     };
     let by = ballot.person.clone();
@@ -327,6 +334,7 @@ pub fn envelope(
         signature,
         why,
         approval: approval.id.clone(),
+        mark: approval.mark,
         granted: now,
         until: now.plus(wanted.lasts),
         status: EnvelopeStatus::Open,

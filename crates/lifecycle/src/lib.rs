@@ -4,11 +4,14 @@
 //! **Invariant:** pure.
 
 pub mod agent;
+pub mod alike;
 pub mod approval;
+pub mod check;
 pub mod delivery;
 pub mod finding;
 pub mod narrower;
 pub mod proposal;
+pub mod quality;
 pub mod task;
 mod voters;
 

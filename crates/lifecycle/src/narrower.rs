@@ -98,7 +98,10 @@ fn approvals(before: ApprovalRules, after: ApprovalRules) -> bool {
         escalate_after: _,
         deputies_only_while_away: _,
         signed: _,
+        checks,
     } = after;
+    // People are looked at no less often.
+    let checked = before.checks.is_none_or(|before| checks.is_some_and(|after| after <= before));
     let escalates = match (before.escalate_after, after.escalate_after) {
         (_, None) => true,
         (Some(before), Some(after)) => after >= before,
@@ -108,6 +111,7 @@ fn approvals(before: ApprovalRules, after: ApprovalRules) -> bool {
         && good_for <= before.good_for
         && hold_open <= before.hold_open
         && escalates
+        && checked
         && (after.deputies_only_while_away || !before.deputies_only_while_away)
         && signed(after.signed) >= signed(before.signed)
 }

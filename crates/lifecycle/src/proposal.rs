@@ -117,6 +117,8 @@ pub fn answer(
         shown_by: ballot.shown_by,
         break_glass: ballot.yes && ballot.break_glass,
         signature: ballot.signature.filter(|_signed| ballot.yes),
+        hurried: false,
+        warned: false,
     });
     if !ballot.yes {
         next.status = ProposalStatus::Refused { at: now };

@@ -5,10 +5,11 @@ use crate::{
     askers::Tokens,
     config::{Config, StoreAt},
     data::{Data, sealing_key},
+    planter::ThroughPipeline,
 };
 use provost_broker::{Broker, BrokerParts, Signer};
 use provost_cli::{Failure, client::TOKEN_FILE, failure::chain};
-use provost_connect::{Config as UpstreamConfig, HostPolicy, Upstreams};
+use provost_connect::{Config as UpstreamConfig, HostPolicy, Marks, Upstreams};
 use provost_control::{
     Op, Operator, OsRandom, Plane, anchor, keys, metrics::Metrics, session, token_keys::TokenKeys, unfinished,
 };
@@ -108,6 +109,8 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
         data: data.path().to_owned(),
         outbox: Default::default(),
         metrics: Metrics::default(),
+        quality: Default::default(),
+        checks: Default::default(),
     }))
 }
 
@@ -228,7 +231,11 @@ fn router(
         identifier: Identifier::new(verifiers, resource.clone(), plane.now()),
         upstreams: plane.upstreams.clone(),
         broker,
+        marks: Marks::of(&plane.sealing_key).map_err(|error| {
+            Failure::new("refusing to start: the marks of checks cannot be made").because(chain(&error))
+        })?,
     }));
+    plane.checks.ask_through(Arc::new(ThroughPipeline(Arc::clone(&pipeline))));
     let counted = Arc::clone(&pipeline);
     plane.metrics.add_source(Arc::new(move || counted.metrics().render()));
     let authzen = authzen::Authzen::new(authzen::AuthzenParts {

@@ -18,6 +18,7 @@ mod data;
 mod demo;
 mod drain;
 mod log;
+mod planter;
 mod serve;
 
 use provost_cli::{

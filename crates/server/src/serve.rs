@@ -12,7 +12,7 @@ use crate::{
     drain, log,
 };
 use provost_cli::{Exit, Failure, client::TOKEN_FILE};
-use provost_control::{Plane, gone, housekeeping, outbox, passkey, sequencer, token_keys};
+use provost_control::{Plane, check, gone, housekeeping, outbox, passkey, sequencer, token_keys};
 use provost_domain::DurationMs;
 use std::{future::IntoFuture as _, io::Write as _, net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -72,6 +72,7 @@ pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running
         tokio::spawn(token_keys::follow(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(housekeeping::run(Arc::clone(&plane), HOUSE_KEPT_EVERY, stopped.clone())),
         tokio::spawn(outbox::run(Arc::clone(&plane), stopped.clone())),
+        tokio::spawn(check::run(Arc::clone(&plane), CHECKS_LOOKED_FOR_EVERY, stopped.clone())),
         tokio::spawn(gone::run(Arc::clone(&plane), door(data.path(), addr)?, stopped.clone())),
         tokio::spawn(provost_broker::follow(broker, stopped.clone())),
     ];
@@ -196,4 +197,5 @@ async fn signal() -> Result<&'static str, Failure> {
     })
 }
 
+const CHECKS_LOOKED_FOR_EVERY: DurationMs = DurationMs::from_mins(1);
 const HOUSE_KEPT_EVERY: DurationMs = DurationMs::from_mins(1);

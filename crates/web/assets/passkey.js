@@ -104,6 +104,7 @@ async function answered(form) {
   const [deed, body] = answers[kind](form)
   const reason = form.elements.reason.value.trim()
   if (reason) body.reason = reason
+  if (form.elements.sure?.checked) body.sure = true
   if ('signed' in box.dataset) {
     const asked = await ask(`${at}/statement`, { [kind]: body })
     const digest = text(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(asked.text)))

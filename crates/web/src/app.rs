@@ -5,7 +5,7 @@ use crate::{
     door::Hosts,
     finding, home, identity, issuer, ledger, oauth, pages, passkey, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
-    proposal, system, task,
+    proposal, quality, system, task,
 };
 use axum::{
     Router,
@@ -66,6 +66,9 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(task::task_end))
         .routes(routes!(task::task_token))
         .routes(routes!(approval::approval_list))
+        .routes(routes!(quality::approval_quality))
+        .routes(routes!(approval::approval_groups))
+        .routes(routes!(approval::approval_answer_all))
         .routes(routes!(approval::approval_show))
         .routes(routes!(approval::approval_eligible))
         .routes(routes!(approval::approval_approve))

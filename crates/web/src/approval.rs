@@ -10,8 +10,8 @@ use axum::Json;
 use provost_api::{
     Because, Page,
     approval::{
-        ApprovalAnswer, ApprovalEdit, ApprovalQuery, ApprovalSummary, ApprovalView, AwaySet, EligibleView,
-        EnvelopeGrant, EnvelopeView,
+        AlikeView, ApprovalAnswer, ApprovalAnswers, ApprovalEdit, ApprovalQuery, ApprovalSummary,
+        ApprovalView, ApprovalsAnswered, AwaySet, EligibleView, EnvelopeGrant, EnvelopeView,
     },
     passkey::{StatementAsk, StatementView},
 };
@@ -32,6 +32,38 @@ pub(crate) async fn approval_list(
     Asking(query): Asking<ApprovalQuery>,
 ) -> Answer<Page<ApprovalSummary>> {
     Ok(Json(approval::list(&op, query).await?))
+}
+
+/// What waits, like with like: each group with a table in which every difference stands.
+#[utoipa::path(
+    get,
+    path = "/approvals/alike",
+    tag = "approvals",
+    security(("token" = [])),
+    params(ApprovalQuery),
+    responses((status = 200, body = Page<AlikeView>), Problems)
+)]
+pub(crate) async fn approval_groups(
+    Asked(op): Asked,
+    Asking(query): Asking<ApprovalQuery>,
+) -> Answer<Page<AlikeView>> {
+    Ok(Json(approval::groups(&op, query).await?))
+}
+
+/// One answer to several approvals: each is a vote of its own, on the action that was seen.
+#[utoipa::path(
+    post,
+    path = "/approvals/answers",
+    tag = "approvals",
+    security(("token" = [])),
+    request_body = ApprovalAnswers,
+    responses((status = 200, body = ApprovalsAnswered), Problems)
+)]
+pub(crate) async fn approval_answer_all(
+    Asked(op): Asked,
+    Said(wanted): Said<ApprovalAnswers>,
+) -> Answer<ApprovalsAnswered> {
+    Ok(Json(approval::answer_all(&op, wanted).await?))
 }
 
 /// One approval, over ones too: what exactly would run, why it was stopped, who may answer, what was said.

@@ -34,6 +34,7 @@ mod plane;
 mod policy;
 mod problem;
 mod proposal;
+mod quality;
 mod rest;
 mod strict;
 mod system;

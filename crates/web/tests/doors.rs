@@ -166,7 +166,7 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     });
     let spare =
         "[system]\ndescription = \"S\"\nenvironment = \"sandbox\"\nurl = \"http://127.0.0.1:9/mcp\"\n";
-    for amount in 1..=5 {
+    for amount in 1..=6 {
         common::asked(&served, &task, &amount.to_string()).await;
     }
     let seen = provost_domain::Sighting::new("drift", "a", provost_domain::Severity::Low, "something new");
@@ -202,6 +202,9 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         ("approval_refuse", "POST", "/approvals/approval_2/refuse".into(), answer()),
         ("approval_edit", "POST", "/approvals/approval_3/edit".into(), Some(edited)),
         ("approval_withdraw", "POST", "/approvals/approval_4/withdraw".into(), Some(why.clone())),
+        ("approval_answer_all", "POST", "/approvals/answers".into(), Some(json!({
+            "person": "maria", "reason": "because of the test", "yes": false, "these": [{
+                "id": "approval_6", "action": provost_domain::Digest::of(b"6").to_string() }] }))),
         ("envelope_grant", "POST", "/approvals/approval_5/envelope".into(), Some(envelope)),
         ("envelope_revoke", "POST", "/envelopes/ENVELOPE/revoke".into(), Some(why.clone())),
         ("finding_acknowledge", "POST", format!("/findings/{finding}/acknowledge"), answer()),

@@ -1,15 +1,20 @@
 //! Answers: a person's yes or no, a yes to other arguments, and taking an answer back.
 
-use super::{answers_for, find, sign, view::view_of, waiting};
+use super::{answers_for, find, pace::Given, sign, view::view_of, waiting};
 use crate::{
     Action, ControlError, Op, Operator,
     change::{Change, Draft},
+    check,
 };
 use provost_api::approval::{ApprovalAnswer, ApprovalEdit, ApprovalView};
 use provost_domain::{
-    Approval, Digest, Directory, Name, Object, ObjectKey, TaskState, Verdict, approval::approval_id,
+    Approval, Digest, Directory, Name, Object, ObjectKey, TaskState, Verdict,
+    approval::{Vote, approval_id},
 };
-use provost_lifecycle::approval::{self as life, Ballot, VoteError};
+use provost_lifecycle::{
+    approval::{self as life, Ballot, VoteError},
+    check as rules,
+};
 use provost_policy::{Link, Question};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -31,28 +36,49 @@ pub async fn refuse(op: &Op, id: &str, answer: ApprovalAnswer) -> Result<Approva
 }
 
 async fn vote(op: &Op, id: &str, answer: ApprovalAnswer, yes: bool) -> Result<ApprovalView, ControlError> {
-    let authorised = op.authorize(Action::ApprovalAnswer)?;
+    op.authorize(Action::ApprovalAnswer)?;
     let ballot = ballot(op, answer.person, answer.reason, yes, answer.break_glass)?;
     let ballot = sign::with(op, ballot, answer.signed.filter(|_signed| yes)).await?;
-    let word = if yes { "approved" } else { "refused" };
+    let given = Given::now(op, &ballot.person, answer.sure).await?;
+    let row = said(op, id, answer.action.as_deref(), ballot, &given).await?;
+    view_of(op, &row).await
+}
+
+/// One answer of one person to one approval. Of a check comes nothing but that it was one.
+pub(super) async fn said(
+    op: &Op,
+    id: &str,
+    action: Option<&str>,
+    ballot: Ballot,
+    given: &Given,
+) -> Result<Approval, ControlError> {
+    let authorised = op.authorize(Action::ApprovalAnswer)?;
+    let word = if ballot.yes { "approved" } else { "refused" };
     let why = why(&ballot, word);
     let keys: Vec<ObjectKey> = [ObjectKey::approval(id)].into_iter().chain(sign::key(&ballot)).collect();
     let (_seq, row) = authorised
         .change(&keys, &why, |seen| {
             let row = waiting(op, seen.directory, id)?;
-            check_seen(&row, answer.action.as_deref())?;
-            let voted = life::vote(&row, seen.directory, ballot.clone(), op.plane.now())
+            check_seen(&row, action)?;
+            let voted = life::vote(&row, seen.directory, ballot.clone(), given.at)
                 .map_err(|error| sign::missing(op, error))?;
+            let voted = given.mark(voted, &row)?;
+            let voted = match check::known(&op.plane, &row)? {
+                Some(known) => rules::answered(voted, &known, ballot.yes, given.at),
+                None => voted,
+            };
             let mut drafts = vec![Draft::Put(Object::Approval(Box::new(voted.clone())))];
             if ballot.break_glass {
-                drafts.extend(crate::review::of_approval(&voted, seen.directory, op.plane.now()));
+                drafts.extend(crate::review::of_approval(&voted, seen.directory, given.at));
             }
             let statement = sign::of_vote(&voted);
             let change = Change { drafts, what: format!("{id} {word}"), answer: voted };
             sign::concluded(op, seen, (statement, &ballot), change)
         })
         .await?;
-    view_of(op, &sign::told(op, &ballot, row).await?).await
+    let row = sign::told(op, &ballot, row).await?;
+    check::told(op, &row).await;
+    Ok(row)
 }
 
 /// Changes the arguments and says yes to those. The agent is told; nothing runs with arguments it did not send.
@@ -69,6 +95,14 @@ pub async fn edit(op: &Op, id: &str, wanted: ApprovalEdit) -> Result<ApprovalVie
     let (_seq, edited) = authorised
         .change(&keys, &why(&ballot, "edited"), |seen| {
             let (original, edited) = edit.made(op, seen.directory, id, ballot.clone())?;
+            let row = waiting(op, seen.directory, id)?;
+            if let Some(known) = check::known(&op.plane, &row)? {
+                let missed = rules::is_still_flawed(known.flaw, &row.args, &edited.args);
+                let answered = rules::answered(with_vote_of(row, &edited), &known, missed, op.plane.now());
+                let drafts = vec![Draft::Put(Object::Approval(Box::new(answered.clone())))];
+                let change = Change { drafts, what: format!("{id} edited"), answer: answered };
+                return sign::concluded(op, seen, (sign::of_vote(&edited), &ballot), change);
+            }
             let drafts = [original, edited.clone()].map(|row| Draft::Put(Object::Approval(Box::new(row))));
             let what = format!("{id} edited into {}", edited.id);
             let statement = sign::of_vote(&edited);
@@ -76,7 +110,16 @@ pub async fn edit(op: &Op, id: &str, wanted: ApprovalEdit) -> Result<ApprovalVie
             sign::concluded(op, seen, (statement, &ballot), change)
         })
         .await?;
-    view_of(op, &sign::told(op, &ballot, edited).await?).await
+    let edited = sign::told(op, &ballot, edited).await?;
+    check::told(op, &edited).await;
+    view_of(op, &edited).await
+}
+
+/// The row with the answer that was given to what was made of it. What was signed was that, which does not come to be.
+fn with_vote_of(mut row: Approval, edited: &Approval) -> Approval {
+    let vote = edited.votes.last().cloned();
+    row.votes.extend(vote.map(|vote| Vote { signature: None, ..vote }));
+    row
 }
 
 /// Other arguments for an approval's action.
@@ -148,6 +191,7 @@ pub async fn withdraw(op: &Op, id: &str, why: &str) -> Result<ApprovalView, Cont
             check_say(op, &row, seen.directory)?;
             let over = life::withdraw(&row, why, op.plane.now());
             let over = over.ok_or_else(|| ControlError::conflict(format!("{id} is over already")))?;
+            let over = check::missed(&op.plane, over)?;
             let drafts = vec![Draft::Put(Object::Approval(Box::new(over.clone())))];
             Ok(Change { drafts, what: format!("{id} withdrawn"), answer: over })
         })

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Action, ControlError, Op, Operator,
     change::{Change, Draft},
+    check,
     page::page,
 };
 use provost_api::{
@@ -20,7 +21,10 @@ use provost_domain::{
     decision::tool_path,
     task::TaskScope,
 };
-use provost_lifecycle::approval::{self as life, Ballot, Wanted};
+use provost_lifecycle::{
+    approval::{self as life, Ballot, Wanted},
+    check as rules,
+};
 use provost_policy::Pdp;
 use provost_store::{Balance, WindowKey};
 
@@ -39,14 +43,36 @@ pub async fn grant(op: &Op, id: &str, mut wanted: EnvelopeGrant) -> Result<Envel
     let (_seq, envelope) = authorised
         .change(&keys, &why(&ballot, "granted an envelope"), |seen| {
             let (over, envelope) = made(op, seen.directory, id, (&wanted, &envelope_id), ballot.clone())?;
+            let statement = sign::of_envelope(&envelope)?;
+            let row = waiting(op, seen.directory, id)?;
+            if let Some(known) = check::known(&op.plane, &row)? {
+                let mut voted = life::vote(&row, seen.directory, ballot.clone(), op.plane.now())
+                    .map_err(|error| sign::missing(op, error))?;
+                // What was signed was the envelope, which does not come to be.
+                voted.votes.iter_mut().rev().take(1).for_each(|vote| vote.signature = None);
+                let answered = rules::answered(voted, &known, true, op.plane.now());
+                let drafts = vec![Draft::Put(Object::Approval(Box::new(answered.clone())))];
+                let change = Change { drafts, what: format!("{id} answered"), answer: Err(answered) };
+                return sign::concluded(op, seen, (statement, &ballot), change);
+            }
             let drafts = over.into_iter().map(|row| Draft::Put(Object::Approval(Box::new(row))));
             let drafts = drafts.chain([Draft::Put(Object::Envelope(Box::new(envelope.clone())))]).collect();
-            let statement = sign::of_envelope(&envelope)?;
-            let change = Change { drafts, what: format!("{envelope_id} granted on {id}"), answer: envelope };
+            let change =
+                Change { drafts, what: format!("{envelope_id} granted on {id}"), answer: Ok(envelope) };
             sign::concluded(op, seen, (statement, &ballot), change)
         })
         .await?;
-    envelope_view(op, &sign::told(op, &ballot, envelope).await?).await
+    match sign::told(op, &ballot, envelope).await? {
+        Ok(envelope) => envelope_view(op, &envelope).await,
+        Err(answered) => {
+            check::told(op, &answered).await;
+            let flaw = answered.check.as_ref().map_or("", |check| check.flaw.words());
+            let what = "this was a check of the plane, and had to be refused: nothing was granted";
+            Err(ControlError::refused(what)
+                .because(format!("what a careful person sees: {flaw}"))
+                .cure("read what would run before you say yes to it and to others like it"))
+        }
+    }
 }
 
 /// The approval, answered, and the envelope.

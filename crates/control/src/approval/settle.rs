@@ -4,6 +4,7 @@
 use crate::{
     Action, ControlError, Op,
     change::{Change, Draft},
+    check,
     plane::Plane,
 };
 use provost_domain::{
@@ -20,6 +21,7 @@ pub(crate) async fn settle(op: &Op) -> Result<(), ControlError> {
     let now = plane.now();
     for row in view.directory.approvals.values() {
         let Some((next, why)) = settled(plane, row, &view.directory, now).await? else { continue };
+        let next = check::missed(plane, next)?;
         let id = row.id.as_str();
         authorised
             .change(&[ObjectKey::approval(id)], why, |seen| {

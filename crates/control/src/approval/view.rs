@@ -1,7 +1,7 @@
 //! What people are shown of an approval.
 
 use crate::{ControlError, Op, diff};
-use provost_api::approval::{ApprovalSummary, ApprovalView, MissingView, VoteView};
+use provost_api::approval::{ApprovalSummary, ApprovalView, CheckView, MissingView, VoteView};
 use provost_domain::{
     Approval, ObjectKey,
     approval::{ApprovalStatus, Vote, approval_id},
@@ -58,6 +58,12 @@ pub(super) async fn view_of(op: &Op, row: &Approval) -> Result<ApprovalView, Con
         missing: missing.collect(),
         edited_from: row.edited_from.clone(),
         edited_to,
+        check: row.check.as_ref().map(|check| CheckView {
+            flaw: check.flaw.as_str().to_owned(),
+            what: check.flaw.words().to_owned(),
+            outcome: check.outcome.as_str().to_owned(),
+            proof: row.mark.is_some_and(|mark| check.opens(&mark)).then(|| check.secret.clone()),
+        }),
         before: before(op, row).await?,
         history: diff::history(plane.store.history(&key, HISTORY_MAX).await?),
     })
@@ -90,6 +96,8 @@ pub(crate) fn vote_view(vote: &Vote) -> VoteView {
         shown_by: vote.shown_by.clone(),
         break_glass: vote.break_glass,
         passkey: vote.signature.as_ref().map(|signature| signature.passkey.clone()),
+        hurried: vote.hurried,
+        warned: vote.warned,
     }
 }
 

@@ -251,6 +251,10 @@ fn approvals(said: &mut Said, from: ApprovalRules, to: ApprovalRules) {
     }
     let (was, is) = (signatures(from.signed), signatures(to.signed));
     said.moved(reach(is.0 > was.0), "where a yes takes a signature by a passkey", &was.1, &is.1);
+    let word = |one_in: Option<u32>| one_in.map_or("never".to_owned(), |one_in| format!("1 in {one_in}"));
+    let (was, is) = (word(from.checks), word(to.checks));
+    let reach = if to.checks.is_some() { Reach::Neutral } else { Reach::Widens };
+    said.moved(reach, "answers that draw a check, which has to be refused", &was, &is);
 }
 
 /// How little is asked, and in words.

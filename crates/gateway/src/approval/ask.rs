@@ -11,7 +11,10 @@ use provost_domain::{
     Approval, Decision, Digest, DurationMs, Object, Reason, Timestamp, Verdict,
     approval::{ApprovalStatus, Bound, USE_WINDOW},
 };
-use provost_lifecycle::approval::{self as life, Ask};
+use provost_lifecycle::{
+    approval::{self as life, Ask},
+    check::{self, Known},
+};
 use provost_store::{
     Attribution, ChangeSet, CommitError, NewestApproval, WindowKey, Write, approval, approval_used_by,
     newest_approval,
@@ -32,7 +35,18 @@ impl Pipeline {
         decision: Arc<Decision>,
         saying: &str,
     ) -> Refusal {
-        match self.asked(attempt, &decision, saying).await {
+        self.ask_marked(attempt, decision, saying, Digest::from_bytes(rand::random())).await
+    }
+
+    /// The same, with this mark on what is asked for anew.
+    pub(crate) async fn ask_marked(
+        &self,
+        attempt: &Attempt,
+        decision: Arc<Decision>,
+        saying: &str,
+        mark: Digest,
+    ) -> Refusal {
+        match self.asked(attempt, &decision, saying, mark).await {
             Ok((approval, edited)) => {
                 let url = self.approval_url(&approval.id);
                 Refusal::Held(Box::new(Held { decision, approval, edited, url }))
@@ -61,6 +75,7 @@ impl Pipeline {
         attempt: &Attempt,
         decision: &Decision,
         saying: &str,
+        mark: Digest,
     ) -> Result<(Approval, Option<Approval>), Refusal> {
         for _round in 0..ROUNDS_MAX {
             let now = self.now();
@@ -75,13 +90,13 @@ impl Pipeline {
                         }
                         Stands::Over(None) => (nth.saturating_add(1), Vec::new()),
                         Stands::Over(Some(over)) => {
-                            let object = Object::Approval(over);
+                            let object = Object::Approval(Box::new(self.told_if_check(*over)));
                             (nth.saturating_add(1), vec![Write::Put { object, expected: version }])
                         }
                     }
                 }
             };
-            let fresh = self.fresh(attempt, decision, nth, now)?;
+            let fresh = self.fresh(attempt, decision, (nth, mark), now)?;
             let object = Object::Approval(Box::new(fresh.clone()));
             writes.push(Write::Put { object, expected: 0 });
             let mut why = format!("{} wants to call {} in {}", fresh.agent, decision.tool, fresh.task);
@@ -157,7 +172,7 @@ impl Pipeline {
         &self,
         attempt: &Attempt,
         decision: &Decision,
-        nth: u32,
+        (nth, mark): (u32, Digest),
         now: Timestamp,
     ) -> Result<Approval, Refusal> {
         let caller = &attempt.caller;
@@ -175,9 +190,18 @@ impl Pipeline {
             bound: bound(attempt, decision),
             decision: decision.id,
             task_expires: caller.task.expires,
+            mark,
         };
         let rules = life::rules(&attempt.view.directory);
         life::ask(ask, nth, rules, now).map_err(|error| Refusal::internal(error.to_string()))
+    }
+
+    /// An approval that is over, with what it was if it was a check.
+    pub(crate) fn told_if_check(&self, over: Approval) -> Approval {
+        match self.marks.known(&over) {
+            Some((flaw, secret)) if over.check.is_none() => check::missed(over, &Known { flaw, secret }),
+            _ => over,
+        }
     }
 
     /// Refuses when too much of this task or agent waits already: an agent must not be able to bury its approvers.

@@ -122,6 +122,7 @@ impl Authzen {
                 return Ok(false);
             }
             let Some(over) = life::withdraw(&row, why, now) else { return Ok(false) };
+            let over = self.pipeline.told_if_check(over);
             let why = format!("{id} cancelled by {}: {why}", ticket.caller);
             let by = Attribution { actor: "plane".to_owned(), why };
             let writes = vec![Write::Put { object: Object::Approval(Box::new(over)), expected: version }];

@@ -333,6 +333,7 @@ impl Front {
             let now = self.pipeline.now();
             let Some((version, row)) = found else { return Ok(()) };
             let Some(over) = life::withdraw(&row, "its agent cancelled the task", now) else { return Ok(()) };
+            let over = self.pipeline.told_if_check(over);
             let why = format!("{} cancelled by {}", row.id, row.agent);
             let by = Attribution { actor: "plane".to_owned(), why };
             let writes = vec![Write::Put { object: Object::Approval(Box::new(over)), expected: version }];

@@ -162,6 +162,7 @@ pub async fn another_node(plane: &Plane) -> String {
         identifier: Identifier::new(fixed(verifier), format!("{}/mcp", plane.url), Timestamp::from_millis(0)),
         upstreams,
         broker,
+        marks: provost_connect::Marks::of(&SealingKey::from_bytes(&[9; 32]).unwrap()).unwrap(),
     }));
     let front = Front::new(FrontParts { pipeline, hosts: Arc::new(Hosts::new([])) });
     let listener = loopback().await;
@@ -392,6 +393,7 @@ fn envelope(row: &Approval, count_max: u32, task: Option<TaskId>) -> Envelope {
         signature: None,
         why: "the same every day".into(),
         approval: row.id.clone(),
+        mark: row.mark,
         granted: now,
         until: now.plus(DurationMs::from_mins(5)),
         status: EnvelopeStatus::Open,

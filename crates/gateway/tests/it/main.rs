@@ -14,6 +14,7 @@ mod authzen;
 mod bad_input;
 mod budgets;
 mod calls;
+mod checks;
 mod clients;
 mod conformance;
 mod credentials;

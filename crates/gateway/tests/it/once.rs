@@ -628,6 +628,7 @@ async fn node(store: &Arc<dyn Store>, clock: &Arc<HandClock>, number: u8) -> Nod
         identifier: Identifier::new(fixed(verifier), "https://plane/mcp".into(), Timestamp::from_millis(0)),
         upstreams,
         broker,
+        marks: provost_connect::Marks::of(&SealingKey::from_bytes(&[9; 32]).unwrap()).unwrap(),
     }));
     Node { replica, pipeline }
 }

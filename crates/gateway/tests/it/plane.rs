@@ -182,6 +182,7 @@ impl Plane {
             identifier: Identifier::new(fixed(verifier), format!("{url}/mcp"), Timestamp::from_millis(0)),
             upstreams,
             broker,
+            marks: provost_connect::Marks::of(&SealingKey::from_bytes(&[9; 32]).unwrap()).unwrap(),
         }));
         let hosts = Arc::new(Hosts::new([]));
         let proxy = Proxy::new(ProxyParts { pipeline: Arc::clone(&pipeline), hosts: Arc::clone(&hosts) });

@@ -121,6 +121,7 @@ impl Plane {
             identifier: Identifier::new(fixed(verifier), format!("{url}/mcp"), Timestamp::from_millis(0)),
             upstreams,
             broker,
+            marks: provost_connect::Marks::of(&SealingKey::from_bytes(&[9; 32]).unwrap()).unwrap(),
         }));
         let token_seconds = Arc::new(AtomicI64::new(300));
         let tokens_issued = Arc::new(AtomicI64::new(0));

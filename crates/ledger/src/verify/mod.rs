@@ -9,6 +9,7 @@
 
 mod bundle;
 mod candidates;
+mod checks;
 mod explain;
 mod fault;
 mod history;
@@ -31,6 +32,7 @@ use explain::{Divergence, Divergences};
 use fault::Faults;
 use history::Earlier;
 
+pub use checks::ChecksWereMarked;
 pub use fault::{Fault, Place};
 pub use meaning::{ChangesInSequence, CompletionsFollowDecisions, RecordCheck, SeenRecord};
 
@@ -73,7 +75,7 @@ pub struct Options<'a> {
 }
 
 impl Default for Options<'_> {
-    /// The key of the export, no witnesses, the two built-in checks, a hundred faults.
+    /// The key of the export, no witnesses, the three built-in checks, a hundred faults.
     fn default() -> Self {
         Self {
             key: None,
@@ -83,6 +85,7 @@ impl Default for Options<'_> {
             checks: vec![
                 Box::new(ChangesInSequence::new("seq")),
                 Box::new(CompletionsFollowDecisions::new("decision")),
+                Box::new(ChecksWereMarked::default()),
             ],
             progress: Box::new(|_, _| {}),
         }

@@ -101,6 +101,7 @@ fn waiting(gates: &[&str], nth: u32, now: Timestamp) -> Approval {
         bound: bound(),
         decision: DecisionId::new(now, [2; 10]),
         task_expires: NOW.plus(DurationMs::from_mins(600)),
+        mark: Digest::of(b"random"),
     };
     ask(asking, nth, rules(&world()), now).unwrap()
 }

@@ -204,6 +204,8 @@ pub fn approval(task: TaskId, used: bool) -> Object {
         expires: NOON.plus(DurationMs::from_mins(60)),
         votes: Vec::new(),
         edited_from: None,
+        mark: Some(Digest::of(b"mark")),
+        check: None,
         status,
     }))
 }
@@ -228,6 +230,7 @@ pub fn envelope(id: &str, revoked: bool) -> Object {
         signature: None,
         why: "the same every day".to_owned(),
         approval: "approval_1".to_owned(),
+        mark: None,
         granted: NOON,
         until: NOON.plus(DurationMs::from_mins(60)),
         status: match revoked {

@@ -56,6 +56,8 @@ pub async fn plane_over(store: Arc<dyn Store>, data: &Path, issuer: String) -> A
             TokenKeys::load(store.as_ref(), &sealing_key, &OsRandom, &issuer).await.unwrap(),
         ),
         documents: Default::default(),
+        quality: Default::default(),
+        checks: Default::default(),
         trusted: Default::default(),
         bound_tokens: [provost_domain::Environment::Production].into(),
         ledger_key: keys::ledger_key(store.as_ref(), &sealing_key, &OsRandom, "test.example/ledger")
@@ -301,6 +303,8 @@ pub async fn asked(served: &Served, task: &str, amount: &str) -> provost_domain:
         expires: now.plus(DurationMs::from_mins(5)),
         votes: Vec::new(),
         edited_from: None,
+        mark: Some(Digest::of(amount.as_bytes())),
+        check: None,
         status: ApprovalStatus::Waiting,
     };
     let by = provost_store::Attribution { actor: "plane".to_owned(), why: "test".to_owned() };

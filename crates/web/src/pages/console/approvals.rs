@@ -12,8 +12,11 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse as _, Redirect},
 };
-use provost_api::approval::{ApprovalAnswer, ApprovalQuery, ApprovalSummary, ApprovalView, EligibleView};
+use provost_api::approval::{
+    AlikeView, ApprovalAnswer, ApprovalQuery, ApprovalSummary, ApprovalView, EligibleView,
+};
 use provost_control::{Action, ControlError, approval};
+use provost_domain::Name;
 use serde_json::{Map, Value};
 
 #[derive(Template)]
@@ -21,7 +24,18 @@ use serde_json::{Map, Value};
 struct Inbox {
     frame: Frame,
     mine: Vec<ApprovalSummary>,
+    /// Those of them that are alike, with how many.
+    alike: Vec<Alike>,
     others: Vec<ApprovalSummary>,
+}
+
+/// Several that are alike, by one of them.
+struct Alike {
+    id: String,
+    agent: Name,
+    tool: String,
+    count: usize,
+    differing: String,
 }
 
 #[derive(Template)]
@@ -33,6 +47,8 @@ struct One {
     args: String,
     you: EligibleView,
     may_answer: bool,
+    /// What to tell this person before a yes.
+    warning: Option<String>,
     /// What an envelope could ask of each argument.
     limits: Vec<Limit>,
 }
@@ -50,10 +66,21 @@ pub(super) async fn list(looker: Looker) -> Shown {
     let failed = |error: ControlError| looker.failed(&error);
     let me = looker.visitor.person.name.clone();
     let mine = ApprovalQuery { person: Some(me), status: Some("waiting".to_owned()), ..Default::default() };
+    let groups = approval::groups(&looker.op, mine.clone()).await.map_err(failed)?.items;
+    let alike = groups.into_iter().filter(|group| group.rows.len() > 1).filter_map(alike).collect();
     let mine = approval::list(&looker.op, mine).await.map_err(failed)?.items;
     let all = approval::list(&looker.op, ApprovalQuery::default()).await.map_err(failed)?.items;
     let others = all.into_iter().filter(|one| mine.iter().all(|own| own.id != one.id)).collect();
-    Ok(looker.page(&Inbox { frame: looker.frame("/approvals"), mine, others }))
+    Ok(looker.page(&Inbox { frame: looker.frame("/approvals"), mine, alike, others }))
+}
+
+fn alike(group: AlikeView) -> Option<Alike> {
+    let differing = match group.differing.as_slice() {
+        [] => "in nothing but their tasks".to_owned(),
+        names => names.join(", "),
+    };
+    let (id, count) = (group.rows.first()?.id.clone(), group.rows.len());
+    Some(Alike { id, agent: group.agent, tool: group.tool, count, differing })
 }
 
 /// One of them.
@@ -65,7 +92,12 @@ pub(super) async fn show(looker: Looker, Path(id): Path<String>) -> Shown {
     let args = serde_json::to_string_pretty(&approval.summary.args).unwrap_or_default();
     let may_answer = approval.summary.status == "waiting" && !you.gates.is_empty();
     let limits = limits(&approval.summary.args);
-    Ok(looker.page(&One { frame: looker.frame("/approvals"), approval, args, you, may_answer, limits }))
+    let warning = match may_answer {
+        true => approval::warning(&looker.op, &looker.visitor.person.name).await.map_err(failed)?,
+        false => None,
+    };
+    let frame = looker.frame("/approvals");
+    Ok(looker.page(&One { frame, approval, args, you, may_answer, limits, warning }))
 }
 
 /// The arguments that can be compared as they stand.
@@ -94,6 +126,7 @@ pub(super) async fn answer(looker: Looker, Path(id): Path<String>, headers: Head
         match name.as_ref() {
             "answer" => word = value.into_owned(),
             "action" => answer.action = Some(value.into_owned()),
+            "sure" => answer.sure = true,
             "reason" if !value.trim().is_empty() => answer.reason = Some(value.trim().to_owned()),
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Small pieces of pages. Each is a template of its own, so that what is in it is escaped whatever it is.
 
 use askama::{Template, filters::HtmlSafe};
-use provost_domain::{DecisionId, Name, Severity, TaskId};
+use provost_domain::{DecisionId, DurationMs, Name, Severity, TaskId};
 use std::fmt::Display;
 
 /// A moment: UTC as it stands, the reader's zone once the module ran.
@@ -17,6 +17,20 @@ pub(super) fn when(at: impl Display) -> When {
     let iso = at.to_string();
     let text = format!("{} UTC", iso.get(..19).unwrap_or(&iso).replace('T', " "));
     When { iso, text }
+}
+
+/// A length of time, in its two largest units.
+pub(super) fn length(span: DurationMs) -> String {
+    let seconds = span.0 / 1_000;
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3_600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    let words: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).take(2).map(|(n, unit)| format!("{n} {unit}")).collect();
+    if words.is_empty() { format!("{} ms", span.0) } else { words.join(" ") }
 }
 
 /// A word with a colour that says the same.
@@ -176,6 +190,11 @@ pub(super) fn revision(revised: &provost_api::agent::RevisionView) -> Revision {
         proposal: revised.proposal.clone(),
         why: revised.why.clone(),
     }
+}
+
+/// The end of an id: the beginning is alike.
+pub(super) fn tail(id: &str) -> String {
+    format!("…{}", ending(id))
 }
 
 fn ending(id: &str) -> &str {

@@ -8,6 +8,8 @@
 //! | `asked` | forms and pages of listings as addresses |
 //! | `overview` | what runs, what was refused or held, what is wrong |
 //! | `approvals` | what waits for a person, and the answer |
+//! | `together` | several approvals that are alike, answered together |
+//! | `quality` | how approvals are answered |
 //! | `findings` | what a person should know, and the answer |
 //! | `proposals` | changes that wait for people, one with what it changes, and the answer |
 //! | `agents`, `graph` | agents, and what one of them reaches |
@@ -34,8 +36,10 @@ mod look;
 mod overview;
 mod people;
 mod proposals;
+mod quality;
 mod systems;
 mod tasks;
+mod together;
 mod trust;
 
 pub(crate) use live::Live;
@@ -52,6 +56,8 @@ pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/console", get(overview::show))
         .route("/approvals", get(approvals::list))
+        .route("/approvals/quality", get(quality::show))
+        .route("/approvals/together/{id}", get(together::show).post(together::answer))
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/answer", post(approvals::answer))
         .route("/console/findings", get(findings::list))
