@@ -21,7 +21,7 @@ use provost_domain::{
     AgentStatus, Directory, DurationMs, Environment, Kind, Name, ObjectKey, RequestRule, System, Tool,
     request::BodyForm,
     system::{Connection, CredentialUse},
-    tool::{ArgShape, ArgType, Returns},
+    tool::{ArgShape, ArgType, Returns, Steering},
 };
 use provost_policy::check_changed;
 
@@ -278,7 +278,11 @@ fn tool(row: &Tool) -> ToolView {
         pin: row.pin,
         effects: row.effects_or_worst().into_iter().collect(),
         classified: !row.effects.is_empty(),
-        args: row.args.iter().map(|(name, arg)| format!("{name}: {}", arg_words(arg))).collect(),
+        args: row
+            .args
+            .iter()
+            .map(|(name, arg)| format!("{name}: {}{}", arg_words(arg), steering_words(&row.steering, name)))
+            .collect(),
         returns: row.returns.iter().map(returns_words).collect(),
         sends_out: row.sends_out,
         request: row.request.as_ref().map(request_words),
@@ -288,6 +292,16 @@ fn tool(row: &Tool) -> ToolView {
 fn arg_words(arg: &ArgType) -> String {
     let shape = shape_words(&arg.shape);
     if arg.required { format!("{shape} (required)") } else { shape }
+}
+
+/// Whether where an argument, or something in it, comes from matters.
+fn steering_words(steering: &Steering, arg: &str) -> &'static str {
+    let names = |path: &String| path == arg || path.split('.').next() == Some(arg);
+    match (steering.steers.iter().any(names), steering.carries.iter().any(names)) {
+        (true, _) => ", steers the call",
+        (false, true) => ", goes along as text",
+        (false, false) => "",
+    }
 }
 
 fn shape_words(shape: &ArgShape) -> String {

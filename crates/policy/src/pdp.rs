@@ -164,7 +164,7 @@ impl Pdp {
         match sets.outcome(question, &args) {
             Outcome::Allowed { reasons } if bucket.granted => Said::plainly(Verdict::Allow { reasons }),
             Outcome::Held { approvers, reasons } if bucket.granted => {
-                Said::plainly(Verdict::Hold { approvers, reasons })
+                Said::plainly(Verdict::Hold { approvers, reasons: told(reasons, question) })
             }
             Outcome::Allowed { .. } | Outcome::Held { .. } | Outcome::NoPermit => {
                 Said::plainly(cure::not_granted(question))
@@ -284,6 +284,16 @@ fn shared<T: Clone>(row: Option<&Arc<T>>, asked: &T) -> Arc<T> {
         Some(row) if std::ptr::eq(Arc::as_ptr(row), asked) => Arc::clone(row),
         _ => Arc::new(asked.clone()),
     }
+}
+
+/// A person who is asked because of where an argument came from hears which argument, and where. Never its value.
+fn told(mut reasons: Vec<Reason>, question: &Question<'_>) -> Vec<Reason> {
+    let known = question.args_from;
+    let steered = |reason: &&mut Reason| reason.policy.starts_with(STEERED);
+    for reason in reasons.iter_mut().filter(steered).filter(|_| !known.why.is_empty()) {
+        reason.reason = format!("{} ({})", reason.reason, known.why.join("; "));
+    }
+    reasons
 }
 
 /// What was said, with the evaluation errors.
@@ -574,5 +584,7 @@ fn sorted(mut reasons: Vec<Reason>) -> Vec<Reason> {
     reasons
 }
 
+/// What the guardrails about origins are called.
+const STEERED: &str = "guardrail/steered-";
 /// Each round adds at least one approver, so this is also how many different approvers one call may need.
 const GATE_ROUNDS_MAX: usize = 8;

@@ -214,6 +214,17 @@ fn a_call_steered_by_content_waits_for_the_owner() {
 }
 
 #[test]
+fn whoever_is_asked_hears_which_argument_and_where_it_was_seen() {
+    let mut call = Call::new(Environment::Staging, Autonomy::Bounded, &[Effect::Financial]);
+    call.tool.steering.steers = ["to".to_owned()].into();
+    call.args_from.steered = [Origin::Untrusted].into();
+    call.args_from.why = vec!["to: untrusted, first seen in untrusted content: memo of bank/list".to_owned()];
+    let evaluation = call.decide();
+    let said = &evaluation.verdict.reasons().first().unwrap().reason;
+    assert!(said.ends_with("(to: untrusted, first seen in untrusted content: memo of bank/list)"), "{said}");
+}
+
+#[test]
 fn labelled_data_in_the_arguments_does_not_leave_by_itself() {
     let mut call = Call::new(Environment::Staging, Autonomy::Bounded, &[Effect::Communicate]);
     call.args_from.carries = [label("personal")].into();

@@ -251,7 +251,10 @@ impl Memory {
 }
 
 fn place(what: &str, tool: &str, field: &str) -> String {
-    if field.is_empty() {
+    // A system's own names of fields are plain; a stranger who may name one writes no words for the person who is asked.
+    let plain =
+        |field: &str| field.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    if field.is_empty() || !plain(field) {
         format!("first seen in {what}: {tool}")
     } else {
         format!("first seen in {what}: {field} of {tool}")
