@@ -15,9 +15,11 @@
 pub mod agent;
 pub mod approval;
 pub mod channel;
+pub mod containment;
 pub mod credential;
 pub mod decision;
 pub mod delivery;
+pub mod drill;
 pub mod finding;
 pub mod identity;
 pub mod issuer;
@@ -32,13 +34,14 @@ pub mod problem;
 pub mod proof;
 pub mod proposal;
 pub mod quality;
+pub mod rule;
 pub mod system;
 pub mod task;
 pub mod when;
 
 pub use page::{Page, PageQuery};
 pub use problem::Problem;
-pub use when::{Moment, Span};
+pub use when::{Moment, Span, Took};
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -15,6 +15,33 @@ pub struct Moment(pub Timestamp);
 #[schema(value_type = String, example = "15m")]
 pub struct Span(pub DurationMs);
 
+/// A duration that was measured or reckoned, as [`Span`]; it may be nothing: `0ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, example = "12ms")]
+pub struct Took(pub DurationMs);
+
+impl From<DurationMs> for Took {
+    fn from(length: DurationMs) -> Self {
+        Self(length)
+    }
+}
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.0 == 0 { f.write_str(NOTHING) } else { self.0.fmt(f) }
+    }
+}
+
+impl FromStr for Took {
+    type Err = DurationError;
+
+    fn from_str(text: &str) -> Result<Self, DurationError> {
+        if text == NOTHING { Ok(Self(DurationMs(0))) } else { DurationMs::parse(text).map(Self) }
+    }
+}
+
+const NOTHING: &str = "0ms";
+
 impl From<Timestamp> for Moment {
     fn from(at: Timestamp) -> Self {
         Self(at)
@@ -76,7 +103,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Moment, Span);
+as_text!(Moment, Span, Took);
 
 /// A text that is not a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,5 +146,14 @@ mod tests {
         let span: Span = serde_json::from_str("\"15m\"").unwrap();
         assert_eq!(serde_json::to_string(&span).unwrap(), "\"15m\"");
         assert!(serde_json::from_str::<Span>("\"15\"").is_err());
+    }
+
+    #[test]
+    fn what_took_no_time_at_all_reads_as_it_prints() {
+        for text in ["\"0ms\"", "\"12ms\"", "\"2s\""] {
+            let took: Took = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&took).unwrap(), text);
+        }
+        assert!(serde_json::from_str::<Span>("\"0ms\"").is_err(), "nobody asks for nothing");
     }
 }

@@ -34,13 +34,14 @@ impl Whom {
     }
 }
 
-/// Whether a task may act no more: it, or one above it, ended or expired, or its agent was stopped.
+/// Whether a task may act no more: it, or one above it, ended or expired, or its agent was stopped or contained.
 #[must_use]
 pub fn is_over(directory: &Directory, agent: &Name, task: TaskId, now: Timestamp) -> bool {
     let (mut agent, mut next) = (agent.clone(), Some(task));
     for _link in 0..CHAIN_MAX {
         let Some(id) = next else { return false };
         let task = directory.tasks.get(&id).filter(|task| task.is_live(now) && task.agent == agent);
+        let may_act = |agent: &Arc<Agent>| may_act(agent) && directory.order_off(agent).is_none();
         let Some(task) = task.filter(|_| directory.agents.get(&agent).is_some_and(may_act)) else {
             return true;
         };
@@ -121,6 +122,12 @@ mod tests {
                 "{name}"
             );
             assert!(over(&put(Object::Agent(Agent { level: Level::Off, ..agent(name) }))), "{name}");
+            for (level, stops) in [("off", true), ("read-only", false)] {
+                let order = json!({"id": "containment_1", "scope": {"agent": name}, "level": {"is": level}, "reason": "r",
+                    "by": {"shown_by": "plane"}, "at": 0, "status": {"is": "in-force"}});
+                let order = Object::Containment(serde_json::from_value(order).unwrap());
+                assert_eq!(over(&put(order)), stops, "{name} {level}");
+            }
         }
         assert!(is_over(&directory(), &"clerk".parse().unwrap(), id(2), NOW), "of another agent");
         assert!(is_over(&directory(), &helper, id(9), NOW));

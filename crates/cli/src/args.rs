@@ -1,8 +1,8 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    agent, approval, care, channel, credential, decision, finding, identity, issuer, key, ledger, node,
-    passkey, plan, policy, proposal, shell, system, task, wrap,
+    agent, approval, care, channel, credential, decision, drill, finding, identity, issuer, key, kill,
+    ledger, node, passkey, plan, policy, proposal, rule, run, shell, system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -61,6 +61,14 @@ pub enum Command {
     /// Changes that wait for people's yes, and the answers
     #[command(subcommand, visible_alias = "proposals")]
     Proposal(proposal::ProposalCommand),
+    /// Stop agents, tools, systems or everything at once; see what is proven; start again
+    Kill(Box<kill::KillArgs>),
+    /// Try the kill switch before it is needed: stop a canary, measure, prove, restore
+    #[command(subcommand, visible_alias = "drills")]
+    Drill(drill::DrillCommand),
+    /// What contains by itself, and what it would have done
+    #[command(subcommand, visible_alias = "rules")]
+    Rule(rule::RuleCommand),
     /// Systems agents act on: MCP servers
     #[command(subcommand, visible_alias = "systems")]
     System(system::SystemCommand),
@@ -104,6 +112,8 @@ pub enum Command {
     Ledger(ledger::LedgerCommand),
     /// Put the plane in front of a local MCP server: one line changed in an MCP client's configuration
     Wrap(wrap::WrapArgs),
+    /// Run an agent's program under a lease: it is ended when it may not go on, or when no plane answers
+    Run(run::RunArgs),
     /// Check a plane's state against its records
     Fsck,
     /// Write a consistent copy of the database into the plane's data folder
@@ -140,7 +150,8 @@ pub const URL_DEFAULT: &str = "http://127.0.0.1:7070";
 /// Where a plane keeps its files unless told otherwise.
 pub const DATA_DEFAULT: &str = "provost-data";
 const AFTER_HELP: &str = "Start with `provost demo`. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, \
-    3 verification failed, 4 waits for people to agree, 64 configuration, 69 no plane answers.";
+    3 verification failed, 4 waits for people to agree, 64 configuration, 69 no plane answers; \
+    `run`: 75 cut off, 77 stopped, or the program's own.";
 
 #[cfg(test)]
 mod tests {

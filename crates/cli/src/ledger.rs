@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use provost_api::ledger::{ExportPage, ExportQuery, LedgerView, ProofView};
-use provost_ledger::{Options, ReadError, Receipt, Report, Source, VerifierKey, verify_export};
+use provost_ledger::{Entry, Options, ReadError, Receipt, Report, Source, VerifierKey, verify_export};
 use provost_passkey::audit::{Found, SignedAnswers};
 use std::{
     fmt::Write as _,
@@ -52,7 +52,7 @@ pub enum LedgerCommand {
 /// `provost ledger verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// The folder of an export, or a receipt of `provost ledger prove`
+    /// The folder of an export, a receipt of `provost ledger prove`, or a folder of receipts
     #[arg(value_name = "DIR|FILE")]
     pub path: PathBuf,
     /// The log's key, from a place you trust: the key itself, or a file with it
@@ -197,6 +197,10 @@ pub fn verify(args: &VerifyArgs, out: Out) -> Result<Exit, Failure> {
     if !args.path.is_dir() {
         return Err(Failure::usage(format!("there is no {}", args.path.display())));
     }
+    let receipts = receipts_in(&args.path)?;
+    if !receipts.is_empty() {
+        return verify_receipts(&receipts, key, &witnesses, out);
+    }
     let earlier = args.against.iter().map(|file| read_text(file)).collect::<Result<Vec<_>, _>>()?;
     let report = verify_dir(&args.path, key, witnesses, earlier);
     out.show(&report, render_report);
@@ -243,12 +247,63 @@ pub fn verify_dir(
     Verification { report, answers: signed.found().clone() }
 }
 
+/// The receipts of a folder, by name; none, if it is something else.
+fn receipts_in(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed =
+        |error: std::io::Error| Failure::usage(format!("{} cannot be read", dir.display())).because(error);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|ending| ending == "tlog-proof") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Verifies each of them; the first that does not hold is the answer.
+fn verify_receipts(
+    files: &[PathBuf],
+    key: Option<VerifierKey>,
+    witnesses: &[VerifierKey],
+    out: Out,
+) -> Result<Exit, Failure> {
+    let mut proven = Vec::with_capacity(files.len());
+    for file in files {
+        let entry = proven_by(file, key.clone(), witnesses)?;
+        proven.push(serde_json::json!({"file": file, "kind": entry.kind(), "id": entry.id()}));
+    }
+    let told = serde_json::json!({"sound": true, "records": proven});
+    out.show(&told, |_, style| {
+        format!("{} all {} records are in that ledger", style.green("proven:"), files.len())
+    });
+    Ok(Exit::Ok)
+}
+
 fn verify_receipt(
     file: &Path,
     key: Option<VerifierKey>,
     witnesses: &[VerifierKey],
     out: Out,
 ) -> Result<Exit, Failure> {
+    let entry = proven_by(file, key, witnesses)?;
+    let record = entry.body().map(str::to_owned);
+    let proven = serde_json::json!({"sound": true, "kind": entry.kind(), "id": entry.id(), "record": record});
+    out.show(&proven, |_, style| {
+        format!(
+            "{} {} {} is in the ledger\n{}",
+            style.green("proven:"),
+            entry.kind(),
+            entry.id(),
+            record.unwrap_or_default()
+        )
+    });
+    Ok(Exit::Ok)
+}
+
+/// The record that a receipt proves.
+fn proven_by(file: &Path, key: Option<VerifierKey>, witnesses: &[VerifierKey]) -> Result<Entry, Failure> {
     let key = key.ok_or_else(|| {
         Failure::usage("a receipt is verified with the log's key")
             .because("a key found beside the receipt would prove nothing")
@@ -264,18 +319,7 @@ fn verify_receipt(
     let entry = receipt.entry().map_err(|error| failed(error.to_string()))?;
     let entry = entry.ok_or_else(|| failed("the receipt does not carry its record".to_owned()))?;
     receipt.verify(&entry.commitment(), &key, witnesses).map_err(|error| failed(error.to_string()))?;
-    let record = entry.body().map(str::to_owned);
-    let proven = serde_json::json!({"sound": true, "kind": entry.kind(), "id": entry.id(), "record": record});
-    out.show(&proven, |_, style| {
-        format!(
-            "{} {} {} is in the ledger\n{}",
-            style.green("proven:"),
-            entry.kind(),
-            entry.id(),
-            record.unwrap_or_default()
-        )
-    });
-    Ok(Exit::Ok)
+    Ok(entry)
 }
 
 /// What was verified, and every fault by name.

@@ -16,6 +16,7 @@ pub mod channel;
 pub mod client;
 pub mod credential;
 pub mod decision;
+pub mod drill;
 mod exit;
 pub mod failure;
 pub mod finding;
@@ -23,6 +24,7 @@ pub mod folder;
 pub mod identity;
 pub mod issuer;
 pub mod key;
+pub mod kill;
 pub mod ledger;
 pub mod node;
 mod openapi;
@@ -32,6 +34,8 @@ pub mod plan;
 pub mod policy;
 pub mod proof;
 pub mod proposal;
+pub mod rule;
+pub mod run;
 pub mod shell;
 pub mod system;
 pub mod task;
@@ -72,6 +76,7 @@ fn dispatch(cli: Cli, node: &dyn Node) -> Result<Exit, Failure> {
         Command::Ledger(ledger::LedgerCommand::Verify(args)) => ledger::verify(&args, Out::new(global.json)),
         Command::Completions(args) => shell::completions(&args),
         Command::Wrap(args) => wrap::start(&args, &global),
+        Command::Run(args) => run::start(&args, &global),
         command => ask(command, &global),
     }
 }
@@ -93,6 +98,9 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Approval(command) => approval::run(command, &client, out).await,
             Command::Finding(command) => finding::run(command, &client, out).await,
             Command::Proposal(command) => proposal::run(command, &client, out).await,
+            Command::Kill(args) => kill::run(*args, &client, out).await,
+            Command::Drill(command) => drill::run(command, &client, out).await,
+            Command::Rule(command) => rule::run(command, &client, out).await,
             Command::System(command) => system::run(command, &client, out).await,
             Command::Tool(command) => system::run_tool(command, &client, out).await,
             Command::Person(command) => identity::run_person(command, &client, out).await,
@@ -116,7 +124,8 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             | Command::Config(_)
             | Command::Restore(_)
             | Command::Completions(_)
-            | Command::Wrap(_) => Err(Failure::usage("this command is not asked of a plane")),
+            | Command::Wrap(_)
+            | Command::Run(_) => Err(Failure::usage("this command is not asked of a plane")),
         }
     })
 }

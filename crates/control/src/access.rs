@@ -40,6 +40,11 @@ pub enum Action {
     ChannelRead,
     ChannelTest,
     BreakGlass,
+    ContainmentEnd,
+    ContainmentLift,
+    ContainmentOrder,
+    ContainmentRead,
+    ContainmentSettle,
     CredentialDelete,
     CredentialRead,
     CredentialSet,
@@ -47,6 +52,8 @@ pub enum Action {
     DeliveryKeep,
     DeliveryRead,
     DeliveryRetry,
+    DrillRead,
+    DrillRun,
     EnvelopeRevoke,
     Evaluate,
     FindingAnswer,
@@ -126,6 +133,9 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
                 | Action::DeliveryKeep
                 | Action::PasskeyAdd
                 | Action::PersonInvite
+                | Action::ContainmentEnd
+                | Action::ContainmentOrder
+                | Action::DrillRun
                 | Action::PersonLink
                 | Action::ProposalSettle
                 | Action::SessionEnd
@@ -154,6 +164,10 @@ const fn own(action: Action) -> bool {
             | Action::AccountDisconnect
             | Action::ApprovalAnswer
             | Action::ApprovalRead
+            | Action::ContainmentLift
+            | Action::ContainmentOrder
+            | Action::ContainmentRead
+            | Action::ContainmentSettle
             | Action::EnvelopeRevoke
             | Action::FindingAnswer
             | Action::FindingRead
@@ -176,6 +190,7 @@ const fn of_role(role: Role, action: Action) -> bool {
                         | Action::Backup
                         | Action::ChannelTest
                         | Action::DeliveryRetry
+                        | Action::DrillRun
                         | Action::Fsck
                         | Action::TaskToken
                 )
@@ -193,6 +208,8 @@ const fn looks(action: Action) -> bool {
             | Action::CredentialRead
             | Action::DecisionRead
             | Action::DeliveryRead
+            | Action::ContainmentRead
+            | Action::DrillRead
             | Action::IssuerRead
             | Action::LedgerRead
             | Action::PersonRead
@@ -277,6 +294,11 @@ actions! {
     ChannelRead = "channel read",
     ChannelTest = "channel test",
     BreakGlass = "break glass",
+    ContainmentEnd = "containment end",
+    ContainmentLift = "containment lift",
+    ContainmentOrder = "containment order",
+    ContainmentRead = "containment read",
+    ContainmentSettle = "containment settle",
     CredentialDelete = "credential delete",
     CredentialRead = "credential read",
     CredentialSet = "credential set",
@@ -284,6 +306,8 @@ actions! {
     DeliveryKeep = "delivery keep",
     DeliveryRead = "delivery read",
     DeliveryRetry = "delivery retry",
+    DrillRead = "drill read",
+    DrillRun = "drill run",
     EnvelopeRevoke = "envelope revoke",
     Evaluate = "evaluate",
     FindingAnswer = "finding answer",

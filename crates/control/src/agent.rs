@@ -4,7 +4,7 @@ use crate::{
     Action, ControlError, Op,
     bound::{Links, bound},
     change::{Change, Draft, Seen},
-    diff,
+    containment, diff,
     page::page,
     plan::{Author, Checked, Made, Outcome, Wanted, make},
     reason::reason,
@@ -126,6 +126,7 @@ pub async fn step(op: &Op, name: &Name, wanted: Move, why: &str) -> Result<Agent
                 // A task that started since the versions were read finds its agent unable to act, and expires.
                 let ended = ended_tasks(seen.directory, name);
                 drafts.extend(ended.into_iter().filter(|draft| seen.versions.contains_key(&draft.key())));
+                drafts.push(containment::for_ever(op, name, why, seen.directory)?);
             }
             drafts.push(Draft::Put(Object::Agent(Agent { status, ..agent.clone() })));
             Ok(Change { drafts, what: format!("{} {name}", wanted.as_str()), answer: () })

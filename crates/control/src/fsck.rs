@@ -187,6 +187,8 @@ fn keys(directory: &Directory) -> Vec<ObjectKey> {
     keys.extend(directory.envelopes.keys().map(|(agent, id)| ObjectKey::envelope(agent, id)));
     keys.extend(directory.channels.keys().map(|name| named(Kind::Channel, name)));
     keys.extend(directory.deliveries.keys().map(|id| ObjectKey::delivery(id)));
+    keys.extend(directory.containments.values().map(|order| ObjectKey::containment(&order.id)));
+    keys.extend(directory.drills.keys().map(|id| ObjectKey::drill(id)));
     keys
 }
 

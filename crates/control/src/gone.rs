@@ -18,6 +18,7 @@ mod faces;
 mod queue;
 
 pub use door::Door;
+pub(crate) use door::Request as DoorRequest;
 
 use crate::{Action, ControlError, Op, Operator, change::Draft, plane::Plane};
 use provost_domain::{

@@ -49,7 +49,7 @@ pub async fn prove(op: &Op, kind: &str, id: &str) -> Result<ProofView, ControlEr
     prove_record(op, kind, id).await
 }
 
-async fn prove_record(op: &Op, kind: JournalKind, id: &str) -> Result<ProofView, ControlError> {
+pub(crate) async fn prove_record(op: &Op, kind: JournalKind, id: &str) -> Result<ProofView, ControlError> {
     let store = op.plane.store.as_ref();
     let Some(leaf) = store.leaf_of(kind, id).await? else {
         return Err(ControlError::unknown(kind.as_str(), id)

@@ -1,12 +1,16 @@
 //! The plane as operations see it, and the operation itself.
 
-use crate::{access::Operator, metrics::Metrics, token_keys::TokenKeys};
+use crate::{access::Operator, gone::Door, metrics::Metrics, token_keys::TokenKeys};
 use provost_connect::{SealingKey, Upstreams};
 use provost_domain::{Clock, DurationMs, Environment, Name, NodeId, TaskId, Timestamp, limits::Limits};
 use provost_replica::Replica;
 use provost_store::Store;
 use rand::RngCore as _;
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 /// Everything an operation works with. Made once at start.
 pub struct Plane {
@@ -51,6 +55,8 @@ pub struct Plane {
     pub quality: crate::quality::Quality,
     /// Who asks for checks.
     pub checks: crate::check::Checks,
+    /// Where this node's own faces are, once it listens.
+    pub door: OnceLock<Arc<Door>>,
 }
 
 /// One operation under way: who asked, and on which plane.
@@ -105,6 +111,12 @@ impl Plane {
     #[must_use]
     pub fn new_task_id(&self) -> TaskId {
         TaskId::new(self.now(), self.random())
+    }
+
+    /// The name this plane is served under, as clients send it in `Host`.
+    pub(crate) fn host(&self) -> &str {
+        let host = self.issuer.split_once("://").map_or(self.issuer.as_str(), |(_, rest)| rest);
+        host.split('/').next().unwrap_or_default()
     }
 
     /// The resource a task token is for: one system, or all of them (RFC 8707 section 2, RFC 9728 section 1.2).

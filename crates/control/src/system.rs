@@ -105,6 +105,7 @@ pub async fn import(op: &Op, wanted: SystemImport) -> Result<SystemDraft, Contro
         revocation_max: if credential.is_some() { REVOCATION_UNSTATED } else { DurationMs(0) },
         credential,
         resource_labels: Default::default(),
+        only_through_plane: false,
     };
     if let Some(document) = document {
         return described(op, system, document).await;

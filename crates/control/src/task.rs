@@ -65,6 +65,7 @@ pub(crate) async fn begin(op: &Op, wanted: &TaskStart, behalf: Behalf<'_>) -> Re
         .change(&[], why, |seen| {
             let unknown = || ControlError::unknown("agent", wanted.agent.as_str());
             let agent = seen.directory.agents.get(&wanted.agent).ok_or_else(unknown)?;
+            check_contained(seen.directory, agent)?;
             let requester = wanted.requester.clone().unwrap_or_else(|| agent.charter.owner.clone());
             check_requester(seen.directory, &requester)?;
             check_audience(agent, wanted.system.as_ref())?;
@@ -83,6 +84,9 @@ pub(crate) async fn begin(op: &Op, wanted: &TaskStart, behalf: Behalf<'_>) -> Re
             };
             let mut task = provost_lifecycle::task::start(agent, start, op.plane.now())?;
             if let Some(parent) = parent {
+                if let Some(agent) = seen.directory.agents.get(&parent.agent) {
+                    check_contained(seen.directory, agent)?;
+                }
                 // Ended meanwhile: what it would have handed on is gone with it.
                 let above =
                     seen.directory.tasks.get(&parent.id).filter(|above| above.is_live(op.plane.now()));
@@ -116,6 +120,7 @@ pub async fn renew(op: &Op, id: TaskId, wanted: &TokenRequest) -> Result<TaskSta
         ControlError::refused(format!("{} may not act, so its tasks get no tokens", task.agent))
             .cure("see `provost agent show`")
     })?;
+    check_contained(&view.directory, agent)?;
     check_audience(agent, wanted.system.as_ref())?;
     issue(&op.plane, task, wanted.system.as_ref())
 }
@@ -262,7 +267,7 @@ async fn find(op: &Op, id: TaskId) -> Result<Task, ControlError> {
     }
 }
 
-fn issue(plane: &Plane, task: &Task, system: Option<&Name>) -> Result<TaskStarted, ControlError> {
+pub(crate) fn issue(plane: &Plane, task: &Task, system: Option<&Name>) -> Result<TaskStarted, ControlError> {
     let claims = claims(plane, task, system);
     let token = plane
         .token_keys
@@ -328,6 +333,20 @@ pub(crate) fn below(directory: &provost_domain::Directory, id: TaskId) -> Vec<Ta
     }
     found.remove(0);
     found
+}
+
+/// Whoever may do nothing starts nothing and gets no tokens.
+///
+/// # Errors
+/// With the order that says so.
+pub(crate) fn check_contained(
+    directory: &provost_domain::Directory,
+    agent: &Agent,
+) -> Result<(), ControlError> {
+    let Some(order) = directory.order_off(agent) else { return Ok(()) };
+    Err(ControlError::refused(format!("{} is contained by {}", agent.name, order.id))
+        .because(order.words())
+        .cure("wait until it is lifted: see `provost kill show`"))
 }
 
 /// An agent that operates does so on its own tasks.

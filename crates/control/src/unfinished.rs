@@ -31,7 +31,7 @@ async fn mark(plane: &Plane, id: DecisionId) -> Result<(), StoreError> {
         v: 1,
         decision: id,
         at: plane.now(),
-        outcome: Outcome::Unknown { error: "the node stopped before an outcome was recorded".to_owned() },
+        outcome: Outcome::Unknown { error: NODE_STOPPED.to_owned() },
         took_ms: 0,
         labels: Default::default(),
         result: None,
@@ -40,4 +40,6 @@ async fn mark(plane: &Plane, id: DecisionId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// What is said of such a call.
+pub(crate) const NODE_STOPPED: &str = "the node stopped before an outcome was recorded";
 const BATCH_MAX: usize = 1_000;

@@ -4,8 +4,10 @@ use crate::{Fault, Place, Severity, source::Source};
 use provost_domain::{
     Channel, Charter, Issuer, Name, ObjectKey, Person, System, Tool, ToolName, Workload,
     application::Application,
+    drill::DrillPlan,
     organisation::{Group, Organisation},
     policy_file::PolicyFile,
+    rule::Rule,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +34,10 @@ pub struct Declared {
     pub channels: BTreeMap<Name, Channel>,
     /// Groups of people by name; they go into the organisation's row.
     pub groups: BTreeMap<Name, Group>,
+    /// When which agent is drilled, by name; they go into the organisation's row.
+    pub drills: BTreeMap<Name, DrillPlan>,
+    /// What orders containment by itself, by name; they go into the organisation's row.
+    pub rules: BTreeMap<Name, Rule>,
     /// Agents by name.
     pub agents: BTreeMap<Name, DeclaredAgent>,
     /// People and workloads whose file does not say whether they are active: what the plane says stays.

@@ -27,6 +27,8 @@ pub(crate) fn organisation(item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut 
             groups: std::collections::BTreeMap::new(),
             approvals,
             changes,
+            drills: std::collections::BTreeMap::new(),
+            rules: std::collections::BTreeMap::new(),
         });
     }
 }

@@ -174,6 +174,8 @@ impl Planner<'_> {
         let current = self.planning.current;
         let organisation = declared.organisation.iter().cloned().map(|mut row| {
             row.groups.clone_from(&declared.groups);
+            row.drills.clone_from(&declared.drills);
+            row.rules.clone_from(&declared.rules);
             Object::Organisation(row)
         });
         let people = declared.people.values().cloned().map(|mut person| {
@@ -329,7 +331,11 @@ impl Planner<'_> {
     fn absent_keys(&self) -> Vec<ObjectKey> {
         let (declared, current) = (self.declared, self.planning.current);
         let key = |kind: Kind, name: &provost_domain::Name| ObjectKey::new(kind, name.as_str());
-        let live = |agent: &&std::sync::Arc<Agent>| agent.status != AgentStatus::Decommissioned;
+        // Canaries of drills are the plane's own.
+        let live = |agent: &&std::sync::Arc<Agent>| {
+            agent.status != AgentStatus::Decommissioned
+                && agent.provenance.source.as_ref() != provost_domain::drill::SOURCE
+        };
         let mut keys: Vec<ObjectKey> = Vec::new();
         keys.extend(current.organisation.iter().map(|_| ObjectKey::organisation()));
         keys.extend(current.people.keys().map(|name| key(Kind::Person, name)));

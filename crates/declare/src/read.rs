@@ -3,9 +3,9 @@
 use crate::{
     Declared, Fault, Severity, SourceFile, agent, application, changes, channel, check,
     desk::{Desk, Found},
-    issuer,
+    drill, issuer,
     limits::{FAULTS_MAX, FILE_BYTES_MAX, FILES_BYTES_MAX, FILES_MAX},
-    organisation,
+    organisation, rule,
     source::{Source, extension, folder_name, stem},
     system,
     table::{Item, NAME_CURE, Table},
@@ -45,9 +45,13 @@ pub fn read_beside(files: &[SourceFile], current: &Directory) -> (Declared, Vec<
         }
     }
     unread_files(&files, &used, &mut found);
-    if let (None, Some(name)) = (&declared.organisation, declared.groups.keys().next()) {
-        let message = format!("group {name} belongs to an organisation, and no file declares [organisation]");
-        let cure = "declare [organisation] with its display name beside the groups".to_owned();
+    let groups = declared.groups.keys().next().map(|name| format!("group {name}"));
+    let drills = declared.drills.keys().next().map(|name| format!("drill {name}"));
+    let rules = declared.rules.keys().next().map(|name| format!("rule {name}"));
+    let parts = groups.or(drills).or(rules);
+    if let (None, Some(part)) = (&declared.organisation, parts) {
+        let message = format!("{part} belongs to an organisation, and no file declares [organisation]");
+        let cure = "declare [organisation] with its display name beside it".to_owned();
         found.faults.push(Source::fault_of_file("(all files)", Severity::Error, message, cure));
     }
     declared.sources = sources.into_iter().map(|(path, source)| (path.to_owned(), source)).collect();
@@ -112,6 +116,8 @@ fn read_toml(source: &Source, text: &str, folder: Folder<'_>, found: &mut Found,
     each(root.get("group"), desk, "group", |name, item, desk| {
         organisation::group(name, item, desk, declared);
     });
+    each(root.get("drill"), desk, "drill", |name, item, desk| drill::named(name, item, desk, declared));
+    each(root.get("rule"), desk, "rule", |name, item, desk| rule::named(name, item, desk, declared));
     each(root.get("person"), desk, "person", |name, item, desk| {
         organisation::person(name, item, desk, declared)
     });

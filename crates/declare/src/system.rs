@@ -49,6 +49,15 @@ fn system((name, at): Named, table: &mut Table<'_>, desk: &mut Desk<'_>, declare
     let credential =
         credential_item.as_ref().and_then(|item| credential(item, &name, connection.as_ref(), desk));
     let revocation_max = revocation(table, credential_item.is_some(), desk);
+    let only_item = table.get("only_through_plane");
+    let only_through_plane = only_item.as_ref().and_then(|item| item.boolean(desk)).unwrap_or_default();
+    if let (Some(item), true, Some(Connection::McpLocal)) = (&only_item, only_through_plane, &connection) {
+        desk.error(
+            &item.at,
+            "`only_through_plane` cannot be said of a local system",
+            "take it out: whoever can start the program beside the agent gets around the wrapper",
+        );
+    }
     let resource_labels = table.get("resource_labels").map_or_else(BTreeSet::new, |item| labels(&item, desk));
     if let (Some(item), Some(Connection::McpHttp { url } | Connection::HttpApi { url })) =
         (&credential_item, &connection)
@@ -70,6 +79,7 @@ fn system((name, at): Named, table: &mut Table<'_>, desk: &mut Desk<'_>, declare
                 credential,
                 revocation_max,
                 resource_labels,
+                only_through_plane,
             },
         );
     }

@@ -2,9 +2,10 @@
 //! a change among a million identities costs microseconds, and whoever holds a copy sees it whole.
 
 use crate::{
-    Account, Agent, Approval, Channel, Delivery, Digest, Envelope, Finding, Invite, Issuer, Kind, Minted,
-    Name, Object, ObjectKey, Passkey, Person, Proposal, Seq, Session, System, Task, TaskId, Tool, ToolName,
-    Workload, application::Application, organisation::Organisation, policy_file::PolicyFile,
+    Account, Agent, Approval, Channel, Containment, Delivery, Digest, Drill, Envelope, Finding, Invite,
+    Issuer, Kind, Minted, Name, Object, ObjectKey, Passkey, Person, Proposal, Restraint, Restriction, Seq,
+    Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application, containment::Orders,
+    organisation::Organisation, policy_file::PolicyFile,
 };
 use imbl::{HashMap, OrdMap};
 use std::sync::Arc;
@@ -56,6 +57,10 @@ pub struct Directory {
     pub channels: OrdMap<Name, Arc<Channel>>,
     /// What is owed to somebody outside, or will be followed by something, by id.
     pub deliveries: OrdMap<String, Arc<Delivery>>,
+    /// Containment orders in force; those that were lifted leave.
+    pub containments: Orders,
+    /// Drills, by id.
+    pub drills: OrdMap<String, Arc<Drill>>,
     /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
     /// [`crate::person::Login::claim`], [`Passkey::claim`]).
     subjects: OrdMap<Arc<str>, Name>,
@@ -108,6 +113,8 @@ impl Directory {
             Object::Finding(row) => drop(self.findings.insert(row.id.clone(), row.into())),
             Object::Channel(row) => drop(self.channels.insert(row.name.clone(), Arc::new(row))),
             Object::Delivery(row) => drop(self.deliveries.insert(row.id.clone(), row.into())),
+            Object::Containment(row) => self.containments.put(*row),
+            Object::Drill(row) => drop(self.drills.insert(row.id.clone(), row.into())),
         }
     }
 
@@ -146,6 +153,8 @@ impl Directory {
             Kind::Finding => drop(self.findings.remove(&key.key)),
             Kind::Channel => name().map_or((), |name| drop(self.channels.remove(&name))),
             Kind::Delivery => drop(self.deliveries.remove(&key.key)),
+            Kind::Containment => self.containments.remove(&key.key),
+            Kind::Drill => drop(self.drills.remove(&key.key)),
         }
     }
 
@@ -204,6 +213,11 @@ impl Directory {
             Kind::Delivery => {
                 self.deliveries.get(&key.key).map(|row| Object::Delivery(Box::new(row.as_ref().clone())))
             }
+            Kind::Containment => {
+                let row = self.containments.get(&key.key)?;
+                Some(Object::Containment(Box::new(row.as_ref().clone())))
+            }
+            Kind::Drill => self.drills.get(&key.key).map(|row| Object::Drill(Box::new(row.as_ref().clone()))),
         }
     }
 
@@ -221,6 +235,19 @@ impl Directory {
             .range((agent.clone(), String::new())..)
             .map(|(_key, row)| row)
             .take_while(move |row| row.agent == *agent)
+    }
+
+    /// What containment, and the agent's own level, leave a call of this agent.
+    #[must_use]
+    pub fn restriction(&self, agent: &Agent, system: &Name, tool: &ToolName) -> Restriction {
+        self.containments.restriction(agent, self.organisation.as_deref(), system, tool)
+    }
+
+    /// The order by which this agent may do nothing at all, if there is one.
+    #[must_use]
+    pub fn order_off<'a>(&'a self, agent: &'a Agent) -> Option<&'a Arc<Containment>> {
+        let mut about = self.containments.about(agent, self.organisation.as_deref());
+        about.find(|order| order.level == Restraint::Off)
     }
 
     /// The agent that is this subject of an issuer.

@@ -1,9 +1,9 @@
 //! The rows of the plane: everything that a change can touch, each under one key.
 
 use crate::{
-    Account, Agent, Approval, Channel, Delivery, Digest, Envelope, Finding, Invite, Issuer, Minted, Name,
-    NameError, Passkey, Person, Proposal, Session, System, Task, TaskId, Tool, ToolName, Workload,
-    application::Application, organisation::Organisation, policy_file::PolicyFile,
+    Account, Agent, Approval, Channel, Containment, Delivery, Digest, Drill, Envelope, Finding, Invite,
+    Issuer, Minted, Name, NameError, Passkey, Person, Proposal, Session, System, Task, TaskId, Tool,
+    ToolName, Workload, application::Application, organisation::Organisation, policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -34,6 +34,8 @@ pub enum Kind {
     Finding,
     Channel,
     Delivery,
+    Containment,
+    Drill,
 }
 
 /// A row: one of the nouns, whole.
@@ -62,6 +64,8 @@ pub enum Object {
     Finding(Box<Finding>),
     Channel(Channel),
     Delivery(Box<Delivery>),
+    Containment(Box<Containment>),
+    Drill(Box<Drill>),
 }
 
 /// What names a row for ever: its kind and a key inside the kind.
@@ -99,6 +103,8 @@ impl Object {
             Self::Finding(finding) => ObjectKey::finding(&finding.id),
             Self::Channel(channel) => ObjectKey::new(Kind::Channel, channel.name.as_str()),
             Self::Delivery(delivery) => ObjectKey::delivery(&delivery.id),
+            Self::Containment(order) => ObjectKey::containment(&order.id),
+            Self::Drill(drill) => ObjectKey::drill(&drill.id),
         }
     }
 
@@ -125,6 +131,7 @@ impl Object {
             Self::Invite(invite) => invite.used.is_some(),
             Self::Finding(finding) => finding.filed,
             Self::Delivery(delivery) => !delivery.is_due() && !delivery.followed,
+            Self::Containment(order) => !order.is_in_force(),
             _ => false,
         }
     }
@@ -151,7 +158,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -173,6 +180,8 @@ impl Kind {
         Self::Finding,
         Self::Channel,
         Self::Delivery,
+        Self::Containment,
+        Self::Drill,
     ];
 
     /// Whether rows of this kind can let go of claims.
@@ -199,6 +208,7 @@ impl Kind {
                 | Self::Finding
                 | Self::Channel
                 | Self::Delivery
+                | Self::Drill
         )
     }
 
@@ -227,6 +237,8 @@ impl Kind {
             Self::Finding => "finding",
             Self::Channel => "channel",
             Self::Delivery => "delivery",
+            Self::Containment => "containment",
+            Self::Drill => "drill",
         }
     }
 
@@ -314,6 +326,18 @@ impl ObjectKey {
     #[must_use]
     pub fn invite(id: &Digest) -> Self {
         Self::new(Kind::Invite, id.to_string())
+    }
+
+    /// A containment order.
+    #[must_use]
+    pub fn containment(id: &str) -> Self {
+        Self::new(Kind::Containment, id)
+    }
+
+    /// A drill.
+    #[must_use]
+    pub fn drill(id: &str) -> Self {
+        Self::new(Kind::Drill, id)
     }
 
     /// The system and person of an account's key.

@@ -1,6 +1,6 @@
 //! Settings that hold for the whole organisation.
 
-use crate::{DurationMs, Environment, Name};
+use crate::{DurationMs, Environment, Name, drill::DrillPlan, rule::Rule};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +21,12 @@ pub struct Organisation {
     /// Who must agree to a change of the organisation.
     #[serde(default, skip_serializing_if = "ChangeRules::is_default")]
     pub changes: ChangeRules,
+    /// When which agent is drilled.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub drills: BTreeMap<Name, DrillPlan>,
+    /// What orders containment by itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<Name, Rule>,
 }
 
 /// People of whom some must agree.

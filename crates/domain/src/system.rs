@@ -23,6 +23,10 @@ pub struct System {
     /// What reading its resources (rather than calling its tools) brings into a task.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub resource_labels: BTreeSet<Label>,
+    /// Whoever declared it says that nothing but the plane leads there: no other credential, no other way. Only then can the
+    /// plane say of an agent that it is contained there although nothing at the system was taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_through_plane: bool,
 }
 
 /// How the plane reaches a system.

@@ -20,7 +20,7 @@ use http::{HeaderName, HeaderValue};
 use moka::sync::Cache;
 use provost_connect::{Upstream, UpstreamError};
 use provost_domain::{
-    Completion, DecisionId, Digest, DurationMs, Label, Level, Name, Outcome, Seq, TaskId, Timestamp,
+    Completion, DecisionId, Digest, DurationMs, Label, Level, Name, Outcome, Seq, TaskId, Timestamp, Tool,
     agent::AgentStatus, directory::Directory, limits::Limits,
 };
 use provost_mcp::Response;
@@ -63,6 +63,8 @@ pub struct Watch {
     pipeline: Arc<Pipeline>,
     caller: Caller,
     system: Name,
+    /// The operation that is under way; none for a stream that only listens.
+    tool: Option<Arc<Tool>>,
     moves: watch::Receiver<Seq>,
 }
 
@@ -113,17 +115,22 @@ impl Places {
 }
 
 impl Watch {
-    /// For this caller and system, from now on.
+    /// For this caller, system and operation, from now on.
     #[must_use]
-    pub fn new(pipeline: &Arc<Pipeline>, caller: &Caller, system: &Name) -> Self {
+    pub fn new(pipeline: &Arc<Pipeline>, caller: &Caller, system: &Name, tool: Option<Arc<Tool>>) -> Self {
         let moves = pipeline.replica.moves();
-        Self { pipeline: Arc::clone(pipeline), caller: caller.clone(), system: system.clone(), moves }
+        let (pipeline, caller, system) = (Arc::clone(pipeline), caller.clone(), system.clone());
+        Self { pipeline, caller, system, tool, moves }
     }
 
     /// Resolves with the reason as soon as the caller may no longer act: a change of the plane, or the end of the task.
     /// May be dropped at any time and asked again.
     pub async fn stopped(&mut self) -> String {
         loop {
+            // Also before anything moves: what began after the stop must not last until the next look.
+            if let Err(why) = self.may_go_on() {
+                return why;
+            }
             let left = self.caller.task.left(self.pipeline.now());
             tokio::select! {
                 biased;
@@ -132,16 +139,17 @@ impl Watch {
                 },
                 () = tokio::time::sleep(left.to_std().min(LOOK_EVERY)) => {}
             }
-            if let Err(why) = self.may_go_on() {
-                return why;
-            }
         }
     }
 
     /// Whether the newest view still lets this agent and task act; not a new decision, only the stops.
-    fn may_go_on(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_go_on(&self) -> Result<(), String> {
         let directory = &self.pipeline.replica.latest().directory;
-        stopped(&self.caller, &self.system, directory, self.pipeline.now()).map_or(Ok(()), Err)
+        let tool = self.tool.as_deref();
+        stopped(&self.caller, (&self.system, tool), directory, self.pipeline.now()).map_or(Ok(()), Err)
     }
 }
 
@@ -182,7 +190,7 @@ pub fn entrust(
 impl Running {
     fn open(permit: Permit, attempt: Attempt, place: Place, pipeline: &Arc<Pipeline>) -> Self {
         let account = Account::open(&permit, &attempt, pipeline);
-        let watch = Watch::new(pipeline, &attempt.caller, &attempt.system.name);
+        let watch = Watch::new(pipeline, &attempt.caller, &attempt.system.name, attempt.tool.clone());
         Self { pipeline: Arc::clone(pipeline), attempt, incoming: None, watch, account, _place: place }
     }
 
@@ -420,10 +428,11 @@ impl Drop for Account {
     }
 }
 
-/// Why this agent or task may no longer act on this system, if so. Not a decision, only the stops.
+/// Why this agent or task may no longer act on this system, or go on with this operation of it, if so. Not a decision,
+/// only the stops.
 pub(crate) fn stopped(
     caller: &Caller,
-    system: &Name,
+    (system, tool): (&Name, Option<&Tool>),
     directory: &Directory,
     now: Timestamp,
 ) -> Option<String> {
@@ -432,7 +441,33 @@ pub(crate) fn stopped(
     if !directory.systems.contains_key(system) {
         return Some(format!("the system {system} is gone"));
     }
-    acting.into_iter().find_map(|(agent, task)| ended(agent, task, directory, now))
+    acting.into_iter().find_map(|(agent, task)| {
+        ended(agent, task, directory, now).or_else(|| contained(agent, (system, tool), directory))
+    })
+}
+
+/// Why this agent or task may do nothing at all any more, if so.
+pub(crate) fn stopped_altogether(caller: &Caller, directory: &Directory, now: Timestamp) -> Option<String> {
+    let above = caller.chain.iter().map(|link| (&link.agent.name, link.task.id));
+    let acting = std::iter::once((&caller.agent.name, caller.task.id)).chain(above);
+    acting.into_iter().find_map(|(agent, task)| {
+        ended(agent, task, directory, now).or_else(|| {
+            let order = directory.order_off(directory.agents.get(agent)?)?;
+            Some(format!("contained by {}: {}", order.id, order.words()))
+        })
+    })
+}
+
+/// The order by which a call of this agent may not go on, in words that name it.
+fn contained(agent: &Name, (system, tool): (&Name, Option<&Tool>), directory: &Directory) -> Option<String> {
+    if directory.containments.is_empty() {
+        return None;
+    }
+    let agent = directory.agents.get(agent)?;
+    let (organisation, name) = (directory.organisation.as_deref(), tool.map(|tool| &tool.name));
+    let mut matching = directory.containments.matching(agent, organisation, system, name);
+    let order = matching.find(|order| order.level.cuts(tool))?;
+    Some(format!("contained by {}: {}", order.id, order.words()))
 }
 
 /// Why an agent may no longer act in a task of its own, if so.

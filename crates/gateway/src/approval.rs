@@ -122,6 +122,10 @@ fn by_envelope(
     if *uses != Uses::Any {
         return None;
     }
+    // While an order says that every call waits for a person, nothing that was agreed to beforehand stands in for one.
+    if attempt.view.directory.restriction(&caller.agent, &system.name, name).asks {
+        return None;
+    }
     attempt.view.directory.envelopes_of(&caller.agent.name).find_map(|envelope| {
         let fits = !moment.spent.contains(&envelope.id)
             && life::covers(envelope, caller.task.id, (&system.name, name), bound, now)

@@ -15,6 +15,7 @@ pub mod held;
 pub mod hosts;
 mod identify;
 mod journal;
+pub mod lease;
 pub mod mcp;
 mod memory;
 pub mod metadata;

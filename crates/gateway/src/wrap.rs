@@ -325,7 +325,7 @@ impl Wrap {
         let kind = ListKind::of_method(&listed.method).ok_or_else(unknown)?;
         let directory = &self.pipeline.replica.latest().directory;
         let now = self.pipeline.now();
-        if let Some(why) = stopped(&entered.caller, &entered.system.name, directory, now) {
+        if let Some(why) = stopped(&entered.caller, (&entered.system.name, None), directory, now) {
             return Err(Refusal::Cut(why));
         }
         let task = entered.caller.task.id;
@@ -352,7 +352,7 @@ impl Wrap {
         tokio::pin!(waited);
         loop {
             let view = self.pipeline.replica.latest();
-            if let Some(why) = stopped(&caller, &system.name, &view.directory, self.pipeline.now()) {
+            if let Some(why) = stopped(&caller, (&system.name, None), &view.directory, self.pipeline.now()) {
                 return Ok(Watched::Stopped(why));
             }
             tokio::select! {

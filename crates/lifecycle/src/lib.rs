@@ -7,6 +7,7 @@ pub mod agent;
 pub mod alike;
 pub mod approval;
 pub mod check;
+pub mod containment;
 pub mod delivery;
 pub mod finding;
 pub mod narrower;

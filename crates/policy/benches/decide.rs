@@ -39,7 +39,34 @@ fn main() {
             black_box(unlike.change_and_decide(turn))
         });
     });
+    under_orders(&mut criterion, &unlike);
     side_by_side(&few, &alike, &unlike);
+}
+
+/// Orders about others, and one about everybody: what a look at them costs, and what the first refusals cost.
+fn under_orders(criterion: &mut Criterion, fleet: &Fleet) {
+    let about = |index: usize| serde_json::json!({"agent": format!("agent-{}", index + 1_000_000)});
+    let many: Vec<_> = (0..10_000).map(|index| support::order(index, about(index))).collect();
+    let others = fleet.under(many);
+    let everybody = fleet.under(vec![support::order(0, serde_json::json!({}))]);
+    criterion.bench_function("decide under 10,000 orders about others", |bench| {
+        let mut turn = 0;
+        bench.iter(|| {
+            turn += 1;
+            black_box(others.decide(turn))
+        });
+    });
+    criterion.bench_function("refuse 10,000 agents under one order", |bench| {
+        let mut turn = 0;
+        bench.iter(|| {
+            turn += 1;
+            black_box(everybody.decide(turn))
+        });
+    });
+    let start = Instant::now();
+    let fresh = fleet.under(vec![support::order(1, serde_json::json!({}))]);
+    let refused = (0..fleet.agents.len()).filter(|turn| !fresh.decide(*turn).is_allow()).count();
+    println!("the first refusal of each of {refused} agents after one order: {:?}", start.elapsed());
 }
 
 /// Short rounds of each in turn, so that what the machine does meanwhile falls on all alike; the best quarter counts.
@@ -96,6 +123,20 @@ impl Fleet {
             assert!(fleet.decide(turn).is_allow(), "the benchmark measures an allowed call");
         }
         fleet
+    }
+
+    /// The same fleet under these orders.
+    fn under(&self, orders: Vec<provost_domain::Object>) -> Self {
+        let mut directory = self.pdp.directory().clone();
+        orders.into_iter().for_each(|order| directory.put(order));
+        Self {
+            pdp: self.pdp.with(directory),
+            agents: self.agents.clone(),
+            tasks: self.tasks.clone(),
+            system: self.system.clone(),
+            tool: self.tool.clone(),
+            args: self.args.clone(),
+        }
     }
 
     fn decide(&self, turn: usize) -> provost_domain::Verdict {

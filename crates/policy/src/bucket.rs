@@ -14,7 +14,7 @@ use cedar_policy::{
 use cedar_policy_core::ast;
 use jiff::tz::TimeZone;
 use moka::sync::Cache;
-use provost_domain::{Agent, Charter, Decimal, Digest, Environment, System, Tool};
+use provost_domain::{Agent, Charter, Decimal, Digest, Effect, Environment, Restriction, System, Tool};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -148,6 +148,8 @@ impl ToolBucket {
 #[derive(Debug)]
 pub(crate) struct AgentBucket {
     agent: Arc<Agent>,
+    /// What containment leaves these calls.
+    left: Restriction,
     pub(crate) tool: Arc<ToolBucket>,
     charter: Arc<CharterRules>,
     /// Everything that can matter, less what cannot match in the agent's present state.
@@ -168,7 +170,7 @@ impl AgentBucket {
     pub(crate) fn new(
         (rulebook, shared): (&Rulebook, &Shared),
         tool: Arc<ToolBucket>,
-        agent: Arc<Agent>,
+        (agent, left): (Arc<Agent>, Restriction),
         before: Option<&Self>,
     ) -> Result<Self, String> {
         let before = before.filter(|before| {
@@ -182,9 +184,12 @@ impl AgentBucket {
             None => Arc::new(CharterRules::new(rulebook, shared, &tool.tool, &agent)?),
         };
         let principal = uid(est::AGENT, agent.name.as_str())?;
-        let entities =
-            [agent_entity(&principal, &agent)?, tool.action_entity.clone(), tool.system_entity.clone()];
-        let facts = Facts::new(&agent, tool.environment, &tool.tool);
+        let entities = [
+            agent_entity(&principal, &agent, &left)?,
+            tool.action_entity.clone(),
+            tool.system_entity.clone(),
+        ];
+        let facts = Facts::new((&agent, &left), tool.environment, &tool.tool);
         let can_match = tool.rules.iter().filter(|rule| !facts.never_match(&rule.json));
         let digests = [&tool.digest[0], &tool.digest[1], &charter.digest].map(|digest| *digest.as_bytes());
         Ok(Self {
@@ -196,13 +201,14 @@ impl AgentBucket {
             granted: agent.charter.grants_tool(&tool.tool.system, &tool.tool.name),
             digest: Digest::of(digests.as_flattened()),
             agent,
+            left,
             tool,
             charter,
         })
     }
 
-    pub(crate) fn holds_for(&self, tool: &Arc<ToolBucket>, agent: &Agent) -> bool {
-        Arc::ptr_eq(&self.tool, tool) && same(&self.agent, agent)
+    pub(crate) fn holds_for(&self, tool: &Arc<ToolBucket>, agent: &Agent, left: &Restriction) -> bool {
+        Arc::ptr_eq(&self.tool, tool) && self.left == *left && same(&self.agent, agent)
     }
 
     /// Those that can match at this moment, if it is a usual one.
@@ -211,7 +217,8 @@ impl AgentBucket {
             return &self.rules;
         };
         ready.get_or_init(|| {
-            let facts = Facts::new(&self.agent, self.tool.environment, &self.tool.tool).at(moment);
+            let agent = (self.agent.as_ref(), &self.left);
+            let facts = Facts::new(agent, self.tool.environment, &self.tool.tool).at(moment);
             let can_match = |rule: &&Rule| !rule.silent && !facts.never_match(&rule.json);
             shared.set(self.rules.kept.iter().filter(can_match).cloned().collect())
         })
@@ -282,14 +289,16 @@ fn zone_of(charter: &Charter) -> Result<TimeZone, String> {
     }
 }
 
-fn agent_entity(principal: &EntityUid, agent: &Agent) -> Result<Entity, String> {
+fn agent_entity(principal: &EntityUid, agent: &Agent, left: &Restriction) -> Result<Entity, String> {
     let charter = &agent.charter;
     let attributes = HashMap::from([
         ("owner".to_owned(), RestrictedExpression::new_entity_uid(uid(est::PERSON, charter.owner.as_str())?)),
         ("environment".to_owned(), text(charter.environment.as_str())),
         ("autonomy".to_owned(), text(charter.autonomy.as_str())),
         ("status".to_owned(), text(agent.status.as_str())),
-        ("level".to_owned(), text(agent.level.as_str())),
+        ("level".to_owned(), text(left.level.as_str())),
+        ("asks".to_owned(), RestrictedExpression::new_bool(left.asks)),
+        ("without".to_owned(), texts(left.without.iter().map(|effect| effect.as_str()))),
         ("revision".to_owned(), RestrictedExpression::new_long(i64::from(agent.revision))),
         ("data".to_owned(), texts(charter.data.iter().map(provost_domain::Label::as_str))),
     ]);
@@ -303,6 +312,7 @@ fn tool_facts(tool: &Tool, pinned: bool) -> Result<RestrictedExpression, String>
         ("pinned".to_owned(), bool(pinned)),
         ("classified".to_owned(), bool(!tool.effects.is_empty())),
         ("only_reads".to_owned(), bool(tool.only_reads())),
+        ("effects".to_owned(), texts(tool.effects_or_worst().into_iter().map(Effect::as_str))),
         ("sends_out".to_owned(), bool(tool.sends_out)),
         ("plain".to_owned(), bool(tool.is_plain())),
         ("steers".to_owned(), bool(!tool.steering.is_empty())),

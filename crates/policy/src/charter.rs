@@ -53,7 +53,7 @@ pub(crate) fn prefix(agent: &Agent) -> String {
 }
 
 /// A tool of the directory, or one of the operations every MCP server has.
-pub(crate) fn find_tool(directory: &Directory, system: &Name, tool: &ToolName) -> Option<Tool> {
+pub fn find_tool(directory: &Directory, system: &Name, tool: &ToolName) -> Option<Tool> {
     if let Some(found) = directory.tools.get(&(system.clone(), tool.clone())) {
         return Some(found.as_ref().clone());
     }

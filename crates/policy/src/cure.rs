@@ -72,7 +72,10 @@ fn guardrail(policy: &str, question: &Question<'_>) -> Cure {
             }
             AgentStatus::Active => return Cure::Unknown,
         },
-        "guardrail/level-off" | "guardrail/level-read-only" | "guardrail/level-unknown" => {
+        "guardrail/level-off"
+        | "guardrail/level-read-only"
+        | "guardrail/level-without"
+        | "guardrail/level-unknown" => {
             format!("wait until the containment of {name} is lifted")
         }
         "guardrail/environment" => {

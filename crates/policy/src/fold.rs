@@ -3,7 +3,7 @@
 //! what the call evaluates. Everything else stays. The property test in `plain.rs` holds this against plain Cedar.
 
 use crate::Question;
-use provost_domain::{Agent, Environment, Label, Tool};
+use provost_domain::{Agent, Environment, Label, Restriction, Tool};
 use serde_json::{Value, json};
 
 /// Facts by the place policies read them from.
@@ -52,7 +52,7 @@ impl UsualMoment {
 }
 
 impl Facts {
-    pub(crate) fn new(agent: &Agent, environment: Environment, tool: &Tool) -> Self {
+    pub(crate) fn new((agent, left): (&Agent, &Restriction), environment: Environment, tool: &Tool) -> Self {
         let labels = |labels: &mut dyn Iterator<Item = &Label>| -> Value {
             labels.map(|label| Value::String(label.as_str().to_owned())).collect()
         };
@@ -63,7 +63,9 @@ impl Facts {
                 "environment": charter.environment.as_str(),
                 "autonomy": charter.autonomy.as_str(),
                 "status": agent.status.as_str(),
-                "level": agent.level.as_str(),
+                "level": left.level.as_str(),
+                "asks": left.asks,
+                "without": left.without.iter().map(|effect| effect.as_str()).collect::<Vec<_>>(),
                 "revision": agent.revision,
                 "data": labels(&mut charter.data.iter()),
             }),
@@ -73,6 +75,7 @@ impl Facts {
                 json!({
                     "classified": !tool.effects.is_empty(),
                     "only_reads": tool.only_reads(),
+                    "effects": tool.effects_or_worst().iter().map(|effect| effect.as_str()).collect::<Vec<_>>(),
                     "sends_out": tool.sends_out,
                     "plain": tool.is_plain(),
                     "steers": !tool.steering.is_empty(),
@@ -152,6 +155,12 @@ impl Facts {
                 let (left, right) = (self.value(left)?, self.value(right)?);
                 let (left, right) = (left.as_array()?, right.as_array()?);
                 Some(Value::Bool(right.iter().all(|member| left.contains(member))))
+            }
+            "containsAny" => {
+                let (left, right) = sides()?;
+                let (left, right) = (self.value(left)?, self.value(right)?);
+                let (left, right) = (left.as_array()?, right.as_array()?);
+                Some(Value::Bool(right.iter().any(|member| left.contains(member))))
             }
             _ => None,
         }

@@ -27,6 +27,7 @@ mod cases;
 mod charter;
 mod check;
 mod civil;
+mod contained;
 mod cure;
 mod delegation;
 mod est;
@@ -46,6 +47,7 @@ mod schema;
 
 pub use app::{App, AuthzenAction, AuthzenEntity, AuthzenRequest, Found, Page};
 pub use cases::{Case, CaseResult, Given, Said, Then, When, run_cases};
+pub use charter::find_tool;
 pub use check::{check, check_changed};
 pub use fault::{CharterFault, Place, PolicyFault, Spot};
 pub use input_schema::{SchemaFault, args_from_json_schema, args_in, shape_in};

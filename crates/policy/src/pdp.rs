@@ -3,7 +3,7 @@
 use crate::{
     Evaluation, Question,
     bucket::{self, AgentBucket, Shared, ToolBucket},
-    civil, cure,
+    civil, contained, cure,
     est::Reads,
     fold::UsualMoment,
     narrow::{Narrowing, Narrowings},
@@ -100,6 +100,7 @@ impl Pdp {
             Ok(bucket) => self.say(question, &bucket),
             Err(error) => Said::broken(vec![error]),
         };
+        let verdict = contained::named(&self.directory, question, verdict);
         Evaluation { verdict, policies, input: input(question), errors, candidates }
     }
 
@@ -263,15 +264,18 @@ impl Pdp {
                 fresh
             }
         };
+        // An order changes nothing that is kept of the agent: what it leaves is asked each time.
+        let left = self.directory.restriction(agent, &key.0, &key.1);
         let key = (agent.name.clone(), key.0, key.1);
         let before = self.agents.get(&key);
         if let Some(ready) = &before
-            && ready.holds_for(&by_tool, agent)
+            && ready.holds_for(&by_tool, agent, &left)
         {
             return Ok(Arc::clone(ready));
         }
         let row = shared(self.directory.agents.get(&agent.name), agent);
-        let fresh = AgentBucket::new((&self.rulebook, &self.shared), by_tool, row, before.as_deref())?;
+        let agent = (row, left);
+        let fresh = AgentBucket::new((&self.rulebook, &self.shared), by_tool, agent, before.as_deref())?;
         let fresh = Arc::new(fresh);
         self.agents.insert(key, Arc::clone(&fresh));
         Ok(fresh)

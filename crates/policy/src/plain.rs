@@ -12,10 +12,11 @@ use crate::{
 use cedar_policy::{Authorizer, Policy, PolicyId, PolicySet, Request, RestrictedExpression};
 use proptest::prelude::*;
 use provost_domain::{
-    Agent, AgentStatus, ArgsFrom, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment,
-    Level, Name, Object, Origin, System, Task, TaskState, Timestamp, Tool, Verdict,
+    Agent, AgentStatus, ArgsFrom, Autonomy, Charter, Containment, Digest, Directory, DurationMs, Effect,
+    Environment, Level, Name, Object, Origin, Restraint, System, Task, TaskState, Timestamp, Tool, Verdict,
     agent::Provenance,
     charter::{ArgRule, Budget, BudgetScope, Delegation, Grant, Hours, Retirement, Weekday},
+    containment::{ContainmentStatus, Who},
     ids::{AgentId, TaskId},
     origin::Past,
     policy_file::PolicyFile,
@@ -46,8 +47,9 @@ impl Plain {
             }
         }
         let tool = ToolBucket::new(&rulebook, question.system, Arc::new(question.tool.clone())).unwrap();
-        let agent = Arc::new(question.agent.clone());
-        let bucket = AgentBucket::new((&rulebook, &Shared::new(64)), Arc::new(tool), agent, None).unwrap();
+        let (agent, tool) = (Arc::new(question.agent.clone()), Arc::new(tool));
+        let left = directory.restriction(&agent, &question.system.name, &question.tool.name);
+        let bucket = AgentBucket::new((&rulebook, &Shared::new(64)), tool, (agent, left), None).unwrap();
         Self { all, bucket }
     }
 }
@@ -102,8 +104,12 @@ fn plainly(directory: &Directory, question: &Question<'_>) -> (String, BTreeSet<
 }
 
 fn indexed(evaluation: &Evaluation) -> (String, BTreeSet<(String, String)>, usize) {
-    let not_granted = |policy: &str| policy.starts_with("charter/") && policy.matches('/').count() == 2;
-    let reasons = evaluation.verdict.reasons().iter().filter(|reason| !not_granted(&reason.policy));
+    // Plain Cedar knows neither what is missing from a charter nor which order is behind a level.
+    let not_cedars = |policy: &str| {
+        policy.starts_with("containment/")
+            || (policy.starts_with("charter/") && policy.matches('/').count() == 2)
+    };
+    let reasons = evaluation.verdict.reasons().iter().filter(|reason| !not_cedars(&reason.policy));
     let pairs = reasons.map(|reason| (reason.policy.clone(), reason.reason.clone())).collect();
     (evaluation.verdict.as_str().to_owned(), pairs, evaluation.errors.len())
 }
@@ -329,6 +335,44 @@ fn args_from() -> impl Strategy<Value = ArgsFrom> {
     )
 }
 
+fn orders() -> impl Strategy<Value = Vec<Object>> {
+    let level = prop_oneof![
+        Just(Restraint::Off),
+        Just(Restraint::ReadOnly),
+        Just(Restraint::ApprovalsOnly),
+        Just(Restraint::Observe),
+        prop::collection::btree_set(prop::sample::select(Effect::ALL.to_vec()), 1..3)
+            .prop_map(|effects| Restraint::Without { effects }),
+    ];
+    let scope = prop::sample::select(vec![
+        json!({}),
+        json!({"agent": "a0"}),
+        json!({"owner": "p0"}),
+        json!({"like": "a*"}),
+        json!({"environment": "staging"}),
+        json!({"system": "s0"}),
+        json!({"system": "s1", "tool": "t0"}),
+    ]);
+    prop::collection::vec((scope, level), 0..3).prop_map(|all| {
+        let order = |(index, (scope, level)): (usize, (Value, Restraint))| {
+            Object::Containment(Box::new(Containment {
+                id: format!("containment_{index}"),
+                scope: serde_json::from_value(scope).unwrap(),
+                level,
+                reason: String::new(),
+                by: Who { person: None, shown_by: "plane".to_owned() },
+                at: Timestamp::from_millis(0),
+                status: ContainmentStatus::InForce,
+                drill: false,
+                ended: Default::default(),
+                systems: Default::default(),
+                settled: Default::default(),
+            }))
+        };
+        all.into_iter().enumerate().map(order).collect()
+    })
+}
+
 fn world() -> impl Strategy<Value = World> {
     let call = (
         0..2_usize,
@@ -345,7 +389,8 @@ fn world() -> impl Strategy<Value = World> {
         args_from(),
         0..24_i64,
     );
-    (tools(), agents(), policies(), (environment(), environment()), call, state).prop_map(
+    let around = (environment(), environment(), orders());
+    (tools(), agents(), policies(), around, call, state).prop_map(
         |(
             tools,
             agents,
@@ -364,10 +409,12 @@ fn world() -> impl Strategy<Value = World> {
                     credential: None,
                     revocation_max: DurationMs(0),
                     resource_labels: BTreeSet::new(),
+                    only_through_plane: false,
                 }));
             }
             tools.into_iter().for_each(|tool| directory.put(Object::Tool(tool)));
             agents.into_iter().for_each(|agent| directory.put(Object::Agent(agent)));
+            environments.2.into_iter().for_each(|order| directory.put(order));
             directory.put(Object::Policy(PolicyFile { name: name("org", 0), text: policies }));
             let mut args = Map::from_iter([("x".to_owned(), json!(x))]);
             args.extend(y.map(|y| ("y".to_owned(), json!(y))));

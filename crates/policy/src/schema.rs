@@ -146,7 +146,9 @@ entity Agent = {
   environment: String, // sandbox, staging, production
   autonomy: String,    // probation, supervised, bounded
   status: String,      // active, or one of the states in which it may do nothing
-  level: String,       // normal, approvals-only, read-only, off
+  level: String,       // what containment leaves this call: normal, approvals-only, read-only, off
+  asks: Bool,          // an order says that every call waits for the owner
+  without: Set<String>, // effects that an order withholds
   revision: Long,      // of the charter in force
   data: Set<String>,   // labels of data it may read
 };
@@ -168,6 +170,7 @@ type Tool = {
   pinned: Bool,         // the server defines it as it was reviewed
   classified: Bool,     // somebody said what it can do
   only_reads: Bool,     // its one effect is to read
+  effects: Set<String>, // its effects; all of them when nobody classified it
   sends_out: Bool,      // it hands data to somebody outside
   plain: Bool,          // it reads or writes and does nothing else
   steers: Bool,         // somebody said which of its arguments steer it; see `steered`

@@ -6,11 +6,13 @@
 mod support;
 
 use provost_domain::{
-    AgentStatus, Autonomy, Effect, Environment, Level, Origin,
+    AgentStatus, Autonomy, Containment, Effect, Environment, Level, Object, Origin, Restraint, Timestamp,
+    containment::{ContainmentStatus, Who},
     origin::Past,
     task::{TaskScope, TaskStatus},
 };
 use provost_policy::check;
+use serde_json::json;
 use std::sync::Arc;
 use support::{Call, label, name, returns};
 
@@ -60,6 +62,83 @@ fn a_contained_agent_keeps_what_its_level_leaves_it() {
         call.agent.level = level;
         is_said(&call, verdict, &[policy]);
     }
+}
+
+/// An order about everything, in force.
+fn order(scope: serde_json::Value, level: Restraint) -> Object {
+    Object::Containment(Box::new(Containment {
+        id: "containment_1".to_owned(),
+        scope: serde_json::from_value(scope).unwrap(),
+        level,
+        reason: "a key leaked".to_owned(),
+        by: Who { person: Some(name("maria")), shown_by: "maria, signed in".to_owned() },
+        at: Timestamp::from_millis(0),
+        status: ContainmentStatus::InForce,
+        drill: false,
+        ended: Default::default(),
+        systems: Default::default(),
+        settled: Default::default(),
+    }))
+}
+
+#[test]
+fn an_order_leaves_what_its_level_leaves_and_the_refusal_names_it() {
+    let named = "containment/containment_1";
+    let without = |effect| Restraint::Without { effects: [effect].into() };
+    let charter = "charter/robot/1/sys.act";
+    for (level, effects, verdict, policies) in [
+        (Restraint::Off, &[Effect::Read][..], "deny", &["guardrail/level-off", named][..]),
+        (Restraint::ReadOnly, &[Effect::Read], "allow", &[charter]),
+        (Restraint::ReadOnly, &[Effect::Write], "deny", &["guardrail/level-read-only", named]),
+        (Restraint::ApprovalsOnly, &[Effect::Read], "hold", &["guardrail/level-approvals-only", named]),
+        (without(Effect::Write), &[Effect::Write], "deny", &["guardrail/level-without", named]),
+        (without(Effect::Financial), &[Effect::Write], "allow", &[charter]),
+        (without(Effect::Financial), &[], "deny", &["guardrail/level-without", named]),
+        (Restraint::Observe, &[Effect::Read], "allow", &[charter, named]),
+    ] {
+        for scope in [
+            json!({}),
+            json!({"agent": "robot"}),
+            json!({"owner": "maria"}),
+            json!({"environment": "production"}),
+            json!({"system": "sys"}),
+            json!({"system": "sys", "tool": "act"}),
+        ] {
+            let mut call = Call::new(Environment::Production, Autonomy::Supervised, effects);
+            call.directory.put(order(scope, level.clone()));
+            is_said(&call, verdict, policies);
+        }
+        let mut call = Call::new(Environment::Production, Autonomy::Supervised, effects);
+        let before = call.said();
+        call.directory.put(order(json!({"agent": "another"}), level));
+        assert_eq!(call.said(), before, "an order about somebody else changes nothing");
+    }
+    let mut call = allowed_read();
+    call.directory.put(order(json!({}), Restraint::Off));
+    let reasons = call.decide().verdict.reasons().to_vec();
+    assert_eq!(reasons[1].reason, "everything at level off, ordered by maria: a key leaked");
+}
+
+#[test]
+fn an_order_binds_and_is_lifted_whatever_was_prepared_before() {
+    let call = allowed_read();
+    let pdp = provost_policy::Pdp::new(call.organisation());
+    let said = |pdp: &provost_policy::Pdp| call.decide_by(pdp).verdict.as_str();
+    assert_eq!(said(&pdp), "allow");
+    let mut directory = call.organisation();
+    directory.put(order(json!({"agent": "robot"}), Restraint::Off));
+    let contained = pdp.with(directory.clone());
+    assert_eq!(said(&contained), "deny");
+    directory.remove(&order(json!({}), Restraint::Off).key());
+    assert_eq!(said(&contained.with(directory)), "allow");
+}
+
+#[test]
+fn reading_waits_for_the_owner_when_one_order_says_so_and_another_leaves_reading() {
+    let mut call = allowed_read();
+    call.agent.level = Level::ApprovalsOnly;
+    call.directory.put(order(json!({}), Restraint::ReadOnly));
+    is_said(&call, "hold", &["guardrail/level-approvals-only"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use provost_control::{
     Op, Operator, OsRandom, Plane, anchor, keys, metrics::Metrics, session, token_keys::TokenKeys, unfinished,
 };
 use provost_domain::{Clock, NodeId};
-use provost_gateway::{Hosts, Identifier, Parts, Pipeline, authzen, held, mcp, metadata, proxy, wrap};
+use provost_gateway::{Hosts, Identifier, Parts, Pipeline, authzen, held, lease, mcp, metadata, proxy, wrap};
 use provost_replica::Replica;
 use provost_store::{Store, SystemClock};
 use provost_store_postgres::PostgresStore;
@@ -111,6 +111,7 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
         metrics: Metrics::default(),
         quality: Default::default(),
         checks: Default::default(),
+        door: Default::default(),
     }))
 }
 
@@ -246,6 +247,7 @@ fn router(
     });
     let asked_after = held::router(Arc::clone(&pipeline), Arc::clone(&hosts));
     let wrapped = wrap::router(Arc::clone(&pipeline), Arc::clone(&hosts));
+    let leased = lease::router(Arc::clone(&pipeline), Arc::clone(&hosts));
     let proxied =
         proxy::Proxy::new(proxy::ProxyParts { pipeline: Arc::clone(&pipeline), hosts: Arc::clone(&hosts) });
     let front = mcp::Front::new(mcp::FrontParts { pipeline, hosts: Arc::clone(&hosts) });
@@ -256,6 +258,7 @@ fn router(
         .merge(authzen.router())
         .merge(wrapped)
         .merge(asked_after)
+        .merge(leased)
         .merge(metadata::router(metadata));
     let app = provost_web::App::new(Arc::clone(plane))
         .map_err(|error| Failure::new("the OpenAPI document cannot be written").because(error))?;

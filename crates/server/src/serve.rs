@@ -12,7 +12,9 @@ use crate::{
     drain, log,
 };
 use provost_cli::{Exit, Failure, client::TOKEN_FILE};
-use provost_control::{Plane, check, gone, housekeeping, outbox, passkey, sequencer, token_keys};
+use provost_control::{
+    Plane, check, containment, drill, gone, housekeeping, outbox, passkey, rule, sequencer, token_keys,
+};
 use provost_domain::DurationMs;
 use std::{future::IntoFuture as _, io::Write as _, net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -65,6 +67,9 @@ pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running
     let addr =
         listener.local_addr().map_err(|error| Failure::new("the listener has no address").because(error))?;
     let Assembled { plane, router, broker } = assemble::assemble(config, &data, addr, adopt).await?;
+    let own_faces = door(data.path(), addr)?;
+    // Set once: the plane was just made.
+    let _first = plane.door.set(Arc::new(door(data.path(), addr)?));
     let (stop, stopped) = watch::channel(false);
     let workers = vec![
         tokio::spawn(Arc::clone(&plane.replica).follow(config.follow_every, stopped.clone())),
@@ -73,7 +78,11 @@ pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running
         tokio::spawn(housekeeping::run(Arc::clone(&plane), HOUSE_KEPT_EVERY, stopped.clone())),
         tokio::spawn(outbox::run(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(check::run(Arc::clone(&plane), CHECKS_LOOKED_FOR_EVERY, stopped.clone())),
-        tokio::spawn(gone::run(Arc::clone(&plane), door(data.path(), addr)?, stopped.clone())),
+        tokio::spawn(gone::run(Arc::clone(&plane), own_faces, stopped.clone())),
+        tokio::spawn(containment::clean::run(Arc::clone(&plane), stopped.clone())),
+        tokio::spawn(containment::prove::run(Arc::clone(&plane), stopped.clone())),
+        tokio::spawn(drill::follow(Arc::clone(&plane), stopped.clone())),
+        tokio::spawn(rule::follow(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(provost_broker::follow(broker, stopped.clone())),
     ];
     let router = drain::ends_with(router, stopped.clone());

@@ -54,7 +54,7 @@ pub trait Store: Send + Sync + 'static {
     async fn load_at(&self, seq: Seq, keys: &[ObjectKey]) -> Result<Vec<Object>, StoreError>;
 
     /// All rows of the kinds that every decision may read (organisation, systems, tools, policies, applications,
-    /// people, workloads, issuers) as they stood at an earlier position.
+    /// people, workloads, issuers, containments) as they stood at an earlier position.
     async fn load_shared_at(&self, seq: Seq) -> Result<Vec<Object>, StoreError>;
 
     /// Changes after a position, in order and without gaps, at most `max`.

@@ -1,11 +1,11 @@
 //! The routes, and what their handlers share.
 
 use crate::{
-    agent, approval, channel, credential, decision, document, door,
+    agent, approval, channel, containment, credential, decision, document, door,
     door::Hosts,
-    finding, home, identity, issuer, ledger, oauth, pages, passkey, plan, plane, policy,
+    drill, finding, home, identity, issuer, ledger, oauth, pages, passkey, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
-    proposal, quality, system, task,
+    proposal, quality, rule, system, task,
 };
 use axum::{
     Router,
@@ -91,6 +91,17 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(proposal::proposal_approve))
         .routes(routes!(proposal::proposal_refuse))
         .routes(routes!(proposal::proposal_withdraw))
+        .routes(routes!(containment::containment_list, containment::containment_order))
+        .routes(routes!(containment::containment_dry_run))
+        .routes(routes!(containment::containment_show))
+        .routes(routes!(containment::containment_evidence))
+        .routes(routes!(containment::containment_lift))
+        .routes(routes!(containment::containment_keep))
+        .routes(routes!(containment::containment_settle))
+        .routes(routes!(drill::drill_list, drill::drill_run))
+        .routes(routes!(drill::drill_show))
+        .routes(routes!(rule::rule_list))
+        .routes(routes!(rule::rule_test))
         .routes(routes!(system::system_list))
         .routes(routes!(system::system_show, system::system_remove))
         .routes(routes!(system::system_repin))

@@ -231,7 +231,7 @@ async fn a_passkey_signs_its_person_in_once_for_each_challenge() {
     let mut stranger = Browser::new(&served, 9);
     assert_eq!(stranger.sign_in().await.status, 403, "nobody's passkey");
     // A statement's challenge is none for a sign-in: the tickets are of different kinds.
-    common::asked(&served, &served.task().await["task"]["id"].as_str().unwrap().to_owned(), "12.5").await;
+    common::asked(&served, served.task().await["task"]["id"].as_str().unwrap(), "12.5").await;
     let asked = maria.post("/api/v1/approvals/approval_12.5/statement", &json!({ "answer": {} })).await.body;
     let signed = maria.signed(&asked);
     assert_eq!(maria.post("/signin/passkey/finish", &signed).await.status, 403);

@@ -20,7 +20,7 @@ pub struct Door {
 }
 
 /// One request. Everything in it is the plane's own making.
-pub(super) struct Request<'a> {
+pub(crate) struct Request<'a> {
     pub method: &'a str,
     /// With its query, if it has one.
     pub path: &'a str,
@@ -32,7 +32,7 @@ pub(super) struct Request<'a> {
 
 /// What came back.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     /// Its head and the beginning of its body, as they came.
     pub text: String,
@@ -52,12 +52,12 @@ impl Door {
         Self { address, token }
     }
 
-    pub(super) fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         &self.token
     }
 
     /// Asks. An answer that does not end in time is as much of it as came.
-    pub(super) async fn ask(&self, request: &Request<'_>) -> io::Result<Answer> {
+    pub(crate) async fn ask(&self, request: &Request<'_>) -> io::Result<Answer> {
         let mut read = Vec::new();
         let asked = tokio::time::timeout(ANSWER_MAX, self.exchange(request, &mut read)).await;
         match (asked, parse(&read)) {

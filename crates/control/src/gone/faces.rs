@@ -127,9 +127,7 @@ async fn ask(plane: &Plane, door: &Door, task: &Task, face: &Face) -> Result<Pro
         }
     };
     let path = format!("{}{}", face.path, face.query);
-    let host = plane.issuer.split_once("://").map_or(plane.issuer.as_str(), |(_, rest)| rest);
-    let host = host.split('/').next().unwrap_or_default();
-    let request = Request { method: face.method, path: &path, host, headers, body };
+    let request = Request { method: face.method, path: &path, host: plane.host(), headers, body };
     let answered = door.ask(&request).await;
     let (answer, status) = match &answered {
         Ok(answered) => (judge(&face.presents, answered, task), Some(answered.status)),

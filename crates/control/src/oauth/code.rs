@@ -1,7 +1,7 @@
 //! Authorization codes and refresh tokens. A code is the grant itself, sealed, good for a minute and once; a refresh token is
 //! named by its task's row, one at a time.
 
-use super::{assertion::for_person, client, once, op, token::TokenAsked};
+use super::{assertion::for_person, client, once, op, refused, token::TokenAsked};
 use crate::{
     carried,
     change::{Change, Draft},
@@ -227,6 +227,7 @@ async fn running(asked: &TokenAsked<'_>, id: TaskId) -> Result<(Arc<Agent>, Arc<
         let text = format!("{} is {}: it gets no tokens", agent.name, agent.status);
         return Err(OauthError::new(OauthCode::UnauthorizedClient, text));
     }
+    task::check_contained(&view.directory, agent).map_err(refused)?;
     asked.check_proof(agent).await?;
     Ok((Arc::clone(agent), Arc::clone(task)))
 }

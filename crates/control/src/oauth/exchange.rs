@@ -109,7 +109,8 @@ fn chain(directory: &Directory, subject: &AccessClaims, now: Timestamp) -> Resul
     while let Some(id) = next {
         let task = directory.tasks.get(&id).filter(|task| task.is_live(now)).ok_or_else(gone)?;
         let agent = directory.agents.get(&task.agent).ok_or_else(gone)?;
-        if !provost_lifecycle::agent::may_act(agent.status) || chain.len() >= CHAIN_MAX {
+        let acts = provost_lifecycle::agent::may_act(agent.status) && directory.order_off(agent).is_none();
+        if !acts || chain.len() >= CHAIN_MAX {
             return Err(gone());
         }
         next = task.parent;

@@ -70,7 +70,9 @@ fn is_live(directory: &Directory, claims: &AccessClaims, now: Timestamp) -> bool
         let Some(id) = next else { return true };
         let Some(task) = directory.tasks.get(&id).filter(|task| task.is_live(now)) else { return false };
         let agent = directory.agents.get(&task.agent);
-        let acts = agent.is_some_and(|agent| provost_lifecycle::agent::may_act(agent.status));
+        let acts = agent.is_some_and(|agent| {
+            provost_lifecycle::agent::may_act(agent.status) && directory.order_off(agent).is_none()
+        });
         if !acts || task.revoked.contains(&claims.jti) {
             return false;
         }

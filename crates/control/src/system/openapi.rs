@@ -303,6 +303,7 @@ mod tests {
             credential: None,
             revocation_max: provost_domain::DurationMs(0),
             resource_labels: Default::default(),
+            only_through_plane: false,
         };
         let wanted: Vec<_> = api.tools.iter().map(|tool| tool.tool.name.clone()).collect();
         let text = write_system_file(&ImportedSystem { system, tools: api.tools });

@@ -8,8 +8,10 @@ use crate::{
 use provost_domain::{
     DurationMs, Effect, Name, Object, ObjectKey, Person, System, Tool, Workload,
     application::Application,
+    drill::DrillPlan,
     organisation::{ApprovalRules, ChangeRules, Group, Organisation, Signed},
     policy_file::PolicyFile,
+    rule::Rule,
     system::Connection,
     tool::{ArgShape, Steering},
 };
@@ -87,6 +89,8 @@ pub(crate) fn added(row: &Object) -> Said {
             groups(&mut said, &BTreeMap::new(), &row.groups);
             approvals(&mut said, ApprovalRules::default(), row.approvals);
             changes::changed(&mut said, &ChangeRules::default(), &row.changes);
+            drills(&mut said, &BTreeMap::new(), &row.drills);
+            rules(&mut said, &BTreeMap::new(), &row.rules);
         }
         Object::Person(row) => {
             let manager = row.manager.as_ref().map_or(String::new(), |name| format!(", reports to {name}"));
@@ -141,7 +145,9 @@ pub(crate) fn added(row: &Object) -> Said {
         | Object::Passkey(_)
         | Object::Invite(_)
         | Object::Finding(_)
-        | Object::Delivery(_) => {}
+        | Object::Delivery(_)
+        | Object::Containment(_)
+        | Object::Drill(_) => {}
     }
     said
 }
@@ -205,6 +211,31 @@ fn organisation(said: &mut Said, from: &Organisation, to: &Organisation) {
     groups(said, &from.groups, &to.groups);
     approvals(said, from.approvals, to.approvals);
     changes::changed(said, &from.changes, &to.changes);
+    drills(said, &from.drills, &to.drills);
+    rules(said, &from.rules, &to.rules);
+}
+
+fn rules(said: &mut Said, from: &BTreeMap<Name, Rule>, to: &BTreeMap<Name, Rule>) {
+    for (name, rule) in to.iter().filter(|(name, rule)| from.get(*name) != Some(*rule)) {
+        said.narrower(rule.words(name));
+    }
+    for name in from.keys().filter(|name| !to.contains_key(*name)) {
+        said.wider(format!("nothing is contained by rule {name} any more"));
+    }
+}
+
+fn drills(said: &mut Said, from: &BTreeMap<Name, DrillPlan>, to: &BTreeMap<Name, DrillPlan>) {
+    for (name, plan) in to.iter().filter(|(name, plan)| from.get(*name) != Some(*plan)) {
+        said.narrower(format!(
+            "a canary of {} is stopped every {}, within {} (drill {name})",
+            plan.agent,
+            lasting(plan.every),
+            lasting(plan.target)
+        ));
+    }
+    for (name, plan) in from.iter().filter(|(name, _)| !to.contains_key(*name)) {
+        said.wider(format!("{} is drilled no more (drill {name})", plan.agent));
+    }
 }
 
 fn groups(said: &mut Said, from: &BTreeMap<Name, Group>, to: &BTreeMap<Name, Group>) {
@@ -310,6 +341,11 @@ fn system(said: &mut Said, from: &System, to: &System) {
     }
     let reach = if to.revocation_max > from.revocation_max { Reach::Widens } else { Reach::Narrows };
     said.moved(reach, "revocation time", &lasting(from.revocation_max), &lasting(to.revocation_max));
+    match (from.only_through_plane, to.only_through_plane) {
+        (false, true) => said.wider("is said to be reached through the plane only: then it counts as contained when the plane refuses"),
+        (true, false) => said.narrower("is no longer said to be reached through the plane only"),
+        _ => {}
+    }
     both_ways(
         (from.resource_labels.iter().collect(), to.resource_labels.iter().collect()),
         |gained, label| {

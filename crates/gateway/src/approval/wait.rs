@@ -102,7 +102,9 @@ impl Wait {
 
     fn look(&mut self, directory: &Directory, now: Timestamp) -> Option<Heard> {
         let approval = &self.held.approval;
-        if let Some(why) = stopped(&self.caller, &approval.system, directory, now) {
+        let tool = directory.tools.get(&(approval.system.clone(), approval.tool.clone()));
+        let about = (&approval.system, tool.map(AsRef::as_ref));
+        if let Some(why) = stopped(&self.caller, about, directory, now) {
             return Some(Heard::Stopped(why));
         }
         let known = directory.approvals.get(&approval.id);

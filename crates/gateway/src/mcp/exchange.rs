@@ -281,8 +281,8 @@ impl Exchange {
     /// Watches for stops of this call, while it is under way, and names its task.
     pub(super) fn watch(&self) -> Option<(Watch, provost_domain::TaskId)> {
         let Source::Call(running) = &self.source else { return None };
-        let caller = &running.attempt().caller;
-        Some((Watch::new(&self.front.pipeline, caller, self.upstream.system()), caller.task.id))
+        let (caller, tool) = (&running.attempt().caller, running.attempt().tool.clone());
+        Some((Watch::new(&self.front.pipeline, caller, self.upstream.system(), tool), caller.task.id))
     }
 
     /// Ends it from this side.

@@ -8,14 +8,14 @@ use super::{
     open::Opened,
     session::{Session, lock},
 };
-use crate::{act::Watch, refusal::Refusal, subject};
+use crate::{act::Watch, identify::Caller, refusal::Refusal, subject};
 use axum::{
     body::Body,
     http::{HeaderMap, Response},
 };
 use futures::{Stream, StreamExt as _, stream};
 use provost_connect::{Replies, Upstream};
-use provost_domain::approval::ApprovalStatus;
+use provost_domain::{Name, approval::ApprovalStatus};
 use provost_mcp::{
     Era, Message, Request, RpcError,
     message::write_notification,
@@ -46,12 +46,12 @@ impl Front {
             let text = "nothing happens outside of calls at this address; listen at a system's own";
             return Err(RpcError::invalid_request(text).with_status(405).into());
         };
+        let mut watch = self.watched(&inbound.caller, &system.name)?;
         let upstream = self.connections.open(&system, &inbound.caller, &session.profile()).await?;
         let (tx, rx) = mpsc::channel(EVENTS_WAITING_MAX);
         let answered = Answered { front: Arc::clone(self), session: Arc::clone(&session), tx: tx.clone() };
         let listener = Listener { front: Arc::clone(self), session, upstream, tx };
         let place = self.places.take(inbound.caller.task.id)?;
-        let mut watch = Watch::new(&self.pipeline, &inbound.caller, &system.name);
         tokio::spawn(async move {
             let _held_while_listening = place;
             tokio::select! {
@@ -80,6 +80,7 @@ impl Front {
             // Hearing that a resource changed is not reading it: what was permitted is complete as it stands.
             self.pipeline.close_unsent(permit).await;
         }
+        drop(self.watched(&inbound.caller, &system.name)?);
         let profile = self.profile(request, &Client::Modern);
         let upstream = self.connections.open(&system, &inbound.caller, &profile).await?;
         if upstream.handshake().era() == Era::Legacy {
@@ -89,6 +90,13 @@ impl Front {
             Opened::Answered(response) => Ok(response),
             Opened::Running(exchange) => Ok(self.stream_modern(exchange).await),
         }
+    }
+
+    /// A watch over a stream that only listens, if it may begin at all.
+    pub(super) fn watched(&self, caller: &Caller, system: &Name) -> Result<Watch, Refusal> {
+        let watch = Watch::new(&self.pipeline, caller, system, None);
+        watch.may_go_on().map_err(Refusal::Cut)?;
+        Ok(watch)
     }
 
     async fn listen_to_legacy(
@@ -125,7 +133,7 @@ impl Front {
             };
             async move { text }
         });
-        let mut watch = Watch::new(&self.pipeline, &inbound.caller, upstream.system());
+        let mut watch = self.watched(&inbound.caller, upstream.system())?;
         let stopped = async move { watch.stopped().await };
         Ok(answer::stream(stream::once(async { first }).chain(heard.take_until(Box::pin(stopped)))))
     }

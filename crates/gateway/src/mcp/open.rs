@@ -7,7 +7,7 @@ use super::{
     list::Listing,
 };
 use crate::{
-    act::{Watch, Work, ask},
+    act::{Work, ask},
     approval::Uses,
     decide::Attempt,
     refusal::Refusal,
@@ -98,7 +98,7 @@ impl Front {
                 Err(refusal) => return Err(refusal),
             }
         } else {
-            let watch = Watch::new(&self.pipeline, &inbound.caller, &system.name);
+            let watch = self.watched(&inbound.caller, &system.name)?;
             Source::Relay(ask(upstream, outgoing, headers), watch, place)
         };
         Ok(Opened::Running(Box::new(exchange)))

@@ -149,9 +149,12 @@ enum Stop {
     Contain,
     EndTask,
     RemoveSystem,
+    Order,
+    OrderSystem,
 }
 
-const STOPS: [Stop; 4] = [Stop::Suspend, Stop::Contain, Stop::EndTask, Stop::RemoveSystem];
+const STOPS: [Stop; 6] =
+    [Stop::Suspend, Stop::Contain, Stop::EndTask, Stop::RemoveSystem, Stop::Order, Stop::OrderSystem];
 
 impl Stop {
     async fn order(self, plane: &Plane, task: TaskId, system: &str) {
@@ -180,6 +183,8 @@ impl Stop {
             Self::RemoveSystem => {
                 plane.remove(ObjectKey::new(provost_domain::object::Kind::System, system), 1).await
             }
+            Self::Order => plane.contain(json!({"owner": "maria"}), json!({"is": "off"})).await,
+            Self::OrderSystem => plane.contain(json!({"system": system}), json!({"is": "off"})).await,
         }
     }
 }

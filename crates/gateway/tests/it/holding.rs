@@ -196,6 +196,8 @@ async fn each_yes_of_several_is_heard_of_and_the_last_one_makes_the_call() {
         groups: [("finance".parse().unwrap(), Group { members, needs: 2 })].into(),
         approvals: ApprovalRules::default(),
         changes: Default::default(),
+        drills: Default::default(),
+        rules: Default::default(),
     };
     plane.change(Object::Organisation(organisation), 0).await;
     let policy = "@id(\"acme/two\") @gate(\"finance\") @reason(\"two of finance\")\n\
@@ -346,6 +348,8 @@ async fn with_rules(rules: ApprovalRules, change: impl FnOnce(&mut Setup)) -> Pl
         groups: Default::default(),
         approvals: rules,
         changes: Default::default(),
+        drills: Default::default(),
+        rules: Default::default(),
     };
     plane.change(Object::Organisation(organisation), 0).await;
     plane

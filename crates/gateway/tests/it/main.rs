@@ -17,6 +17,7 @@ mod calls;
 mod checks;
 mod clients;
 mod conformance;
+mod contained;
 mod credentials;
 mod failures;
 mod faults;

@@ -538,6 +538,8 @@ fn first_rows(task: TaskId, now: Timestamp, two: bool) -> Vec<Object> {
         groups: [("finance".parse().unwrap(), Group { members, needs: 2 })].into(),
         approvals: ApprovalRules::default(),
         changes: Default::default(),
+        drills: Default::default(),
+        rules: Default::default(),
     }));
     if two {
         let text = "@id(\"acme/two\") @gate(\"finance\") @reason(\"two of finance\")\n\
@@ -598,6 +600,7 @@ fn bank() -> System {
         credential: None,
         revocation_max: DurationMs(0),
         resource_labels: Default::default(),
+        only_through_plane: false,
     }
 }
 

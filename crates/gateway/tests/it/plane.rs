@@ -84,6 +84,7 @@ impl Foreign {
             credential: None,
             revocation_max: DurationMs(0),
             resource_labels: Default::default(),
+            only_through_plane: false,
         }
     }
 }
@@ -253,6 +254,13 @@ impl Plane {
         let set = change_set(vec![Write::Put { object, expected }]);
         self.store.commit(set).await.unwrap();
         self.replica.catch_up().await.unwrap();
+    }
+
+    /// Gives a containment order and waits until it binds.
+    pub async fn contain(&self, scope: Value, level: Value) {
+        let order = json!({"id": "containment_1", "scope": scope, "level": level, "reason": "a key leaked",
+            "by": {"person": "maria", "shown_by": "test"}, "at": SystemClock.now(), "status": {"is": "in-force"}});
+        self.change(Object::Containment(serde_json::from_value(order).unwrap()), 0).await;
     }
 
     /// Removes one row and waits until it binds.
@@ -430,6 +438,7 @@ fn bank_system(url: &str) -> System {
         }),
         revocation_max: DurationMs(0),
         resource_labels: Default::default(),
+        only_through_plane: false,
     }
 }
 

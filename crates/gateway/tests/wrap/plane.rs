@@ -223,6 +223,14 @@ impl Plane {
         self.change(Object::Agent(agent), 1).await;
     }
 
+    /// An order that nobody calls this system any more.
+    pub async fn contain(&self) {
+        let system = self.replica.latest().directory.systems.keys().next().unwrap().clone();
+        let order = json!({"id": "containment_1", "scope": {"system": system}, "level": {"is": "off"}, "reason": "r",
+            "by": {"shown_by": "test"}, "at": 0, "status": {"is": "in-force"}});
+        self.change(Object::Containment(serde_json::from_value(order).unwrap()), 0).await;
+    }
+
     pub fn running_tasks(&self) -> usize {
         let view = self.replica.latest();
         view.directory.tasks.values().filter(|task| task.status == TaskStatus::Running).count()
@@ -437,6 +445,7 @@ fn system(name: &str, connection: Connection) -> System {
         credential: None,
         revocation_max: DurationMs(0),
         resource_labels: Default::default(),
+        only_through_plane: false,
     }
 }
 

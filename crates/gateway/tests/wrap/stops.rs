@@ -85,6 +85,22 @@ async fn suspending_the_agent_cuts_its_call_ends_the_server_and_refuses_the_rest
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_about_the_system_cuts_its_call_and_refuses_the_rest() {
+    let plane = Plane::start(Behind::Child).await;
+    let mut client = Mcp::open(plane.settings(Behind::Child)).await;
+    let under_way = client.begin("tools/call", json!({"name": "hang", "arguments": {}})).await;
+    plane.until_reached("hang").await;
+    plane.contain().await;
+    let cut = client.answer(under_way).await;
+    assert!(text(&cut).contains("contained by containment_1"), "{cut}");
+    let refused = client.call("echo", json!({"say": "hi"})).await;
+    assert!(text(&refused).contains("contained by containment_1"), "{refused}");
+    assert_eq!(client.close().await, Exit::Refused);
+    assert!(!plane.reached().contains(&"echo".to_owned()));
+    plane.decisions(&[("hang", "allow", Some("unknown"))]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_the_client_cancels_is_unknown_and_gets_no_answer() {
     let plane = Plane::start(Behind::Child).await;
     let mut client = Mcp::open(plane.settings(Behind::Child)).await;

@@ -45,6 +45,8 @@ fn world() -> Directory {
             ..ApprovalRules::default()
         },
         changes: Default::default(),
+        drills: Default::default(),
+        rules: Default::default(),
     }));
     directory.put(serde_json::from_value(json!({"kind": "agent", "body": {
         "id": provost_domain::ids::AgentId::new(NOW, [1; 10]), "name": "clerk", "status": "active", "revision": 4,

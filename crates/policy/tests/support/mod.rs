@@ -3,12 +3,14 @@
 #![expect(dead_code, reason = "each test file uses its own part")]
 
 use provost_domain::{
-    Agent, AgentStatus, ArgsFrom, Autonomy, Charter, Digest, Directory, DurationMs, Effect, Environment,
-    Label, Level, Name, Object, Person, System, Task, TaskState, TextMap, Timestamp, Tool, ToolName, Verdict,
+    Agent, AgentStatus, ArgsFrom, Autonomy, Charter, Containment, Digest, Directory, DurationMs, Effect,
+    Environment, Label, Level, Name, Object, Person, Restraint, System, Task, TaskState, TextMap, Timestamp,
+    Tool, ToolName, Verdict,
     agent::Provenance,
     charter::{
         ArgRule, Budget, BudgetScope, BudgetSum, Delegation, Grant, Hours, Retirement, Scalar, Weekday,
     },
+    containment::{ContainmentStatus, Who},
     ids::{AgentId, TaskId},
     policy_file::PolicyFile,
     system::Connection,
@@ -47,6 +49,7 @@ pub fn system(of: &str, environment: Environment) -> System {
         credential: None,
         revocation_max: DurationMs(0),
         resource_labels: BTreeSet::new(),
+        only_through_plane: false,
     }
 }
 
@@ -145,6 +148,23 @@ pub fn put_people(directory: &mut Directory) {
         away: None,
     };
     directory.put(Object::Person(person));
+}
+
+/// An order at level `off` about this scope.
+pub fn order(index: usize, scope: Value) -> Object {
+    Object::Containment(Box::new(Containment {
+        id: format!("containment_{index}"),
+        scope: serde_json::from_value(scope).unwrap(),
+        level: Restraint::Off,
+        reason: "r".to_owned(),
+        by: Who { person: None, shown_by: "plane".to_owned() },
+        at: Timestamp::from_millis(0),
+        status: ContainmentStatus::InForce,
+        drill: false,
+        ended: Default::default(),
+        systems: Default::default(),
+        settled: Default::default(),
+    }))
 }
 
 /// A bank in the sandbox with a tool of five arguments.

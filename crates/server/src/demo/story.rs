@@ -1,6 +1,7 @@
 //! The chapters, in order. Each does what it tells, and promises what must be seen.
 
 mod end;
+mod kill;
 mod sign;
 mod stop;
 
@@ -51,6 +52,7 @@ pub(super) async fn tell(stage: &Stage, teller: &mut Teller) -> Result<(), Failu
     let keeper = the_other_agent(stage, teller).await?;
     a_poisoned_tool(stage, teller, &clerk).await?;
     stop::gone_not_dormant(stage, teller, clerk, keeper).await?;
+    kill::one_order(stage, teller).await?;
     end::the_banks_own_books(stage, teller).await?;
     end::the_record(stage, teller).await
 }

@@ -44,13 +44,13 @@ async fn a_call_cut_by_a_kill_is_unknown_after_the_restart_and_never_a_success()
 }
 
 /// The bank, in the test's own process, so that it outlives the plane.
-async fn bank() -> Server {
+pub(crate) async fn bank() -> Server {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     provost_bank::serve(listener, Bank::open(None).unwrap(), Some("the key".to_owned())).await.unwrap()
 }
 
 /// A plane with Acme on it, and this bank behind it.
-fn governed(bank: &Server) -> Plane {
+pub(crate) fn governed(bank: &Server) -> Plane {
     let plane = Plane::fresh();
     let files = tempfile::tempdir().unwrap();
     copy(Path::new(&acme()), files.path(), &bank.url());
@@ -82,7 +82,7 @@ fn copy(from: &Path, to: &Path, bank_url: &str) {
 }
 
 /// A tool call of the bookkeeper that takes two seconds, under way in the background.
-async fn long_call(plane: &Plane) -> JoinHandle<Result<CallToolResult, ServiceError>> {
+pub(crate) async fn long_call(plane: &Plane) -> JoinHandle<Result<CallToolResult, ServiceError>> {
     let started = plane.json(&["task", "start", "bookkeeper", "--purpose", "reconcile"]);
     let config = StreamableHttpClientTransportConfig::with_uri(format!("{}/mcp/bank", plane.url))
         .auth_header(started["token"].as_str().unwrap());
@@ -95,7 +95,7 @@ async fn long_call(plane: &Plane) -> JoinHandle<Result<CallToolResult, ServiceEr
     })
 }
 
-async fn wait_until_under_way(bank: &Server) {
+pub(crate) async fn wait_until_under_way(bank: &Server) {
     for _look in 0..500 {
         if bank.bank().calls("reconcile") > 0 {
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -1,11 +1,24 @@
 //! The binary as people run it: real processes, real sockets, real files. One test binary, since each links the whole
 //! plane.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 mod clients;
+mod contain;
 mod death;
 mod demo;
 mod gone;
 mod passkeys;
 mod program;
+mod run;
 mod serve;
+mod three;
+
+#[path = "../../../store-postgres/tests/support/mod.rs"]
+#[expect(dead_code, reason = "a part of what the tests of the store share")]
+mod support;

@@ -4,13 +4,16 @@ use crate::{
     Attribution, ChangeSet, Charge, Intent, Sequenced, Store, TaskExpectation, TileKey, WindowKey, Write,
 };
 use provost_domain::{
-    Account, Agent, Charter, Completion, Decision, DecisionId, Delivery, Digest, DurationMs, Environment,
-    Finding, Invite, Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey, Person, Proof, Seq,
-    Session, Severity, System, Task, TaskId, Timestamp, Tool, Verdict, Workload,
+    Account, Agent, Charter, Completion, Containment, Decision, DecisionId, Delivery, Digest, Drill,
+    DurationMs, Environment, Finding, Invite, Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey,
+    Person, Proof, Restraint, Seq, Session, Severity, System, Task, TaskId, Timestamp, Tool, Verdict,
+    Workload,
     agent::{AgentStatus, Level, Provenance},
     approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
+    containment::{ContainmentStatus, Scope, Who},
     decision::Subject,
     delivery::DeliveryState,
+    drill::DrillState,
     finding::{About, FindingState, Response},
     ids::AgentId,
     minted::MintedStatus,
@@ -210,6 +213,45 @@ pub fn approval(task: TaskId, used: bool) -> Object {
     }))
 }
 
+/// An order about everything the clerk does.
+#[must_use]
+pub fn containment(id: &str, lifted: bool) -> Object {
+    let by = Who { person: Some(name("maria")), shown_by: "local administrator for maria".to_owned() };
+    let status = match lifted {
+        true => {
+            ContainmentStatus::Lifted { by: by.clone(), at: NOON, reason: "over".to_owned(), asked: None }
+        }
+        false => ContainmentStatus::InForce,
+    };
+    Object::Containment(Box::new(Containment {
+        id: id.to_owned(),
+        scope: Scope { agent: Some(name("clerk")), ..Scope::default() },
+        level: Restraint::ReadOnly,
+        reason: "a key leaked".to_owned(),
+        by,
+        at: NOON,
+        status,
+        drill: false,
+        ended: Default::default(),
+        systems: Default::default(),
+        settled: Default::default(),
+    }))
+}
+
+/// A drill of the clerk.
+#[must_use]
+pub fn drill(id: &str) -> Object {
+    Object::Drill(Box::new(Drill {
+        id: id.to_owned(),
+        agent: name("clerk"),
+        plan: None,
+        by: Who { person: None, shown_by: "plane".to_owned() },
+        at: NOON,
+        target: DurationMs::from_secs(1),
+        state: DrillState::Running,
+    }))
+}
+
 /// An envelope for payments of the clerk.
 #[must_use]
 pub fn envelope(id: &str, revoked: bool) -> Object {
@@ -348,6 +390,7 @@ pub fn system(system: &str) -> Object {
         credential: None,
         revocation_max: DurationMs::from_mins(5),
         resource_labels: BTreeSet::new(),
+        only_through_plane: false,
     })
 }
 

@@ -41,6 +41,8 @@ pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
         Kind::Finding => body(kind, record)?.map(|row| Object::Finding(Box::new(row))),
         Kind::Channel => body(kind, record)?.map(Object::Channel),
         Kind::Delivery => body(kind, record)?.map(|row| Object::Delivery(Box::new(row))),
+        Kind::Containment => body(kind, record)?.map(|row| Object::Containment(Box::new(row))),
+        Kind::Drill => body(kind, record)?.map(|row| Object::Drill(Box::new(row))),
     })
 }
 

@@ -68,6 +68,7 @@ pub async fn plane_over(store: Arc<dyn Store>, data: &Path, issuer: String) -> A
         token_lifetime_max: DurationMs::from_mins(15),
         outbox: Default::default(),
         metrics: Metrics::default(),
+        door: Default::default(),
         data: data.to_owned(),
         node: node(),
         store,
@@ -325,6 +326,51 @@ pub async fn proposed(served: &Served, most: u32) -> String {
     let request = json!({ "files": [{ "path": "agents/clerk.toml", "text": text }], "reason": "more" });
     let applied = provost_control::plan::apply(&op, serde_json::from_value(request).unwrap()).await.unwrap();
     applied.proposal.unwrap().summary.id
+}
+
+/// A call of the clerk that was allowed, and whose node stopped before it heard what came of it.
+pub async fn lost_call(served: &Served, task: &str) -> String {
+    use provost_domain::{Completion, Decision, DecisionId, Digest, Outcome, Verdict, decision::Subject};
+    let (now, task) = (served.plane.now(), task.parse().unwrap());
+    let id = DecisionId::new(now, served.plane.random());
+    let decision = Decision {
+        v: 1,
+        id,
+        at: now,
+        node: node(),
+        view: served.plane.replica.latest().directory.seq,
+        policies: Digest::of(b"policies"),
+        face: "mcp".to_owned(),
+        subject: Subject {
+            kind: "agent".to_owned(),
+            id: "clerk".to_owned(),
+            owner: None,
+            revision: None,
+            task: Some(task),
+            requester: None,
+        },
+        system: "bank".parse().unwrap(),
+        tool: "bank/transfer".to_owned(),
+        action: Digest::of(b"action"),
+        approval: None,
+        input: json!({}),
+        verdict: Verdict::Allow { reasons: Vec::new() },
+        errors: Vec::new(),
+    };
+    let intent = provost_store::Intent { decision: decision.into(), expects: None, charges: Vec::new() };
+    served.plane.store.record(intent).await.unwrap();
+    let error = "the node stopped before an outcome was recorded".to_owned();
+    let completion = Completion {
+        v: 1,
+        decision: id,
+        at: served.plane.now(),
+        outcome: Outcome::Unknown { error },
+        took_ms: 1,
+        labels: Default::default(),
+        result: None,
+    };
+    served.plane.store.complete(completion, Some(task)).await.unwrap();
+    id.to_string()
 }
 
 /// The one open envelope, or a word that is none.

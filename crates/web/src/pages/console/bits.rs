@@ -56,10 +56,21 @@ pub(super) fn verdict(word: &str) -> Word {
 pub(super) fn state(word: impl ToString) -> Word {
     let text = word.to_string();
     let class = match text.as_str() {
-        "success" | "delivered" | "active" | "running" | "normal" | "set" | "refused by every face" => "good",
-        "unknown" | "missing" | "accepted" | "given-up" | "off" | "still answered" => "stop",
+        "success"
+        | "delivered"
+        | "active"
+        | "running"
+        | "normal"
+        | "set"
+        | "refused by every face"
+        | "contained"
+        | "lifted"
+        | "passed" => "good",
+        "unknown" | "missing" | "accepted" | "given-up" | "off" | "still answered" | "in-force"
+        | "failed" => "stop",
         "failure" | "unsent" | "under way" | "suspended" | "pending-reapproval" | "unmanaged"
-        | "proposed" | "open" | "approvals-only" | "read-only" | "expired" | "unreachable" => "wait",
+        | "proposed" | "open" | "partial" | "lift-asked" | "approvals-only" | "read-only" | "expired"
+        | "unreachable" => "wait",
         _ => "plain",
     };
     Word { class, text }

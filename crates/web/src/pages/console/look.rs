@@ -159,6 +159,8 @@ const PAGES: &[(&str, &str, Option<Action>)] = &[
     ("/approvals", "Approvals", Some(Action::ApprovalRead)),
     ("/console/findings", "Findings", Some(Action::FindingRead)),
     ("/proposals", "Changes", Some(Action::ProposalRead)),
+    ("/console/containments", "Containment", Some(Action::ContainmentRead)),
+    ("/console/drills", "Drills", Some(Action::DrillRead)),
     ("/console/agents", "Agents", Some(Action::AgentRead)),
     ("/console/tasks", "Tasks", Some(Action::TaskRead)),
     ("/console/decisions", "Decisions", Some(Action::DecisionRead)),

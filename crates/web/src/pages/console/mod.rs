@@ -12,6 +12,8 @@
 //! | `quality` | how approvals are answered |
 //! | `findings` | what a person should know, and the answer |
 //! | `proposals` | changes that wait for people, one with what it changes, and the answer |
+//! | `containments` | what is stopped, and what is proven of it; to stop, and to start again |
+//! | `drills` | how fast stopping was, each time it was tried |
 //! | `agents`, `graph` | agents, and what one of them reaches |
 //! | `tasks` | tasks, and one with its timeline |
 //! | `decisions` | decisions, and why one was what it was |
@@ -27,7 +29,9 @@ mod approvals;
 mod asked;
 mod bits;
 mod channels;
+mod containments;
 mod decisions;
+mod drills;
 mod findings;
 mod graph;
 mod ledger;
@@ -66,6 +70,10 @@ pub(super) fn routes() -> Router<App> {
         .route("/proposals", get(proposals::list))
         .route("/proposals/{id}", get(proposals::show))
         .route("/proposals/{id}/answer", post(proposals::answer))
+        .route("/console/containments", get(containments::list))
+        .route("/console/containments/{id}", get(containments::show).post(containments::answer))
+        .route("/console/contain", get(containments::ask).post(containments::order))
+        .route("/console/drills", get(drills::list).post(drills::run))
         .route("/console/agents", get(agents::list))
         .route("/console/agents/{name}", get(agents::show))
         .route("/console/tasks", get(tasks::list))

@@ -1,0 +1,202 @@
+//! The life of a containment order. Stopping is one person's word; starting again takes a reason, and from `off` a second
+//! person.
+//!
+//! ```text
+//! in-force ──lift (any level but off)──────────────────────────▶ lifted
+//!    │  ▲                                              (or the end of its drill)
+//!    │  └── keep, or nobody agreed within a day ──┐                │
+//!    └──lift (off)──▶ lift-asked ────────────────-┴──lift by another person
+//! ```
+
+use provost_domain::{
+    Containment, DurationMs, Restraint, Timestamp,
+    containment::{ContainmentStatus, Who},
+};
+
+/// What somebody wants of an order in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Move {
+    /// That it ends.
+    Lift,
+    /// That it stays, although somebody asked that it be lifted.
+    Keep,
+    /// That it ends with the drill it belongs to.
+    Restore,
+}
+
+/// What becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It waits for a second person.
+    Asked,
+    /// It binds nobody any more.
+    Lifted {
+        /// Who had asked, where two were needed.
+        asked: Option<Who>,
+    },
+    /// Nobody asks any more that it be lifted.
+    Kept,
+}
+
+/// What a move leads to.
+///
+/// # Errors
+/// When the order was lifted already, the same person would be both, or nobody knows which person it is.
+pub fn decide(order: &Containment, wanted: &Move, who: &Who, now: Timestamp) -> Result<Event, MoveError> {
+    let asked = match &order.status {
+        ContainmentStatus::Lifted { .. } => return Err(MoveError::Lifted),
+        ContainmentStatus::InForce => None,
+        ContainmentStatus::LiftAsked { by, at, .. } => (now < at.plus(ASKED_FOR)).then_some(by),
+    };
+    match (wanted, asked) {
+        (Move::Restore, _) if order.drill => Ok(Event::Lifted { asked: None }),
+        (Move::Restore, _) => Err(MoveError::NoDrill),
+        (Move::Keep, Some(_)) => Ok(Event::Kept),
+        (Move::Keep, None) => Err(MoveError::NotAsked),
+        (Move::Lift, _) if order.level != Restraint::Off => Ok(Event::Lifted { asked: None }),
+        (Move::Lift, _) if who.person.is_none() => Err(MoveError::Nobody),
+        (Move::Lift, None) => Ok(Event::Asked),
+        (Move::Lift, Some(asked)) if asked.person == who.person => Err(MoveError::SamePerson),
+        (Move::Lift, Some(_)) if order.by.person == who.person => Err(MoveError::Orderer),
+        (Move::Lift, Some(asked)) => Ok(Event::Lifted { asked: Some(asked.clone()) }),
+    }
+}
+
+/// The order after it.
+#[must_use]
+pub fn apply(order: &Containment, event: &Event, who: &Who, reason: &str, now: Timestamp) -> Containment {
+    let (by, reason) = (who.clone(), reason.to_owned());
+    let status = match event {
+        Event::Asked => ContainmentStatus::LiftAsked { by, at: now, reason },
+        Event::Kept => ContainmentStatus::InForce,
+        Event::Lifted { asked } => ContainmentStatus::Lifted { by, at: now, reason, asked: asked.clone() },
+    };
+    Containment { status, ..order.clone() }
+}
+
+/// Why an order does not move so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MoveError {
+    /// It is over.
+    #[error("it was lifted already")]
+    Lifted,
+    /// There is nothing to take back.
+    #[error("nobody asks that it be lifted")]
+    NotAsked,
+    /// It was meant.
+    #[error("it belongs to no drill, so no drill ends it")]
+    NoDrill,
+    /// Two persons are needed, and this is none.
+    #[error("an order at level off is lifted by two persons, so it must be known who this is")]
+    Nobody,
+    /// The second person is the first.
+    #[error("it takes another person to agree than the one who asked that it be lifted")]
+    SamePerson,
+    /// The second person is the one who ordered it.
+    #[error("it takes another person to agree than the one who ordered it")]
+    Orderer,
+}
+
+/// How long somebody's asking counts.
+pub const ASKED_FOR: DurationMs = DurationMs::from_secs(24 * 3_600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use provost_domain::containment::Scope;
+
+    fn who(name: Option<&str>) -> Who {
+        Who { person: name.map(|name| name.parse().unwrap()), shown_by: "test".to_owned() }
+    }
+
+    fn order(level: Restraint, by: Option<&str>) -> Containment {
+        Containment {
+            id: "containment_1".to_owned(),
+            scope: Scope::default(),
+            level,
+            reason: "r".to_owned(),
+            by: who(by),
+            at: Timestamp::from_millis(0),
+            status: ContainmentStatus::InForce,
+            drill: false,
+            ended: Default::default(),
+            systems: Default::default(),
+            settled: Default::default(),
+        }
+    }
+
+    fn step(order: &Containment, by: Option<&str>, hour: i64) -> Result<Containment, MoveError> {
+        let now = Timestamp::from_millis(hour * 3_600_000);
+        let event = decide(order, &Move::Lift, &who(by), now)?;
+        Ok(apply(order, &event, &who(by), "because", now))
+    }
+
+    #[test]
+    fn starting_again_from_off_takes_a_second_person_who_neither_ordered_nor_asked() {
+        let stopped = order(Restraint::Off, Some("maria"));
+        let asked = step(&stopped, Some("maria"), 1).unwrap();
+        assert!(asked.is_in_force(), "asking lifts nothing");
+        assert_eq!(step(&asked, Some("maria"), 2), Err(MoveError::SamePerson));
+        assert!(!step(&asked, Some("tom"), 2).unwrap().is_in_force());
+        let asked = step(&stopped, Some("tom"), 1).unwrap();
+        assert_eq!(step(&asked, Some("maria"), 2), Err(MoveError::Orderer));
+        assert!(!step(&asked, Some("kim"), 2).unwrap().is_in_force());
+        assert_eq!(step(&stopped, None, 1), Err(MoveError::Nobody));
+        // A day later nobody's asking counts any more: this asks anew.
+        let late = step(&asked, Some("kim"), 26).unwrap();
+        assert!(
+            matches!(late.status, ContainmentStatus::LiftAsked { ref by, .. } if *by == who(Some("kim")))
+        );
+    }
+
+    #[test]
+    fn the_order_of_a_drill_ends_with_the_drill_and_no_other_does() {
+        let plane = who(None);
+        let now = Timestamp::from_millis(1);
+        let meant = order(Restraint::Off, Some("maria"));
+        assert_eq!(decide(&meant, &Move::Restore, &plane, now), Err(MoveError::NoDrill));
+        let drill = Containment { drill: true, ..meant };
+        assert_eq!(decide(&drill, &Move::Restore, &plane, now), Ok(Event::Lifted { asked: None }));
+    }
+
+    #[test]
+    fn what_is_not_off_is_lifted_by_one() {
+        for level in [Restraint::Observe, Restraint::ReadOnly, Restraint::ApprovalsOnly] {
+            let lifted = step(&order(level, Some("maria")), Some("maria"), 1).unwrap();
+            assert!(!lifted.is_in_force());
+            assert_eq!(step(&lifted, Some("tom"), 2), Err(MoveError::Lifted));
+        }
+    }
+
+    proptest! {
+        /// Whatever is tried in whatever order: an order at `off` is never lifted by one person, and never binds again.
+        #[test]
+        fn no_sequence_of_moves_lifts_an_order_at_off_by_one_person(
+            steps in prop::collection::vec((0..4_usize, 0..6_u8, 0..30_i64), 0..30),
+            orderer in 0..4_usize,
+        ) {
+            let people = [None, Some("maria"), Some("tom"), Some("kim")];
+            let (mut row, mut hour) = (order(Restraint::Off, people[orderer]), 0);
+            for (by, keep, later) in steps {
+                hour += later;
+                let now = Timestamp::from_millis(hour * 3_600_000);
+                let wanted = match keep {
+                    0 => Move::Keep,
+                    1 => Move::Restore,
+                    _ => Move::Lift,
+                };
+                let was = row.is_in_force();
+                if let Ok(event) = decide(&row, &wanted, &who(people[by]), now) {
+                    prop_assert!(was, "what was lifted stays so");
+                    row = apply(&row, &event, &who(people[by]), "r", now);
+                }
+                if let ContainmentStatus::Lifted { by, asked, .. } = &row.status {
+                    let asked = asked.as_ref().and_then(|asked| asked.person.clone());
+                    prop_assert!(by.person.is_some() && asked.is_some() && by.person != asked);
+                    prop_assert!(row.by.person.is_none() || by.person != row.by.person);
+                }
+            }
+        }
+    }
+}

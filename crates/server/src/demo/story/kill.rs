@@ -1,0 +1,123 @@
+//! The kill switch: one order over everything, what it ended, and what is proven of it.
+
+use super::{Said, call, describe, parse, start};
+use crate::demo::{
+    agent::{Agent, Speaks},
+    stage::Stage,
+    tell::Teller,
+};
+use provost_api::{
+    containment::{ContainmentAnswer, ContainmentOrder, ContainmentView},
+    drill::{DrillRun, DrillView},
+};
+use provost_cli::Failure;
+use serde_json::json;
+use std::time::Duration;
+
+/// Stops an owner's agents with one order, waits for the proof, and lifts it with two persons.
+///
+/// # Errors
+/// When the plane does not answer.
+pub(crate) async fn one_order(stage: &Stage, teller: &mut Teller) -> Result<(), Failure> {
+    teller.chapter("One order, and the proof of it");
+    teller.words(
+        "The clerk is at work again when somebody calls: a key has leaked. Maria does not look for what it may have \
+        opened. She stops every agent of hers, also those that are still to come.",
+    );
+    let started = start(stage, "invoice-clerk", "jonas", "the next invoices").await?;
+    let server = format!("{}/mcp/bank", stage.url());
+    let clerk = super::Worker {
+        name: "invoice-clerk",
+        task: started.task.id,
+        mcp: Agent::connect(&server, &started.token, Speaks::Modern).await.map_err(Failure::new)?,
+        token: started.token,
+        server,
+    };
+    let before = call(teller, &clerk, "list_accounts", json!({})).await;
+    teller.answered(&before, |_| String::new());
+    teller.asks("provost kill --owner maria --reason \"a key has leaked\" --as maria").await;
+    let wanted = ContainmentOrder {
+        owner: Some(parse("maria")?),
+        reason: "a key has leaked".to_owned(),
+        person: Some(parse("maria")?),
+        ..ContainmentOrder::default()
+    };
+    let order: ContainmentView = stage.plane.post("containments", &wanted).await?;
+    teller.answers(&format!("{} {} at level {}", order.summary.id, order.summary.scope, order.summary.level));
+    let after = call(teller, &clerk, "list_accounts", json!({})).await;
+    teller.answered(&after, |_| String::new());
+    teller.promise(
+        "No call that starts after the order is let through",
+        !matches!(after.said, Said::Done(_)),
+        describe(&after),
+    );
+    clerk.mcp.leave().await;
+
+    teller.words("The order says only what the plane has tried, system by system:");
+    teller.asks(&format!("provost kill show {} --watch", order.summary.id)).await;
+    let shown = proven(stage, &order.summary.id).await?;
+    for system in &shown.systems {
+        teller.under(&format!("{}: {} ({})", system.system, system.proof.to_uppercase(), system.because));
+    }
+    let tried = !shown.systems.is_empty() && shown.systems.iter().all(|system| system.stage == "probed");
+    teller.promise(
+        "What the order ended is proven, not believed",
+        tried && shown.ended.done.is_some() && shown.hits.tasks == 0,
+        format!(
+            "{} tasks ended, {} left, {} systems probed",
+            shown.ended.tasks,
+            shown.hits.tasks,
+            shown.systems.len()
+        ),
+    );
+
+    teller.words("To start again takes a second person.");
+    let lift = |person: &str| ContainmentAnswer {
+        person: person.parse().ok(),
+        reason: "the key was changed".to_owned(),
+    };
+    let path = format!("containments/{}/lift", order.summary.id);
+    let asked: ContainmentView = stage.plane.post(&path, &lift("maria")).await?;
+    let alone = stage.plane.post::<ContainmentView>(&path, &lift("maria")).await;
+    let lifted: ContainmentView = stage.plane.post(&path, &lift("jonas")).await?;
+    teller.answers(&lifted.summary.status);
+    teller.promise(
+        "One person can always stop; starting again takes two",
+        asked.summary.status == "lift-asked" && alone.is_err() && lifted.summary.status == "lifted",
+        format!("maria alone: {}; with jonas: {}", asked.summary.status, lifted.summary.status),
+    );
+
+    teller.words(
+        "And because a switch that was never tried is a hope, it is tried: on a canary, before it is needed.",
+    );
+    teller.asks("provost drill run invoice-clerk").await;
+    let run = DrillRun { agent: parse("invoice-clerk")?, target: None };
+    let drill: DrillView = stage.plane.post("drills", &run).await?;
+    let told = drill.measured.as_ref().map_or_else(
+        || drill.why.join("; "),
+        |measured| {
+            format!(
+                "first refusal after {}, what was in flight ended after {}, of {} calls {} were let through too late",
+                measured.first_refused, measured.last_ended, measured.calls, measured.late
+            )
+        },
+    );
+    teller.answers(&told);
+    teller.promise("The kill switch was tried, and held", drill.result == "passed", told);
+    Ok(())
+}
+
+async fn proven(stage: &Stage, id: &str) -> Result<ContainmentView, Failure> {
+    let path = format!("containments/{id}");
+    for _look in 0..LOOKS_MAX {
+        let shown: ContainmentView = stage.plane.get(&path).await?;
+        if shown.summary.proof.as_deref() != Some("unknown") {
+            return Ok(shown);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    stage.plane.get(&path).await
+}
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOKS_MAX: u32 = 200;

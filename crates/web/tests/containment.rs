@@ -1,0 +1,178 @@
+//! The kill switch over HTTP: order, what it ends, what it tells, and the two persons' way back.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[expect(dead_code, reason = "each test uses a part of it")]
+mod common;
+
+use common::{Served, serve};
+use provost_control::{Op, Operator, access::Action, containment::clean};
+use provost_domain::{Name, Role};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, sync::Arc};
+
+async fn kill(served: &Served, scope: Value) -> Value {
+    let mut order = json!({"reason": "a key leaked", "person": "maria"});
+    order.as_object_mut().unwrap().extend(scope.as_object().unwrap().clone());
+    served.post("/containments", order).await.ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_says_what_it_hits_and_binds_when_it_answers() {
+    let served = serve().await;
+    served.apply().await;
+    let _task = served.task().await;
+    let dry = served.post("/containments/dry-run", json!({"agent": "clerk"})).await.ok();
+    assert_eq!((dry["agents"].as_u64(), dry["tasks"].as_u64()), (Some(1), Some(1)), "{dry}");
+    assert_eq!(dry["names"], json!(["clerk"]));
+    assert!(served.plane.replica.latest().directory.containments.is_empty(), "a look stops nothing");
+    let order = kill(&served, json!({"agent": "clerk"})).await;
+    assert_eq!(
+        (&order["status"], &order["level"], &order["by"]),
+        (&json!("in-force"), &json!("off"), &json!("maria"))
+    );
+    let view = served.plane.replica.latest();
+    let clerk = view.directory.agents.get("clerk".parse::<Name>().as_ref().unwrap()).unwrap();
+    assert!(view.directory.order_off(clerk).is_some());
+    let again = kill(&served, json!({"agent": "clerk"})).await;
+    assert_eq!(again["id"], order["id"], "the same order is not given twice");
+    let listed = served.get("/containments").await.ok();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_a_contained_agent_has_ends_in_the_background_and_it_gets_nothing_new() {
+    let served = serve().await;
+    served.apply().await;
+    let task = served.task().await["task"]["id"].as_str().unwrap().to_owned();
+    let order = kill(&served, json!({"owner": "maria"})).await;
+    let id = order["id"].as_str().unwrap();
+    // Refused from the first moment, before anything was ended.
+    let start = served.post("/tasks", json!({"agent": "clerk", "purpose": "more"})).await;
+    assert!(start.status == 403 && start.body.to_string().contains(id), "{}", start.body);
+    let token = served.post(&format!("/tasks/{task}/token"), json!({})).await;
+    assert!(token.status == 403 && token.body.to_string().contains(id), "{}", token.body);
+    let shown = served.get(&format!("/containments/{id}")).await.ok();
+    assert_eq!((&shown["hits"]["tasks"], &shown["ended"]["tasks"]), (&json!(1), &json!(0)));
+    assert_eq!(shown["proof"], "unknown", "nothing is claimed before it is known");
+    assert_eq!(clean::once(&served.plane).await.unwrap(), 1);
+    assert_eq!(clean::once(&served.plane).await.unwrap(), 0, "once is enough");
+    let shown = served.get(&format!("/containments/{id}")).await.ok();
+    assert_eq!((&shown["hits"]["tasks"], &shown["ended"]["tasks"]), (&json!(0), &json!(1)));
+    assert!(shown["ended"]["done"].is_string(), "{shown}");
+    assert_eq!(served.get(&format!("/tasks/{task}")).await.ok()["status"], "ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_node_left_of_the_work_another_does() {
+    let served = serve().await;
+    served.apply().await;
+    for _ in 0..3 {
+        served.task().await;
+    }
+    let order = kill(&served, json!({"agent": "clerk"})).await;
+    // Nobody on this node did anything: a node that comes up later finds what is owed in the rows alone.
+    let store = Arc::clone(&served.plane.store);
+    let other = common::plane_over(store, served.data.path(), served.plane.issuer.clone()).await;
+    assert_eq!(clean::once(&other).await.unwrap(), 3);
+    served.plane.replica.catch_up().await.unwrap();
+    assert_eq!(clean::once(&served.plane).await.unwrap(), 0);
+    let shown = served.get(&format!("/containments/{}", order["id"].as_str().unwrap())).await.ok();
+    assert_eq!(shown["ended"]["tasks"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_off_it_takes_two_and_from_less_it_takes_one() {
+    let served = serve().await;
+    served.apply().await;
+    let order = kill(&served, json!({"agent": "clerk"})).await;
+    let id = order["id"].as_str().unwrap();
+    let lift = |person: Value| {
+        let mut said = json!({"reason": "it was a false alarm"});
+        said.as_object_mut().unwrap().extend(person.as_object().unwrap().clone());
+        let path = format!("/containments/{id}/lift");
+        let served = &served;
+        async move { served.post(&path, said).await }
+    };
+    assert_eq!(lift(json!({})).await.status, 422, "two persons, and this is none");
+    assert_eq!(lift(json!({"person": "nobody"})).await.status, 404);
+    let asked = lift(json!({"person": "maria"})).await.ok();
+    assert_eq!(asked["status"], "lift-asked");
+    let again = lift(json!({"person": "maria"})).await;
+    assert_eq!(again.status, 403, "{}", again.body);
+    let lifted = lift(json!({"person": "jonas"})).await.ok();
+    assert_eq!(
+        (&lifted["status"], &lifted["lift"]["asked"]),
+        (&json!("lifted"), &json!("maria")),
+        "{lifted}"
+    );
+    assert!(served.plane.replica.latest().directory.containments.is_empty());
+    assert_eq!(
+        served.get(&format!("/containments/{id}")).await.ok()["status"],
+        "lifted",
+        "it is found for ever"
+    );
+    assert_eq!(lift(json!({"person": "jonas"})).await.status, 409);
+    let order = kill(&served, json!({"agent": "clerk", "level": "read-only"})).await;
+    let path = format!("/containments/{}/lift", order["id"].as_str().unwrap());
+    assert_eq!(served.post(&path, json!({"reason": "fine"})).await.ok()["status"], "lifted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_names_nobody_or_nothing_is_refused_before_anything_happens() {
+    let served = serve().await;
+    served.apply().await;
+    for (order, status) in [
+        (json!({"reason": "r"}), 422),
+        (json!({"agent": "clerk", "everything": true, "reason": "r"}), 422),
+        (json!({"agent": "clerk"}), 422),
+        (json!({"agent": "clrek", "reason": "r"}), 404),
+        (json!({"owner": "nobody", "reason": "r"}), 404),
+        (json!({"group": "nobody", "reason": "r"}), 404),
+        (json!({"system": "banc", "reason": "r"}), 404),
+        (json!({"system": "bank", "tool": "nothing", "reason": "r"}), 404),
+        (json!({"tool": "transfer", "reason": "r"}), 422),
+        (json!({"like": "", "reason": "r"}), 422),
+        (json!({"agent": "clerk", "level": "half", "reason": "r"}), 422),
+        (json!({"agent": "clerk", "level": "without", "reason": "r"}), 422),
+        (json!({"agent": "clerk", "level": "off", "effects": ["read"], "reason": "r"}), 422),
+        (json!({"agent": "clerk", "reason": "r", "unknown": 1}), 422),
+    ] {
+        let answer = served.post("/containments", order.clone()).await;
+        assert_eq!(answer.status, status, "{order}: {}", answer.body);
+    }
+    assert!(served.plane.replica.latest().directory.containments.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_stops_their_own_agents_an_operator_anything_a_stranger_nothing() {
+    let served = serve().await;
+    served.apply().await;
+    let op = |name: &str, role: Option<Role>| Op {
+        subject: Operator::Person(name.parse().unwrap(), role.into_iter().collect::<BTreeSet<_>>()),
+        request_id: "test".to_owned(),
+        plane: Arc::clone(&served.plane),
+    };
+    let order = |scope: Value| -> provost_api::containment::ContainmentOrder {
+        let mut order = json!({"reason": "r"});
+        order.as_object_mut().unwrap().extend(scope.as_object().unwrap().clone());
+        serde_json::from_value(order).unwrap()
+    };
+    let owner =
+        served.plane.replica.latest().directory.agents.values().next().unwrap().charter.owner.to_string();
+    for (who, role, scope, may) in [
+        (owner.as_str(), None, json!({"agent": "clerk"}), true),
+        (owner.as_str(), None, json!({"owner": owner}), true),
+        (owner.as_str(), None, json!({"everything": true}), false),
+        (owner.as_str(), None, json!({"system": "bank"}), false),
+        ("jonas", None, json!({"agent": "clerk"}), false),
+        ("jonas", Some(Role::Viewer), json!({"agent": "clerk"}), false),
+        ("jonas", Some(Role::Approver), json!({"agent": "clerk"}), false),
+        ("jonas", Some(Role::Operator), json!({"everything": true}), true),
+        ("jonas", Some(Role::Administrator), json!({"system": "bank"}), true),
+    ] {
+        let told = provost_control::containment::order(&op(who, role), order(scope.clone())).await;
+        assert_eq!(told.is_ok(), may, "{who} {role:?} {scope}: {told:?}");
+    }
+    let agent = Op { subject: Operator::Agent("clerk".parse().unwrap()), ..op("jonas", None) };
+    assert!(agent.authorize(Action::ContainmentOrder).is_err());
+}
