@@ -10,7 +10,9 @@
 //!
 //! A noun that can be agreed to says what its [`Matter`] is; everything else here is the same for all of them.
 
-use crate::{Approval, Digest, Envelope, Name, Timestamp, approval::Vote, canonical::CanonicalError};
+use crate::{
+    Approval, Digest, Envelope, Name, Proposal, Timestamp, approval::Vote, canonical::CanonicalError,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -200,6 +202,25 @@ impl Envelope {
             break_glass: false,
             stamp: signature.stamp.clone(),
         }))
+    }
+}
+
+impl Proposal {
+    /// What a yes to this change is given to: exactly its rows on their versions ([`Proposal::digest`]), and in words whose
+    /// change it is, which rows, and who must agree.
+    ///
+    /// # Errors
+    /// Never for rows that were parsed from JSON.
+    pub fn matter(&self) -> Result<Matter, CanonicalError> {
+        let rows: Vec<String> = self.writes.iter().map(|write| write.key().to_string()).collect();
+        let bound = bound(&[
+            ("author", json!(self.author)),
+            ("reason", json!(self.reason)),
+            ("rows", json!(rows)),
+            ("plan", json!(self.plan)),
+            ("asks", json!(self.gates.keys().collect::<Vec<_>>())),
+        ]);
+        Ok(Matter { kind: MatterKind::Proposal, id: self.id.clone(), digest: self.digest()?, bound })
     }
 }
 

@@ -77,6 +77,10 @@ impl SignedAnswers {
             Object::Passkey(row) => self.passkey(row),
             Object::Approval(row) => self.votes(record, &row.matter(), &row.votes),
             Object::Envelope(row) => self.envelope(record, row),
+            Object::Proposal(row) => {
+                let matter = row.matter().map_err(|error| error.to_string())?;
+                self.votes(record, &matter, &row.votes)
+            }
             _ => Ok(()),
         }
     }
@@ -191,7 +195,7 @@ fn digest(votes: &[Vote]) -> Option<Digest> {
 }
 
 /// The rows that are looked at.
-const KINDS: &[&str] = &["passkey", "approval", "envelope"];
+const KINDS: &[&str] = &["passkey", "approval", "envelope", "proposal"];
 const ANSWERS_MAX: usize = 1_000;
 
 #[cfg(test)]
