@@ -230,3 +230,14 @@ pub struct Restrict {
     /// Why, for the record.
     pub reason: String,
 }
+
+/// Less trust in an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Demote {
+    /// `probation` or `supervised`; less than it has.
+    #[schema(value_type = String, example = "probation")]
+    pub autonomy: Autonomy,
+    /// Why, for the record.
+    pub reason: String,
+}

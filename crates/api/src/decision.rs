@@ -149,3 +149,47 @@ pub struct WhyView {
     /// The decision as recorded.
     pub decision: DecisionView,
 }
+
+/// How far back decisions are counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TallyQuery {
+    /// So many hours, 1 to 48; 6, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<u32>,
+}
+
+/// How many decisions there were, by verdict and time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TallyView {
+    /// 72 steps of the same length, the oldest first; the last one is under way.
+    pub steps: Vec<TallyStep>,
+    /// All of them together.
+    pub total: TallyStep,
+    /// When there were more than are counted: the earliest that was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_since: Option<Moment>,
+}
+
+/// Decisions of one step of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TallyStep {
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Moment>,
+    /// Let through.
+    pub allow: u64,
+    /// Held for a person.
+    pub hold: u64,
+    /// Refused.
+    pub deny: u64,
+}
+
+impl TallyStep {
+    /// Whatever the verdict.
+    #[must_use]
+    pub const fn all(&self) -> u64 {
+        self.allow.saturating_add(self.hold).saturating_add(self.deny)
+    }
+}

@@ -3,7 +3,7 @@
 use crate::Moment;
 use provost_domain::Name;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,10 +28,23 @@ pub struct PersonView {
     /// Who the person is to identity providers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logins: Vec<LoginView>,
+    /// Who answers for the person while they are away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<AwayView>,
     /// The agents owned, at most 1,000; empty in a listing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub owns: Vec<Name>,
+}
+
+/// Somebody is away, and somebody else answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AwayView {
+    /// Who stands in.
+    #[schema(value_type = String)]
+    pub to: Name,
+    /// Until when.
+    pub until: Moment,
 }
 
 /// A subject of an identity provider.
@@ -44,6 +57,21 @@ pub struct LoginView {
     pub subject: String,
     /// Since when.
     pub added: Moment,
+}
+
+/// A subject of an identity provider that is to be a person's, or is to be so no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LoginChange {
+    /// The provider.
+    #[schema(value_type = String)]
+    #[param(value_type = String)]
+    pub issuer: Name,
+    /// `sub`, exactly as the provider writes it.
+    pub subject: String,
+    /// Why, for the record.
+    pub reason: String,
 }
 
 /// A workload.

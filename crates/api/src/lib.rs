@@ -35,6 +35,7 @@ pub mod proof;
 pub mod proposal;
 pub mod quality;
 pub mod rule;
+pub mod search;
 pub mod system;
 pub mod task;
 pub mod when;

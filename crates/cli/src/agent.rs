@@ -11,7 +11,7 @@ use crate::{
 use clap::{Args, Subcommand};
 use provost_api::{
     Because,
-    agent::{AgentQuery, AgentSummary, AgentView, ChangeView, Restrict, RevisionView},
+    agent::{AgentQuery, AgentSummary, AgentView, ChangeView, Demote, Restrict, RevisionView},
     plan::{Applied, ApplyRequest, FileText},
 };
 use provost_domain::Name;
@@ -64,6 +64,15 @@ pub enum AgentCommand {
         /// What it is left: normal, approvals-only, read-only, off
         #[arg(long)]
         level: String,
+        /// Which, and why.
+        #[command(flatten)]
+        agent: MoveArgs,
+    },
+    /// Trust an agent less: a new revision of its charter that says nothing else than before
+    Demote {
+        /// How far it is trusted from now on: supervised or probation
+        #[arg(long)]
+        to: String,
         /// Which, and why.
         #[command(flatten)]
         agent: MoveArgs,
@@ -127,6 +136,11 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
         AgentCommand::Restrict { level, agent: MoveArgs { name, reason } } => {
             let level = word(&level, "level")?;
             let agent: AgentView = client.post(&path(&name, "/level"), &Restrict { level, reason }).await?;
+            out.show(&agent, |agent, style| moved(&agent.summary, style));
+        }
+        AgentCommand::Demote { to, agent: MoveArgs { name, reason } } => {
+            let autonomy = word(&to, "autonomy")?;
+            let agent: AgentView = client.post(&path(&name, "/autonomy"), &Demote { autonomy, reason }).await?;
             out.show(&agent, |agent, style| moved(&agent.summary, style));
         }
     }

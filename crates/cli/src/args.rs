@@ -2,7 +2,7 @@
 
 use crate::{
     agent, approval, care, channel, credential, decision, drill, finding, identity, issuer, key, kill,
-    ledger, node, passkey, plan, policy, proposal, rule, run, shell, system, task, wrap,
+    ledger, node, passkey, plan, policy, proposal, rule, run, search, shell, system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -120,6 +120,8 @@ pub enum Command {
     Backup(care::BackupArgs),
     /// Put a backup in place of the database of a plane that is not running
     Restore(node::RestoreArgs),
+    /// Find agents, tasks, decisions, systems, people and the rest by letters of their names or by their ids
+    Search(search::SearchArgs),
     /// How the plane is
     Status,
     /// The configuration of a plane

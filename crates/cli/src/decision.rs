@@ -10,7 +10,9 @@ use crate::{
 use clap::{Args, Subcommand, ValueEnum};
 use provost_api::{
     Moment,
-    decision::{DecisionQuery, DecisionSummary, DecisionView, VerdictWord, WhyView},
+    decision::{
+        DecisionQuery, DecisionSummary, DecisionView, TallyQuery, TallyStep, TallyView, VerdictWord, WhyView,
+    },
     task::TaskView,
 };
 use provost_domain::{Decision, DecisionId, Name, Outcome, Reason, TaskId, Verdict};
@@ -22,6 +24,12 @@ use std::fmt::Write as _;
 pub enum DecisionCommand {
     /// List decisions, newest first
     List(ListArgs),
+    /// Count the decisions of the last hours, by verdict
+    Tally {
+        /// So many hours
+        #[arg(long, default_value_t = 6)]
+        hours: u32,
+    },
     /// Show a decision's record
     Show {
         /// Its id
@@ -74,6 +82,11 @@ pub struct WhyArgs {
 /// What the plane refused, or that it does not answer.
 pub async fn run(command: DecisionCommand, client: &Client, out: Out) -> Result<Exit, Failure> {
     match command {
+        DecisionCommand::Tally { hours } => {
+            let query = TallyQuery { hours: Some(hours) };
+            let tally: TallyView = client.get_with("decisions/tally", &query).await?;
+            out.show(&tally, show_tally);
+        }
         DecisionCommand::List(args) => {
             let limit = args.limit;
             let page = client.list::<DecisionSummary>("decisions", &query(args), limit).await?;
@@ -306,6 +319,21 @@ fn ledger(view: &DecisionView, style: Style) -> String {
 }
 
 /// Decisions as a table.
+/// A row for each step in which something was decided.
+fn show_tally(tally: &TallyView, style: Style) -> String {
+    let row = |at: String, step: &TallyStep| {
+        vec![at, step.allow.to_string(), step.hold.to_string(), step.deny.to_string()]
+    };
+    let steps = tally.steps.iter().filter(|step| step.all() > 0);
+    let mut rows: Vec<_> = steps.map(|step| row(step.at.map(when::local).unwrap_or_default(), step)).collect();
+    rows.push(row("all".to_owned(), &tally.total));
+    let mut text = table(&["from", "allowed", "held", "refused"], rows, style);
+    if let Some(since) = tally.only_since {
+        let _written = write!(text, "\nonly the newest are counted, since {}", when::local(since));
+    }
+    text
+}
+
 pub(crate) fn decisions(decisions: &[DecisionSummary], style: Style) -> String {
     let row = |decision: &DecisionSummary| {
         let reason = decision.reasons.first().map(|reason| clean(&reason.reason)).unwrap_or_default();

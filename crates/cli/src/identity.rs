@@ -1,16 +1,17 @@
 //! People and workloads.
 
 use crate::{
-    Client, Exit, Failure, Out,
+    Client, Exit, Failure, Out, Style,
     client::part,
     out::{clean, facts, table},
     passkey::{self, PasskeyCommand},
     when,
 };
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use provost_api::{
     Because, Page, PageQuery, Span,
-    identity::{PersonView, WorkloadToken, WorkloadView},
+    approval::AwaySet,
+    identity::{LoginChange, PersonView, WorkloadToken, WorkloadView},
     passkey::{InviteMake, InviteView},
 };
 use provost_domain::Name;
@@ -25,6 +26,12 @@ pub enum PersonCommand {
         /// The name
         name: Name,
     },
+    /// Say that a subject of an identity provider is this person
+    Link(LoginArgs),
+    /// Say that a subject of an identity provider is this person no more
+    Unlink(LoginArgs),
+    /// Say who stands in for a person who is away, and for how long; or that they are back
+    Away(AwayArgs),
     /// Make a link with which a person registers a passkey, once; prints it, and keeps it nowhere
     Invite {
         /// The person, who is declared in the organisation's files
@@ -39,6 +46,38 @@ pub enum PersonCommand {
     /// Passkeys of a person
     #[command(subcommand, visible_alias = "passkeys")]
     Passkey(PasskeyCommand),
+}
+
+/// `provost person link` and `unlink`.
+#[derive(Debug, Clone, Args)]
+pub struct LoginArgs {
+    /// The person
+    pub name: Name,
+    /// The identity provider
+    #[arg(long)]
+    pub issuer: Name,
+    /// `sub`, exactly as the provider writes it
+    #[arg(long)]
+    pub subject: String,
+    /// Why, for the record
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// `provost person away`.
+#[derive(Debug, Clone, Args)]
+pub struct AwayArgs {
+    /// The person
+    pub name: Name,
+    /// Who stands in; leave it out when the person is back
+    #[arg(long, requires = "lasts")]
+    pub to: Option<Name>,
+    /// For how long from now, such as 5d
+    #[arg(long = "for", value_name = "TIME", requires = "to")]
+    pub lasts: Option<Span>,
+    /// Why, for the record
+    #[arg(long)]
+    pub reason: String,
 }
 
 /// `provost workload`.
@@ -99,8 +138,40 @@ pub async fn run_person(command: PersonCommand, client: &Client, out: Out) -> Re
         }
         PersonCommand::Passkey(command) => passkey::run(command, client, out).await?,
         PersonCommand::Show { name } => {
-            let person: PersonView = client.get(&format!("people/{}", part(name.as_str()))).await?;
-            out.show(&person, |person, style| {
+            let person: PersonView = client.get(&path(&name, "")).await?;
+            out.show(&person, show_person);
+        }
+        PersonCommand::Link(args) => {
+            let (path, change) = login_change(args);
+            let person: PersonView = client.post(&path, &change).await?;
+            out.show(&person, show_person);
+        }
+        PersonCommand::Unlink(args) => {
+            let (path, change) = login_change(args);
+            let person: PersonView = client.delete(&path, &change).await?;
+            out.show(&person, show_person);
+        }
+        PersonCommand::Away(AwayArgs { name, to, lasts, reason }) => {
+            let away: AwaySet = client.post(&path(&name, "/away"), &AwaySet { to, lasts, reason }).await?;
+            out.show(&away, |away, _style| match (&away.to, away.lasts) {
+                (Some(to), Some(lasts)) => format!("{to} answers for {name} for {lasts}"),
+                _ => format!("{name} is back"),
+            });
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn path(name: &Name, rest: &str) -> String {
+    format!("people/{}{rest}", part(name.as_str()))
+}
+
+fn login_change(args: LoginArgs) -> (String, LoginChange) {
+    let LoginArgs { name, issuer, subject, reason } = args;
+    (path(&name, "/logins"), LoginChange { issuer, subject, reason })
+}
+
+fn show_person(person: &PersonView, style: Style) -> String {
                 let logins: Vec<_> = person
                     .logins
                     .iter()
@@ -117,14 +188,16 @@ pub async fn run_person(command: PersonCommand, client: &Client, out: Out) -> Re
                         "roles",
                         if person.roles.is_empty() { "none".to_owned() } else { person.roles.join(", ") },
                     ),
+                    (
+                        "away",
+                        person.away.as_ref().map_or_else(String::new, |away| {
+                            format!("{} answers until {}", away.to, when::local(away.until))
+                        }),
+                    ),
                     ("comes as", if logins.is_empty() { "nobody yet".to_owned() } else { logins.join("\n") }),
                     ("owns", if owns.is_empty() { "no agents".to_owned() } else { owns.join("\n") }),
                 ];
                 facts(&rows, style)
-            });
-        }
-    }
-    Ok(Exit::Ok)
 }
 
 /// Does it.

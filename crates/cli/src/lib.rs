@@ -37,6 +37,7 @@ pub mod proposal;
 pub mod rule;
 pub mod run;
 pub mod shell;
+pub mod search;
 pub mod system;
 pub mod task;
 pub mod when;
@@ -117,6 +118,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Ledger(command) => ledger::run(command, &client, out).await,
             Command::Fsck => care::fsck(&client, out).await,
             Command::Backup(args) => care::backup(&args, &client, out).await,
+            Command::Search(args) => search::run(&args, &client, out).await,
             Command::Status => care::status(&client, out).await,
             Command::Openapi => shell::openapi(&client, out).await,
             Command::Serve(_)

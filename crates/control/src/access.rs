@@ -26,6 +26,7 @@ pub enum Action {
     AccountConnect,
     AccountDisconnect,
     AgentCreate,
+    AgentDemote,
     AgentDiscover,
     AgentMove,
     AgentProof,
@@ -99,6 +100,8 @@ pub enum Action {
 pub struct Authorised<'op> {
     pub(crate) op: &'op Op,
     pub(crate) action: Action,
+    /// Whether it is a yes only because this person answers for the agent: to stop it, never to let it go further.
+    pub(crate) only_stops: bool,
 }
 
 impl Op {
@@ -108,13 +111,48 @@ impl Op {
     /// [`ControlError::Refused`] for everything that is not an explicit yes.
     pub fn authorize(&self, action: Action) -> Result<Authorised<'_>, ControlError> {
         if allows(&self.subject, action) {
-            return Ok(Authorised { op: self, action });
+            return Ok(Authorised { op: self, action, only_stops: false });
         }
         tracing::warn!(request = %self.request_id, subject = %self.subject, action = action.as_str(), "refused");
         Err(ControlError::refused(format!("{} may not do this: `{}`", self.subject, action.as_str()))
             .because("workloads only ask decisions; administration is for people")
             .cure("use the token of an administrator"))
     }
+
+    /// Asks the table about something with one agent: who answers for it looks at it and stops it without any role.
+    ///
+    /// # Errors
+    /// As [`Op::authorize`].
+    pub fn authorize_on(&self, action: Action, agent: &Name) -> Result<Authorised<'_>, ControlError> {
+        if !allows(&self.subject, action) && allows_on(self, action, agent) {
+            return Ok(Authorised { op: self, action, only_stops: true });
+        }
+        self.authorize(action)
+    }
+}
+
+impl Authorised<'_> {
+    /// Refuses what would let an agent go further, when the yes is only for stopping it.
+    pub(crate) fn check_stops(&self, stops: bool) -> Result<(), ControlError> {
+        if stops || !self.only_stops {
+            return Ok(());
+        }
+        Err(ControlError::refused(format!("{} answers for this agent, which is enough to stop it", self.op.subject))
+            .because("whoever stopped it may have known why: letting it act again is for an operator")
+            .cure("ask somebody with the role operator or administrator"))
+    }
+}
+
+/// Whether an operator may do something with one agent: by the table, or because they answer for it.
+#[must_use]
+pub fn allows_on(op: &Op, action: Action, agent: &Name) -> bool {
+    if allows(&op.subject, action) {
+        return true;
+    }
+    let Operator::Person(person, _roles) = &op.subject else { return false };
+    let view = op.plane.replica.latest();
+    let agent = view.directory.agents.get(agent);
+    of_owner(action) && agent.is_some_and(|agent| agent.charter.owner == *person || agent.charter.deputies.contains(person))
 }
 
 /// Whether the table says yes.
@@ -177,6 +215,19 @@ const fn own(action: Action) -> bool {
     )
 }
 
+/// What somebody may do with the agents they answer for, whatever their roles.
+const fn of_owner(action: Action) -> bool {
+    matches!(
+        action,
+        Action::AgentDemote
+            | Action::AgentMove
+            | Action::AgentRead
+            | Action::AgentRestrict
+            | Action::DecisionRead
+            | Action::TaskRead
+    )
+}
+
 /// What a role adds.
 const fn of_role(role: Role, action: Action) -> bool {
     match role {
@@ -185,7 +236,8 @@ const fn of_role(role: Role, action: Action) -> bool {
             looks(action)
                 || matches!(
                     action,
-                    Action::AgentMove
+                    Action::AgentDemote
+                        | Action::AgentMove
                         | Action::AgentRestrict
                         | Action::Backup
                         | Action::ChannelTest
@@ -280,6 +332,7 @@ actions! {
     AccountConnect = "account connect",
     AccountDisconnect = "account end",
     AgentCreate = "agent create",
+    AgentDemote = "agent demote",
     AgentDiscover = "agent discover",
     AgentMove = "agent move",
     AgentProof = "agent proof",
@@ -357,22 +410,26 @@ mod tests {
     fn the_table_is_the_committed_one() {
         let name = |name: &str| -> Name { name.parse().unwrap() };
         let person = |role: Option<Role>| Operator::Person(name("maria"), role.into_iter().collect());
-        let mut columns = vec![
-            ("local".to_owned(), Operator::LocalAdministrator),
-            ("plane".to_owned(), Operator::Plane),
-            ("workload".to_owned(), Operator::Workload(name("checkout"))),
-            ("agent".to_owned(), Operator::Agent(name("clerk"))),
-            ("person".to_owned(), person(None)),
+        type Column = (&'static str, Box<dyn Fn(Action) -> bool>);
+        let of = |operator: Operator| Box::new(move |action| allows(&operator, action)) as Box<_>;
+        let mut columns: Vec<Column> = vec![
+            ("local", of(Operator::LocalAdministrator)),
+            ("plane", of(Operator::Plane)),
+            ("workload", of(Operator::Workload(name("checkout")))),
+            ("agent", of(Operator::Agent(name("clerk")))),
+            ("person", of(person(None))),
+            // Of an agent they answer for.
+            ("owner", Box::new(|action| own(action) || of_owner(action))),
         ];
-        columns.extend(Role::ALL.map(|role| (role.as_str().to_owned(), person(Some(role)))));
+        columns.extend(Role::ALL.map(|role| (role.as_str(), of(person(Some(role))))));
         let mut table = format!("{:<20}", "action");
-        for (title, _operator) in &columns {
+        for (title, _may) in &columns {
             write!(table, "{title:<10}").unwrap();
         }
         for action in Action::ALL {
             write!(table, "\n{:<20}", action.as_str()).unwrap();
-            for (_title, operator) in &columns {
-                write!(table, "{:<10}", if allows(operator, action) { "yes" } else { "-" }).unwrap();
+            for (_title, may) in &columns {
+                write!(table, "{:<10}", if may(action) { "yes" } else { "-" }).unwrap();
             }
         }
         let table: String = table.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();

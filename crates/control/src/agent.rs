@@ -12,7 +12,7 @@ use crate::{
 };
 use provost_api::{
     Page,
-    agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Restrict},
+    agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Demote, Restrict},
     task::{BalanceView, TaskSummary},
 };
 use provost_declare::SourceFile;
@@ -27,9 +27,12 @@ use std::{collections::BTreeMap, sync::Arc};
 /// When the operator may not, or the cursor is not one of ours.
 pub async fn list(op: &Op, query: AgentQuery) -> Result<Page<AgentSummary>, ControlError> {
     op.authorize(Action::AgentRead)?;
+    // Names have small letters only.
+    let query = AgentQuery { q: query.q.map(|part| part.trim().to_ascii_lowercase()), ..query };
     let view = op.plane.replica.latest();
     let agents = view.directory.agents.iter().filter(|(_name, agent)| fits(agent, &query));
-    let rows = agents.map(|(name, agent)| (name.to_string(), agent)).collect();
+    // Of a hundred thousand, a page is made of fifty: the rest is not worth a copy of its name.
+    let rows = agents.map(|(name, agent)| (name.as_str(), agent)).collect();
     let most = op.plane.limits.page_size_max;
     page(rows, query.cursor.as_deref(), query.limit, most, |agent| summary(agent))
 }
@@ -39,7 +42,7 @@ pub async fn list(op: &Op, query: AgentQuery) -> Result<Page<AgentSummary>, Cont
 /// # Errors
 /// When the operator may not, nobody has that name, or the store fails.
 pub async fn show(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
-    op.authorize(Action::AgentRead)?;
+    op.authorize_on(Action::AgentRead, name)?;
     view(op, name).await
 }
 
@@ -48,7 +51,7 @@ pub async fn show(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
 /// # Errors
 /// When the operator may not, nobody has that name, or the store fails.
 pub async fn balances(op: &Op, name: &Name) -> Result<Vec<BalanceView>, ControlError> {
-    op.authorize(Action::AgentRead)?;
+    op.authorize_on(Action::AgentRead, name)?;
     let view = op.plane.replica.latest();
     let agent = find(&view.directory, name)?;
     let nobodys = TaskId::from_bytes([0; 16]);
@@ -114,7 +117,8 @@ async fn outcome(op: &Op, name: &Name, made: Made) -> Result<Outcome<AgentView>,
 /// # Errors
 /// When the operator may not, nobody has that name, or its state has no such move.
 pub async fn step(op: &Op, name: &Name, wanted: Move, why: &str) -> Result<AgentView, ControlError> {
-    let authorised = op.authorize(Action::AgentMove)?;
+    let authorised = op.authorize_on(Action::AgentMove, name)?;
+    authorised.check_stops(wanted == Move::Suspend)?;
     let mut keys = vec![key(name)];
     keys.extend(ended_tasks(&op.plane.replica.latest().directory, name).iter().map(Draft::key));
     authorised
@@ -140,7 +144,7 @@ pub async fn step(op: &Op, name: &Name, wanted: Move, why: &str) -> Result<Agent
 /// # Errors
 /// When the operator may not, nobody has that name, or it was decommissioned.
 pub async fn restrict(op: &Op, name: &Name, wanted: &Restrict) -> Result<AgentView, ControlError> {
-    let authorised = op.authorize(Action::AgentRestrict)?;
+    let authorised = op.authorize_on(Action::AgentRestrict, name)?;
     authorised
         .change(&[key(name)], &wanted.reason, |seen| {
             let agent = find(seen.directory, name)?;
@@ -149,9 +153,37 @@ pub async fn restrict(op: &Op, name: &Name, wanted: &Restrict) -> Result<AgentVi
                     "{name} was decommissioned: nothing is left to restrict"
                 )));
             }
+            authorised.check_stops(wanted.level >= agent.level)?;
             let row = Agent { level: wanted.level, ..agent.clone() };
             let drafts = if row == *agent { Vec::new() } else { vec![Draft::Put(Object::Agent(row))] };
             Ok(Change { drafts, what: format!("{name} restricted to {}", wanted.level), answer: () })
+        })
+        .await?;
+    view(op, name).await
+}
+
+/// Trusts an agent less: a new revision of its charter that says nothing else than before. More trust is a change of the charter.
+///
+/// # Errors
+/// When the operator may not, nobody has that name, it was decommissioned, or it would be trusted no less.
+pub async fn demote(op: &Op, name: &Name, wanted: &Demote) -> Result<AgentView, ControlError> {
+    let authorised = op.authorize_on(Action::AgentDemote, name)?;
+    authorised
+        .change(&[key(name)], &wanted.reason, |seen| {
+            let agent = find(seen.directory, name)?;
+            if agent.status == AgentStatus::Decommissioned {
+                return Err(ControlError::refused(format!("{name} was decommissioned: nothing is left to trust")));
+            }
+            if wanted.autonomy >= agent.charter.autonomy {
+                return Err(ControlError::refused(format!("{name} is trusted as `{}` already", agent.charter.autonomy))
+                    .because("this only takes trust away")
+                    .cure("change its charter to trust it further"));
+            }
+            let mut row = agent.clone();
+            row.charter.autonomy = wanted.autonomy;
+            row.revision = row.revision.saturating_add(1);
+            let what = format!("{name} demoted to {}", wanted.autonomy);
+            Ok(Change { drafts: vec![Draft::Put(Object::Agent(row))], what, answer: () })
         })
         .await?;
     view(op, name).await
@@ -231,11 +263,14 @@ fn fits(agent: &Agent, query: &AgentQuery) -> bool {
     query
         .q
         .as_ref()
-        .is_none_or(|part| agent.name.as_str().contains(part.trim().to_ascii_lowercase().as_str()))
+        .is_none_or(|part| agent.name.as_str().contains(part.as_str()))
         && query.status.is_none_or(|status| agent.status == status)
         && query.owner.as_ref().is_none_or(|owner| charter.owner == *owner)
         && query.environment.is_none_or(|environment| charter.environment == environment)
-        && query.system.as_ref().is_none_or(|system| charter.systems().contains(system))
+        && query
+            .system
+            .as_ref()
+            .is_none_or(|system| charter.grants.iter().any(|grant| grant.system == *system))
 }
 
 fn find<'d>(directory: &'d Directory, name: &Name) -> Result<&'d Agent, ControlError> {

@@ -13,7 +13,10 @@ use provost_store::{DecisionFilter, StoredDecision};
 /// # Errors
 /// When the operator may not, or the store fails.
 pub async fn list(op: &Op, query: DecisionQuery) -> Result<Page<DecisionSummary>, ControlError> {
-    op.authorize(Action::DecisionRead)?;
+    match &query.agent {
+        Some(agent) => op.authorize_on(Action::DecisionRead, agent)?,
+        None => op.authorize(Action::DecisionRead)?,
+    };
     let most = op.plane.limits.page_size_max;
     let filter = DecisionFilter {
         agent: query.agent,
@@ -33,8 +36,7 @@ pub async fn list(op: &Op, query: DecisionQuery) -> Result<Page<DecisionSummary>
 /// # Errors
 /// When the operator may not, nobody knows it, or the store fails.
 pub async fn show(op: &Op, id: DecisionId) -> Result<DecisionView, ControlError> {
-    op.authorize(Action::DecisionRead)?;
-    view_of(op, &find(op, id).await?).await
+    view_of(op, &seen(op, id).await?).await
 }
 
 /// Makes a decision again, on the organisation as it stood then, and compares.
@@ -42,9 +44,19 @@ pub async fn show(op: &Op, id: DecisionId) -> Result<DecisionView, ControlError>
 /// # Errors
 /// When the operator may not, nobody knows it, or the store fails.
 pub async fn why(op: &Op, id: DecisionId) -> Result<WhyView, ControlError> {
-    op.authorize(Action::DecisionRead)?;
-    let stored = find(op, id).await?;
+    let stored = seen(op, id).await?;
     why::again(op, &stored).await
+}
+
+/// A decision that the operator may look at: any, or one of an agent they answer for.
+async fn seen(op: &Op, id: DecisionId) -> Result<StoredDecision, ControlError> {
+    let found = find(op, id).await;
+    let subject = found.as_ref().ok().map(|stored| &stored.decision.subject);
+    match subject.filter(|subject| subject.kind == "agent").and_then(|subject| subject.id.parse().ok()) {
+        Some(agent) => op.authorize_on(Action::DecisionRead, &agent)?,
+        None => op.authorize(Action::DecisionRead)?,
+    };
+    found
 }
 
 pub(crate) async fn find(op: &Op, id: DecisionId) -> Result<StoredDecision, ControlError> {

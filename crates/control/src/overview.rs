@@ -1,10 +1,9 @@
 //! What whoever keeps watch sees first: what runs, what was refused or held, what is wrong, what changed.
 
-use crate::{Action, ControlError, Op, care, decision, diff};
+use crate::{Action, ControlError, Op, care, decision, diff, tally};
 use provost_api::{
-    Moment,
     agent::ChangeView,
-    decision::{DecisionQuery, DecisionSummary, VerdictWord},
+    decision::{DecisionQuery, DecisionSummary, TallyQuery, TallyView, VerdictWord},
     plane::Status,
 };
 use provost_domain::{
@@ -21,16 +20,16 @@ pub struct Overview {
     pub status: Status,
     /// Agents with tasks that run, those with most first, at most 12.
     pub running: Vec<Running>,
-    /// The last that were refused, newest first, at most 8.
+    /// The last that were refused, newest first, at most 6.
     pub denied: Vec<DecisionSummary>,
-    /// The last that were held, newest first, at most 8.
+    /// The last that were held, newest first, at most 6.
     pub held: Vec<DecisionSummary>,
     /// Approvals that wait for a person's answer.
     pub waiting: usize,
     /// Findings that nobody has dealt with, by severity.
     pub findings: BTreeMap<Severity, usize>,
-    /// The pace of the newest decisions.
-    pub pace: Pace,
+    /// How many decisions there were in the last hours.
+    pub pace: TallyView,
     /// What a person has to look at, worst first; empty when all is well.
     pub wrong: Vec<Wrong>,
     /// The newest changes of the organisation, newest first, at most 10.
@@ -48,28 +47,6 @@ pub struct Running {
     pub newest: TaskId,
     /// What that one is for.
     pub purpose: String,
-}
-
-/// How many decisions there were in each minute, as far as the newest 500 of the last hour reach.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pace {
-    /// Minutes, oldest first; the last one is under way.
-    pub minutes: Vec<Minute>,
-    /// The decisions that were counted.
-    pub counted: Minute,
-    /// The first of them, when there were more than could be counted; all of the hour, if absent.
-    pub since: Option<Moment>,
-}
-
-/// Decisions of one minute.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Minute {
-    /// Let through.
-    pub allow: u32,
-    /// Held for a person.
-    pub hold: u32,
-    /// Refused.
-    pub deny: u32,
 }
 
 /// Something a person has to look at.
@@ -115,7 +92,7 @@ pub async fn show(op: &Op) -> Result<Overview, ControlError> {
     wrong.extend(of_trials(op, &records));
     wrong.extend(of_calls(op, &newest, now).await?);
     wrong.extend(of_minted(&view.directory, now));
-    wrong.extend(of_agents(&view.directory));
+    wrong.extend(of_agents(&status));
     // Who signs in and out is no change of the organisation.
     let changes =
         records.into_iter().rev().filter(|record| record.key.kind != Kind::Session).take(CHANGES_MAX);
@@ -125,7 +102,7 @@ pub async fn show(op: &Op) -> Result<Overview, ControlError> {
         held: last(op, VerdictWord::Hold).await?,
         waiting: waiting(&view.directory, now),
         findings: crate::finding::waiting(op),
-        pace: pace(&newest, now),
+        pace: tally::show(op, &TallyQuery::default()).await?,
         wrong,
         changes: changes.flat_map(|record| diff::history(vec![record])).collect(),
         status,
@@ -166,34 +143,10 @@ async fn last(op: &Op, verdict: VerdictWord) -> Result<Vec<DecisionSummary>, Con
 }
 
 async fn newest(op: &Op, now: Timestamp) -> Result<Vec<DecisionSummary>, ControlError> {
-    let since = Timestamp::from_millis(minute_of(now).saturating_sub(MINUTES_MAX - 1).saturating_mul(MINUTE));
+    let since = Timestamp::from_millis(now.as_millis().saturating_sub(LOOKED_AT));
     let query =
         DecisionQuery { since: Some(since.into()), limit: Some(NEWEST_MAX), ..DecisionQuery::default() };
     Ok(decision::list(op, query).await?.items)
-}
-
-fn pace(newest: &[DecisionSummary], now: Timestamp) -> Pace {
-    let first = minute_of(now).saturating_sub(MINUTES_MAX - 1);
-    let mut minutes = vec![Minute::default(); usize::try_from(MINUTES_MAX).unwrap_or_default()];
-    let mut counted = Minute::default();
-    for decision in newest {
-        let place = usize::try_from(minute_of(decision.at.0).saturating_sub(first)).unwrap_or(usize::MAX);
-        let Some(minute) = minutes.get_mut(place) else { continue };
-        for count in [minute, &mut counted] {
-            let one = match decision.verdict.as_str() {
-                "allow" => &mut count.allow,
-                "hold" => &mut count.hold,
-                _ => &mut count.deny,
-            };
-            *one = one.saturating_add(1);
-        }
-    }
-    let full = newest.len() >= NEWEST_MAX;
-    Pace { minutes, counted, since: newest.last().filter(|_| full).map(|oldest| oldest.at) }
-}
-
-fn minute_of(at: Timestamp) -> i64 {
-    at.as_millis().div_euclid(MINUTE)
 }
 
 async fn of_the_plane(op: &Op, status: &Status) -> Vec<Wrong> {
@@ -300,7 +253,7 @@ fn of_minted(directory: &Directory, now: Timestamp) -> Vec<Wrong> {
 }
 
 /// Agents that wait for a person.
-fn of_agents(directory: &Directory) -> Vec<Wrong> {
+fn of_agents(status: &Status) -> Vec<Wrong> {
     let states = [
         (
             AgentStatus::Unmanaged,
@@ -314,8 +267,8 @@ fn of_agents(directory: &Directory) -> Vec<Wrong> {
         ),
         (AgentStatus::Proposed, "proposed", "somebody has to look at their charter and activate them"),
     ];
-    let count =
-        |status: AgentStatus| directory.agents.values().filter(|agent| agent.status == status).count();
+    // Counted once, with the plane's status: there may be a hundred thousand.
+    let count = |of: AgentStatus| status.agents.get(of.as_str()).copied().unwrap_or_default();
     let found = states.into_iter().map(|(status, words, means)| (status, count(status), words, means));
     found
         .filter(|(_, count, _, _)| *count > 0)
@@ -336,10 +289,10 @@ async fn recent_changes(op: &Op, head: Seq) -> Result<Vec<ChangeRecord>, Control
     Ok(op.plane.store.tail(after, LOOKED_BACK).await?)
 }
 
-const MINUTE: i64 = 60_000;
-const MINUTES_MAX: i64 = 60;
+/// Calls of the last hour are looked through for lost outcomes.
+const LOOKED_AT: i64 = 60 * 60_000;
 const NEWEST_MAX: usize = 500;
-const LAST_MAX: usize = 8;
+const LAST_MAX: usize = 6;
 const RUNNING_MAX: usize = 12;
 const CHANGES_MAX: usize = 10;
 const EACH_MAX: usize = 5;
@@ -347,50 +300,3 @@ const EACH_MAX: usize = 5;
 const LOOKED_BACK: usize = 300;
 const UNFINISHED_AFTER: i64 = 5 * 60_000;
 const OWED_LONG: DurationMs = DurationMs::from_mins(5);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use provost_domain::DecisionId;
-
-    fn decision(at: i64, verdict: &str) -> DecisionSummary {
-        let at = Timestamp::from_millis(at);
-        DecisionSummary {
-            id: DecisionId::new(at, [0; 10]),
-            at: at.into(),
-            verdict: verdict.to_owned(),
-            subject: "clerk".to_owned(),
-            task: None,
-            tool: "bank/transfer".to_owned(),
-            face: "mcp".to_owned(),
-            reasons: Vec::new(),
-            outcome: "refused".to_owned(),
-            labels: Vec::new(),
-            leaf: None,
-        }
-    }
-
-    #[test]
-    fn each_decision_counts_in_its_minute_and_older_ones_in_none() {
-        let now = Timestamp::from_millis(100 * MINUTE + 30_000);
-        let at = |minute: i64| minute * MINUTE + 5;
-        let newest = [
-            decision(at(100), "deny"),
-            decision(at(99), "hold"),
-            decision(at(99), "allow"),
-            decision(at(40), "deny"),
-        ];
-        let pace = pace(&newest, now);
-        assert_eq!(pace.minutes.len(), 60);
-        assert_eq!(pace.minutes[59], Minute { deny: 1, ..Minute::default() });
-        assert_eq!(pace.minutes[58], Minute { allow: 1, hold: 1, deny: 0 });
-        assert_eq!((pace.counted, pace.since), (Minute { allow: 1, hold: 1, deny: 1 }, None));
-    }
-
-    #[test]
-    fn where_there_were_more_than_are_counted_it_says_since_when() {
-        let now = Timestamp::from_millis(100 * MINUTE);
-        let newest: Vec<_> = (0..NEWEST_MAX).map(|_| decision(99 * MINUTE, "allow")).collect();
-        assert_eq!(pace(&newest, now).since, Some(Timestamp::from_millis(99 * MINUTE).into()));
-    }
-}

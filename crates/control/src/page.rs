@@ -6,8 +6,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use provost_api::Page;
 
 /// One page of `rows`, which are sorted here by their key.
-pub(crate) fn page<R, T>(
-    mut rows: Vec<(String, R)>,
+pub(crate) fn page<K: AsRef<str>, R, T>(
+    mut rows: Vec<(K, R)>,
     cursor: Option<&str>,
     limit: Option<usize>,
     most: usize,
@@ -16,20 +16,20 @@ pub(crate) fn page<R, T>(
     let after = cursor.map(decode).transpose()?;
     let limit = limit.unwrap_or(most).clamp(1, most.max(1));
     if let Some(after) = after {
-        rows.retain(|(key, _)| *key > after);
+        rows.retain(|(key, _)| key.as_ref() > after.as_str());
     }
     // Of very many, only those of this page are put in order, and the one that says that there are more.
     if rows.len() > limit.saturating_add(1) {
-        rows.select_nth_unstable_by(limit, |a, b| a.0.cmp(&b.0));
+        rows.select_nth_unstable_by(limit, |a, b| a.0.as_ref().cmp(b.0.as_ref()));
         rows.truncate(limit.saturating_add(1));
     }
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    rows.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
     let mut rows = rows.into_iter();
     let mut items = Vec::new();
     let mut last = String::new();
     for (key, row) in rows.by_ref().take(limit) {
         items.push(show(row));
-        last = key;
+        key.as_ref().clone_into(&mut last);
     }
     Ok(Page { items, next: rows.next().map(|_more| URL_SAFE_NO_PAD.encode(last)) })
 }

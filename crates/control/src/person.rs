@@ -1,11 +1,17 @@
-//! People, to look at. They are declared in files.
+//! People: to look at, who they are to identity providers, and where they are signed in. They are declared in files.
 
-use crate::{Action, ControlError, Op, page::page};
+use crate::{
+    Action, ControlError, Op,
+    change::{Change, Draft},
+    page::page,
+};
 use provost_api::{
     Page, PageQuery,
-    identity::{LoginView, PersonView},
+    identity::{AwayView, LoginChange, LoginView, PersonView},
 };
-use provost_domain::{Directory, Name, Person, person::Login};
+use provost_domain::{
+    Directory, Kind, Name, Object, ObjectKey, Person, person::Login,
+};
 
 /// People, in order of their names.
 ///
@@ -14,9 +20,9 @@ use provost_domain::{Directory, Name, Person, person::Login};
 pub async fn list(op: &Op, query: PageQuery) -> Result<Page<PersonView>, ControlError> {
     op.authorize(Action::PersonRead)?;
     let view = op.plane.replica.latest();
-    let rows = view.directory.people.iter().map(|(name, person)| (name.to_string(), person)).collect();
+    let rows = view.directory.people.iter().map(|(name, person)| (name.as_str(), person)).collect();
     page(rows, query.cursor.as_deref(), query.limit, op.plane.limits.page_size_max, |person| {
-        view_of(person, Vec::new())
+        view_of(person, Vec::new(), op.plane.now())
     })
 }
 
@@ -29,7 +35,78 @@ pub async fn show(op: &Op, name: &Name) -> Result<PersonView, ControlError> {
     let view = op.plane.replica.latest();
     let person =
         view.directory.people.get(name).ok_or_else(|| ControlError::unknown("person", name.as_str()))?;
-    Ok(view_of(person, owned(&view.directory, name)))
+    Ok(view_of(person, owned(&view.directory, name), op.plane.now()))
+}
+
+/// Says that a subject of an identity provider is this person.
+///
+/// # Errors
+/// When the operator may not, nobody here has that name, the provider's word about people is not taken, or the subject is
+/// somebody's already.
+pub async fn link(op: &Op, name: &Name, wanted: &LoginChange) -> Result<PersonView, ControlError> {
+    let authorised = op.authorize(Action::PersonLink)?;
+    let subject = wanted.subject.trim();
+    if subject.is_empty() || subject.len() > SUBJECT_BYTES_MAX || subject.chars().any(char::is_control) {
+        return Err(ControlError::caller("`subject` is empty, too long, or not plain text")
+            .cure("give it exactly as the provider writes `sub`"));
+    }
+    authorised
+        .change(&[key(name)], &wanted.reason, |seen| {
+            let person = here(seen.directory, name)?;
+            let issuer = seen.directory.issuers.get(&wanted.issuer);
+            if issuer.is_none_or(|issuer| issuer.people.is_none()) {
+                return Err(ControlError::caller(format!("no issuer `{}` says who people are", wanted.issuer))
+                    .cure("name one of `provost issuer list` that vouches for people"));
+            }
+            let known = |login: &Login| login.issuer == wanted.issuer && login.subject == subject;
+            if person.logins.iter().any(known) {
+                return Ok(Change { drafts: Vec::new(), what: String::new(), answer: () });
+            }
+            let mut person = person.clone();
+            let (issuer, subject) = (wanted.issuer.clone(), subject.to_owned());
+            person.logins.push(Login { issuer, subject, added: op.plane.now() });
+            let drafts = vec![Draft::Put(Object::Person(person))];
+            Ok(Change { drafts, what: format!("{name} signs in at {}", wanted.issuer), answer: () })
+        })
+        .await?;
+    shown(op, name)
+}
+
+/// Says that a subject of an identity provider is this person no more. Sessions that it began go on until they are ended.
+///
+/// # Errors
+/// When the operator may not, nobody has that name, or the subject is not theirs.
+pub async fn unlink(op: &Op, name: &Name, wanted: &LoginChange) -> Result<PersonView, ControlError> {
+    let authorised = op.authorize(Action::PersonLink)?;
+    authorised
+        .change(&[key(name)], &wanted.reason, |seen| {
+            let mut person = here(seen.directory, name)?.clone();
+            let before = person.logins.len();
+            person.logins.retain(|login| login.issuer != wanted.issuer || login.subject != wanted.subject);
+            if person.logins.len() == before {
+                return Err(ControlError::unknown("login of theirs", &wanted.subject));
+            }
+            let drafts = vec![Draft::Put(Object::Person(person))];
+            Ok(Change { drafts, what: format!("{name} signs in at {} no more", wanted.issuer), answer: () })
+        })
+        .await?;
+    shown(op, name)
+}
+
+fn here<'d>(directory: &'d Directory, name: &Name) -> Result<&'d Person, ControlError> {
+    let person = directory.people.get(name).map(AsRef::as_ref);
+    person.ok_or_else(|| ControlError::unknown("person", name.as_str()))
+}
+
+/// A person after a change that was allowed.
+fn shown(op: &Op, name: &Name) -> Result<PersonView, ControlError> {
+    let view = op.plane.replica.latest();
+    let person = here(&view.directory, name)?;
+    Ok(view_of(person, owned(&view.directory, name), op.plane.now()))
+}
+
+fn key(name: &Name) -> ObjectKey {
+    ObjectKey::new(Kind::Person, name.as_str())
 }
 
 fn owned(directory: &Directory, person: &Name) -> Vec<Name> {
@@ -40,7 +117,8 @@ fn owned(directory: &Directory, person: &Name) -> Vec<Name> {
     names
 }
 
-fn view_of(person: &Person, owns: Vec<Name>) -> PersonView {
+fn view_of(person: &Person, owns: Vec<Name>, now: provost_domain::Timestamp) -> PersonView {
+    let away = person.away.as_ref().filter(|away| now < away.until);
     PersonView {
         name: person.name.clone(),
         display: person.display.clone(),
@@ -49,6 +127,7 @@ fn view_of(person: &Person, owns: Vec<Name>) -> PersonView {
         active: person.active,
         roles: person.roles.iter().map(|role| role.as_str().to_owned()).collect(),
         logins: person.logins.iter().map(login).collect(),
+        away: away.map(|away| AwayView { to: away.to.clone(), until: away.until.into() }),
         owns,
     }
 }
@@ -57,4 +136,5 @@ fn login(login: &Login) -> LoginView {
     LoginView { issuer: login.issuer.clone(), subject: login.subject.clone(), added: login.added.into() }
 }
 
+const SUBJECT_BYTES_MAX: usize = 255;
 const OWNED_MAX: usize = 1_000;

@@ -221,7 +221,8 @@ fn refuse_if_needed(directory: &Directory, name: &Name, gone: &[ObjectKey]) -> R
 
 fn users(directory: &Directory, name: &Name) -> Vec<Name> {
     let users = directory.agents.values().filter(|agent| {
-        agent.status != AgentStatus::Decommissioned && agent.charter.systems().contains(name)
+        agent.status != AgentStatus::Decommissioned
+            && agent.charter.grants.iter().any(|grant| grant.system == *name)
     });
     let mut names: Vec<Name> = users.map(|agent| agent.name.clone()).collect();
     names.sort();

@@ -176,8 +176,19 @@ pub async fn list(op: &Op, query: TaskQuery) -> Result<Page<TaskSummary>, Contro
 /// # Errors
 /// When the operator may not, or nobody knows the task.
 pub async fn show(op: &Op, id: TaskId) -> Result<TaskView, ControlError> {
-    op.authorize(Action::TaskRead)?;
-    let task = find(op, id).await?;
+    let found = find(op, id).await;
+    match &found {
+        // Whoever asked for it sees what becomes of it.
+        Ok(task) if matches!(&op.subject, crate::Operator::Person(person, _) if *person == task.requester) => {}
+        Ok(task) => {
+            op.authorize_on(Action::TaskRead, &task.agent)?;
+        },
+        // Who may not look is not told whether there is one.
+        Err(_unknown) => {
+            op.authorize(Action::TaskRead)?;
+        }
+    }
+    let task = found?;
     let plane = &op.plane;
     let state = plane.store.task_state(id).await?;
     let agent = plane.replica.latest().directory.agents.get(&task.agent).cloned();

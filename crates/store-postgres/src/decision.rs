@@ -4,9 +4,9 @@ use crate::{
     connection::Connections,
     error::{corrupt, failed, limit, unsigned},
 };
-use provost_domain::{DecisionId, NodeId, Timestamp};
+use provost_domain::{DecisionId, DurationMs, NodeId, Timestamp};
 use provost_store::{
-    DecisionFilter, DecisionPage, StoreError, StoredDecision,
+    DecisionFilter, DecisionPage, StoreError, StoredDecision, Tally, TallyCount,
     driver::{Cursor, decode},
 };
 use tokio_postgres::{Row, types::ToSql};
@@ -56,6 +56,25 @@ pub(crate) async fn page(
     let next = last.map(cursor).transpose().map_err(failed(doing))?;
     let decisions = rows.iter().take(max).map(read).collect::<Result<_, _>>()?;
     Ok(DecisionPage { decisions, next })
+}
+
+/// Decisions counted by step and verdict.
+pub(crate) async fn tally(
+    connections: &Connections,
+    since: Timestamp,
+    step: DurationMs,
+    max: usize,
+) -> Result<Tally, StoreError> {
+    let doing = "count decisions";
+    let step = i64::try_from(step.0).unwrap_or(i64::MAX).max(1);
+    let rows = connections.query(doing, TALLY, &[&since.as_millis(), &step, &limit(max)]).await?;
+    let count = |row: &Row| -> Result<(TallyCount, i64), tokio_postgres::Error> {
+        let (step, count): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
+        let verdict = row.try_get(1)?;
+        Ok((TallyCount { step: unsigned(step), verdict, count: unsigned(count) }, row.try_get(3)?))
+    };
+    let found = rows.iter().map(count).collect::<Result<Vec<_>, _>>().map_err(failed(doing))?;
+    Ok(Tally::of(found, max))
 }
 
 type Param = Box<dyn ToSql + Sync + Send>;
@@ -127,6 +146,11 @@ FROM decision
 JOIN journal AS made ON made.row = decision.row
 LEFT JOIN journal AS done ON done.row = decision.completion
 LEFT JOIN leaf ON leaf.row = decision.row AND leaf.index < (SELECT size FROM ledger)";
+
+const TALLY: &str = "SELECT (at - $1) / $2 AS step, verdict, COUNT(*), MIN(at)
+FROM (SELECT at, verdict FROM decision WHERE at >= $1 ORDER BY at DESC LIMIT $3) AS newest
+GROUP BY 1, 2
+ORDER BY 1, 2";
 
 const ONE: &str = "SELECT decision.row, decision.at, made.record, done.record, leaf.index
 FROM journal AS made

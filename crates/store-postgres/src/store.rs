@@ -14,7 +14,7 @@ use provost_domain::{
 use provost_store::{
     Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
     Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Store, StoreError,
-    StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
+    StoredDecision, StoredLeaf, Tally, TileKey, WindowKey, danger,
     driver::{DecisionDraft, Draft, RecordBytesMax, Room},
 };
 use std::{
@@ -195,6 +195,10 @@ impl Store for PostgresStore {
 
     async fn decisions(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
         decision::page(&self.connections, filter).await
+    }
+
+    async fn tally(&self, since: Timestamp, step: DurationMs, max: usize) -> Result<Tally, StoreError> {
+        decision::tally(&self.connections, since, step, max).await
     }
 
     async fn put_sealed(&self, name: &Name, sealed: &[u8]) -> Result<(), StoreError> {

@@ -5,9 +5,9 @@ use crate::{
     ledger, task,
     writer::Tx,
 };
-use provost_domain::{DecisionId, NodeId, Timestamp};
+use provost_domain::{DecisionId, DurationMs, NodeId, Timestamp};
 use provost_store::{
-    DecisionFilter, DecisionPage, JournalKind, RecordError, StoreError, StoredDecision,
+    DecisionFilter, DecisionPage, JournalKind, RecordError, StoreError, StoredDecision, Tally, TallyCount,
     driver::{Cursor, DecisionDraft, decode, weigh},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, types::Value};
@@ -120,6 +120,27 @@ pub(crate) fn page(db: &Connection, filter: &DecisionFilter) -> Result<DecisionP
     Ok(DecisionPage { decisions, next })
 }
 
+/// Decisions counted by step and verdict.
+pub(crate) fn tally(
+    db: &Connection,
+    since: Timestamp,
+    step: DurationMs,
+    max: usize,
+) -> Result<Tally, StoreError> {
+    let failed = || failed("count decisions");
+    let step = i64::try_from(step.0).unwrap_or(i64::MAX).max(1);
+    let mut statement = db.prepare_cached(TALLY).map_err(failed())?;
+    let count = |row: &Row<'_>| {
+        let (step, count): (i64, i64) = (row.get(0)?, row.get(2)?);
+        Ok((TallyCount { step: unsigned(step), verdict: row.get(1)?, count: unsigned(count) }, row.get::<_, i64>(3)?))
+    };
+    let found = statement
+        .query_map((since.as_millis(), step, limit(max)), count)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(failed())?;
+    Ok(Tally::of(found, max))
+}
+
 /// The clauses a filter asks for, each with an index of its own behind it.
 fn question(filter: &DecisionFilter, max: usize) -> Result<(String, Vec<Value>), StoreError> {
     let mut clauses = Vec::new();
@@ -202,6 +223,11 @@ const SELECT: &str = "SELECT decision.row, decision.at, made.record, done.record
 FROM decision
 JOIN journal AS made ON made.row = decision.row
 LEFT JOIN journal AS done ON done.row = decision.completion";
+
+const TALLY: &str = "SELECT (at - ?1) / ?2 AS step, verdict, COUNT(*), MIN(at)
+FROM (SELECT at, verdict FROM decision WHERE at >= ?1 ORDER BY at DESC LIMIT ?3)
+GROUP BY 1, 2
+ORDER BY 1, 2";
 
 const ONE: &str = "SELECT decision.row, decision.at, made.record, done.record
 FROM journal AS made

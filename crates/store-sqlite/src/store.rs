@@ -16,7 +16,7 @@ use provost_domain::{
 use provost_store::{
     Balance, ChangeReceipt, ChangeRecord, ChangeSet, CommitError, DecisionFilter, DecisionPage, Fault,
     Intent, JournalKind, JournalRow, LedgerHead, Receipt, RecordError, Sequenced, Store, StoreError,
-    StoredDecision, StoredLeaf, TileKey, WindowKey, danger,
+    StoredDecision, StoredLeaf, Tally, TileKey, WindowKey, danger,
     driver::{DecisionDraft, Draft, RecordBytesMax, Room},
 };
 use std::{
@@ -287,6 +287,10 @@ impl Store for SqliteStore {
     async fn decisions(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
         let filter = filter.clone();
         self.readers.read(move |db| decision::page(db, &filter)).await
+    }
+
+    async fn tally(&self, since: Timestamp, step: DurationMs, max: usize) -> Result<Tally, StoreError> {
+        self.readers.read(move |db| decision::tally(db, since, step, max)).await
     }
 
     async fn put_sealed(&self, name: &Name, sealed: &[u8]) -> Result<(), StoreError> {

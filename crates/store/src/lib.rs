@@ -28,7 +28,7 @@ pub use findings::{finding, raise_finding};
 pub use intent::{Charge, Intent, Receipt, TaskExpectation, WindowKey, danger};
 pub use ledger::{JournalKind, JournalRow, LedgerHead, Sequenced, StoredLeaf, TileKey};
 pub use permit::{Permit, Recorded};
-pub use query::{Balance, DecisionFilter, DecisionPage, Fault, StoredDecision};
+pub use query::{Balance, DecisionFilter, DecisionPage, Fault, StoredDecision, Tally, TallyCount};
 
 use async_trait::async_trait;
 use provost_domain::{
@@ -134,6 +134,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Decisions, newest first.
     async fn decisions(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError>;
+
+    /// Counts decisions from a moment on, by verdict and by steps of this length; at most the newest `max` of them, so that a
+    /// busy plane is not walked through for a picture.
+    async fn tally(&self, since: Timestamp, step: DurationMs, max: usize) -> Result<Tally, StoreError> {
+        let filter = DecisionFilter { since: Some(since), max, ..DecisionFilter::default() };
+        let step = i64::try_from(step.0).unwrap_or(i64::MAX).max(1);
+        let found = self.decisions(&filter).await?.decisions;
+        let one = |stored: &StoredDecision| {
+            let at = stored.decision.at.as_millis();
+            let step = at.saturating_sub(since.as_millis()).checked_div(step).unwrap_or_default();
+            let step = u64::try_from(step).unwrap_or_default();
+            (TallyCount { step, verdict: stored.decision.verdict.as_str().to_owned(), count: 1 }, at)
+        };
+        Ok(Tally::of(found.iter().map(one).collect(), max))
+    }
 
     // --- secrets: sealed before they come here ----------------------------------------------------------------
 

@@ -43,6 +43,26 @@ pub struct DecisionPage {
     pub next: Option<String>,
 }
 
+/// How many decisions there were, step of time by step of time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Each step and verdict that had any.
+    pub counts: Vec<TallyCount>,
+    /// When there were more than could be counted: the earliest that was.
+    pub only_since: Option<Timestamp>,
+}
+
+/// Decisions of one verdict in one step of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TallyCount {
+    /// Which step, from 0.
+    pub step: u64,
+    /// `allow`, `hold`, `deny`.
+    pub verdict: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// What a window has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Balance {
@@ -50,6 +70,18 @@ pub struct Balance {
     pub window: WindowKey,
     /// What charges within it add up to.
     pub used: i64,
+}
+
+impl Tally {
+    /// From counts, each with the earliest moment in it, of at most `max` decisions.
+    #[must_use]
+    pub fn of(found: Vec<(TallyCount, i64)>, max: usize) -> Self {
+        let counted: u64 = found.iter().map(|(count, _)| count.count).sum();
+        let first = found.iter().map(|(_, at)| *at).min().map(Timestamp::from_millis);
+        let full = usize::try_from(counted).is_ok_and(|counted| counted >= max);
+        let counts = found.into_iter().map(|(count, _)| count).collect();
+        Self { counts, only_since: first.filter(|_| full) }
+    }
 }
 
 impl Balance {

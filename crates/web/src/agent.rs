@@ -9,7 +9,7 @@ use crate::{
 use axum::Json;
 use provost_api::{
     Because, Page,
-    agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Restrict},
+    agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Demote, Restrict},
     proof::{ProofAdd, ProofRemove, ProofView},
     proposal::ProposalView,
 };
@@ -100,6 +100,24 @@ pub(crate) async fn agent_restrict(
     Said(wanted): Said<Restrict>,
 ) -> Answer<AgentView> {
     Ok(Json(agent::restrict(&op, &name, &wanted).await?))
+}
+
+/// Trusts an agent less, as a new revision of its charter.
+#[utoipa::path(
+    post,
+    path = "/agents/{name}/autonomy",
+    tag = "agents",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The agent")),
+    request_body = Demote,
+    responses((status = 200, body = AgentView), Problems)
+)]
+pub(crate) async fn agent_demote(
+    Asked(op): Asked,
+    At(name): At<Name>,
+    Said(wanted): Said<Demote>,
+) -> Answer<AgentView> {
+    Ok(Json(agent::demote(&op, &name, &wanted).await?))
 }
 
 /// Moves an agent through its life: `adopt`, `activate`, `reapprove`, `suspend`, `resume`, `decommission`.

@@ -5,7 +5,7 @@ use crate::{
     door::Hosts,
     drill, finding, home, identity, issuer, ledger, oauth, pages, passkey, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
-    proposal, quality, rule, system, task,
+    proposal, quality, rule, search, system, task,
 };
 use axum::{
     Router,
@@ -51,11 +51,13 @@ pub fn router(app: App, hosts: Hosts, beside: Router) -> Router {
 pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
     let small = OpenApiRouter::new()
         .routes(routes!(plane::status))
+        .routes(routes!(search::search))
         .routes(routes!(plane::fsck))
         .routes(routes!(plane::backup))
         .routes(routes!(agent::agent_list, agent::agent_create))
         .routes(routes!(agent::agent_show, agent::agent_update))
         .routes(routes!(agent::agent_restrict))
+        .routes(routes!(agent::agent_demote))
         .routes(routes!(agent::agent_move))
         .routes(routes!(oauth::agent_key_add))
         .routes(routes!(oauth::agent_key_remove))
@@ -116,6 +118,7 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(channel::delivery_retry))
         .routes(routes!(identity::person_list))
         .routes(routes!(identity::person_show))
+        .routes(routes!(identity::person_link, identity::person_unlink))
         .routes(routes!(passkey::person_invite))
         .routes(routes!(passkey::passkey_list, passkey::passkey_add))
         .routes(routes!(passkey::passkey_begin))
@@ -129,6 +132,7 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(identity::workload_show))
         .routes(routes!(identity::workload_token))
         .routes(routes!(decision::decision_list))
+        .routes(routes!(decision::decision_tally))
         .routes(routes!(decision::decision_show))
         .routes(routes!(decision::decision_why))
         .routes(routes!(policy::policy_list))

@@ -9,9 +9,9 @@ use crate::{
 use axum::Json;
 use provost_api::{
     Page,
-    decision::{DecisionQuery, DecisionSummary, DecisionView, WhyView},
+    decision::{DecisionQuery, DecisionSummary, DecisionView, TallyQuery, TallyView, WhyView},
 };
-use provost_control::decision;
+use provost_control::{decision, tally};
 use provost_domain::DecisionId;
 
 /// Decisions, newest first.
@@ -54,4 +54,20 @@ pub(crate) async fn decision_show(Asked(op): Asked, At(id): At<DecisionId>) -> A
 )]
 pub(crate) async fn decision_why(Asked(op): Asked, At(id): At<DecisionId>) -> Answer<WhyView> {
     Ok(Json(decision::why(&op, id).await?))
+}
+
+/// How many decisions there were in the last hours, by verdict.
+#[utoipa::path(
+    get,
+    path = "/decisions/tally",
+    tag = "decisions",
+    security(("token" = [])),
+    params(TallyQuery),
+    responses((status = 200, body = TallyView), Problems)
+)]
+pub(crate) async fn decision_tally(
+    Asked(op): Asked,
+    Asking(query): Asking<TallyQuery>,
+) -> Answer<TallyView> {
+    Ok(Json(tally::show(&op, &query).await?))
 }

@@ -9,7 +9,7 @@ use crate::{
 use axum::Json;
 use provost_api::{
     Because, Page, PageQuery,
-    identity::{PersonView, WorkloadToken, WorkloadView},
+    identity::{LoginChange, PersonView, WorkloadToken, WorkloadView},
 };
 use provost_control::{person, workload};
 use provost_domain::Name;
@@ -41,6 +41,41 @@ pub(crate) async fn person_list(
 )]
 pub(crate) async fn person_show(Asked(op): Asked, At(name): At<Name>) -> Answer<PersonView> {
     Ok(Json(person::show(&op, &name).await?))
+}
+
+/// Says that a subject of an identity provider is this person.
+#[utoipa::path(
+    post,
+    path = "/people/{name}/logins",
+    tag = "identities",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The person")),
+    request_body = LoginChange,
+    responses((status = 200, body = PersonView), Problems)
+)]
+pub(crate) async fn person_link(
+    Asked(op): Asked,
+    At(name): At<Name>,
+    Said(wanted): Said<LoginChange>,
+) -> Answer<PersonView> {
+    Ok(Json(person::link(&op, &name, &wanted).await?))
+}
+
+/// Says that a subject of an identity provider is this person no more.
+#[utoipa::path(
+    delete,
+    path = "/people/{name}/logins",
+    tag = "identities",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The person"), LoginChange),
+    responses((status = 200, body = PersonView), Problems)
+)]
+pub(crate) async fn person_unlink(
+    Asked(op): Asked,
+    At(name): At<Name>,
+    Asking(wanted): Asking<LoginChange>,
+) -> Answer<PersonView> {
+    Ok(Json(person::unlink(&op, &name, &wanted).await?))
 }
 
 /// Workloads, in order of their names.

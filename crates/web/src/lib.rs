@@ -39,6 +39,7 @@ mod proposal;
 mod quality;
 mod rest;
 mod rule;
+mod search;
 mod strict;
 mod system;
 mod task;

@@ -5,6 +5,7 @@
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod common;
+#[expect(dead_code, reason = "each test uses a part of it")]
 #[path = "common/console.rs"]
 mod console;
 

@@ -176,7 +176,9 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     let finding = provost_control::finding::raise(&served.op(), &seen).await.unwrap().unwrap().id;
     common::given_up(&served, "delivery_given_up").await;
     let channel = "[channel.nowhere]\ndescription = \"N\"\nkind = \"slack\"\naddress = \"nowhere\"\n";
-    let files = json!([{ "path": "channels.toml", "text": channel }]);
+    let okta = "[issuer.okta]\ndescription = \"People\"\nissuer = \"https://okta.example\"\nkeys = \"discovery\"\n\
+                owner = \"maria\"\n[issuer.okta.people]\nclient_id = \"provost\"\nsign_in = true\n";
+    let files = json!([{ "path": "channels.toml", "text": channel }, { "path": "issuers.toml", "text": okta }]);
     let wanted =
         json!({ "files": files, "reason": "the test begins", "person": "maria", "break_glass": true });
     served.post("/apply", wanted).await.ok();
@@ -235,6 +237,16 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         ("containment_lift", "POST", format!("/containments/{looked_at}/lift"), answer()),
         ("person_away", "POST", "/people/jonas/away".into(), Some(json!({
             "to": "maria", "lasts": "1d", "reason": "because of the test" }))),
+        ("person_link", "POST", "/people/jonas/logins".into(), Some(json!({
+            "issuer": "okta", "subject": "00u1", "reason": "because of the test" }))),
+        (
+            "person_unlink",
+            "DELETE",
+            "/people/jonas/logins?issuer=okta&subject=00u1&reason=because%20of%20the%20test".into(),
+            None,
+        ),
+        ("agent_demote", "POST", "/agents/clerk/autonomy".into(), Some(json!({
+            "autonomy": "probation", "reason": "because of the test" }))),
         (
             "apply",
             "POST",

@@ -522,7 +522,9 @@ async fn browser(served: &Served, name: &str) -> Browser {
         person: name.parse().unwrap(),
         roles: Default::default(),
         by: "a test".to_owned(),
+        passkey: None,
         started: Timestamp::from_millis(0),
+        seen: Some(served.plane.now()),
         expires: served.plane.now().plus(DurationMs::from_mins(60)),
         ended: false,
     };

@@ -3,7 +3,7 @@
 use super::{Ground, sample::*};
 use crate::{DecisionFilter, JournalKind, RecordError, Store, StoreError};
 use provost_domain::{
-    Decision, DecisionId, DurationMs, NodeId, TaskState, canonical, decision::Refused, limits::Limits,
+    Decision, DecisionId, DurationMs, NodeId, TaskState, Timestamp, canonical, decision::Refused, limits::Limits,
     task::TaskStatus,
 };
 use serde_json::json;
@@ -402,4 +402,24 @@ pub async fn a_full_queue_refuses_and_loses_nothing(ground: impl Ground) {
             Err(other) => panic!("{other}"),
         }
     }
+}
+
+/// What a chart is drawn from.
+pub async fn decisions_are_counted_in_their_step_and_verdict_and_no_more_than_asked(ground: impl Ground) {
+    let store = ground.open(&Limits::default()).await;
+    let minute = DurationMs::from_mins(1);
+    // Before the first step; at its very beginning; within it; in the third.
+    for (at, verdict) in [(-1, deny()), (0, deny()), (59_999, allow()), (59_998, allow()), (120_000, hold())] {
+        let at = Timestamp::from_millis(NOON.as_millis() + at);
+        let made = Decision { at, id: DecisionId::new(at, random()), ..decision(verdict) };
+        store.record(plain(made)).await.unwrap();
+    }
+    let tally = store.tally(NOON, minute, 10).await.unwrap();
+    let counts: Vec<_> = tally.counts.iter().map(|one| (one.step, one.verdict.as_str(), one.count)).collect();
+    assert_eq!(counts, [(0, "allow", 2), (0, "deny", 1), (2, "hold", 1)]);
+    assert_eq!(tally.only_since, None);
+    let cut = store.tally(NOON, minute, 2).await.unwrap();
+    let counts: Vec<_> = cut.counts.iter().map(|one| (one.step, one.verdict.as_str(), one.count)).collect();
+    assert_eq!(counts, [(0, "allow", 1), (2, "hold", 1)], "the newest");
+    assert_eq!(cut.only_since, Some(Timestamp::from_millis(NOON.as_millis() + 59_999)));
 }

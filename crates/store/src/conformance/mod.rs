@@ -117,6 +117,7 @@ macro_rules! suite {
                 what_a_result_brought_is_kept_with_its_outcome_until_the_task_ends,
                 unfinished_finds_exactly_the_open_ones,
                 decisions_page_through_every_row_once,
+                decisions_are_counted_in_their_step_and_verdict_and_no_more_than_asked,
                 a_refusal_before_any_decision_is_journalled,
                 an_outcome_in_company_is_durable_when_it_answers,
                 a_buffered_decision_is_written_when_the_store_closes,

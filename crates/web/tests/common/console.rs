@@ -153,8 +153,21 @@ impl Browser {
         request.header(header::COOKIE, format!("provost={}", self.secret)).send().await.unwrap()
     }
 
+    /// Sends a form as a browser does that stands on a page of this site.
+    pub async fn post(&self, path: &str, site: &str, fields: &[(&str, &str)]) -> Seen {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(fields);
+        let request = self.client.post(format!("{}{path}", self.plane)).body(form.finish());
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.header(header::COOKIE, format!("provost={}", self.secret));
+        Self::seen(request.header("sec-fetch-site", site).send().await.unwrap()).await
+    }
+
     pub async fn get(&self, path: &str) -> Seen {
-        let response = self.open(path).await;
+        Self::seen(self.open(path).await).await
+    }
+
+    async fn seen(response: reqwest::Response) -> Seen {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let location = headers.get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned());
         Seen { status, location: location.unwrap_or_default(), headers, body: response.text().await.unwrap() }

@@ -1,6 +1,7 @@
 //! Agents, and one of them: its charter, what it has left, its life, its reach.
 
 use super::{
+    act::agent::{Offer, offers},
     asked::{self, Choice, Faults, Pager, ROWS},
     bits,
     graph::{self, Graph},
@@ -54,6 +55,7 @@ struct One {
     decisions: Vec<DecisionSummary>,
     tools: Vec<ToolView>,
     graph: Graph,
+    offers: Vec<Offer>,
 }
 
 /// Agents, searched here.
@@ -92,8 +94,8 @@ pub(super) async fn list(looker: Looker, Query(form): Query<Form>) -> Shown {
 
 /// One agent.
 pub(super) async fn show(looker: Looker, Path(name): Path<String>) -> Shown {
-    looker.may(Action::AgentRead)?;
     let Ok(name) = name.parse::<Name>() else { return Err(looker.no_such("agent", &name)) };
+    looker.may_on(Action::AgentRead, &name)?;
     let failed = |error| looker.failed(&error);
     let agent = agent::show(&looker.op, &name).await.map_err(failed)?;
     let balances = agent::balances(&looker.op, &name).await.map_err(failed)?;
@@ -101,13 +103,16 @@ pub(super) async fn show(looker: Looker, Path(name): Path<String>) -> Shown {
     let decisions = decision::list(&looker.op, query).await.map_err(failed)?.items;
     let tools = tools(&looker, &agent).await?;
     let graph = graph::of(&agent, &tools);
-    let frame = looker.frame("/console/agents");
-    Ok(looker.page(&One { frame, agent, balances, decisions, tools, graph }))
+    let (frame, offers) = (looker.frame("/console/agents"), offers(&looker, &agent));
+    Ok(looker.page(&One { frame, agent, balances, decisions, tools, graph, offers }))
 }
 
 /// The tools its charter grants, as they were reviewed.
 async fn tools(looker: &Looker, agent: &AgentView) -> Result<Vec<ToolView>, super::look::Stopped> {
     let mut found = Vec::new();
+    if !looker.can(Action::SystemRead) {
+        return Ok(found);
+    }
     for name in agent.charter.systems() {
         let granted: BTreeSet<&ToolName> = agent
             .charter

@@ -2,16 +2,11 @@
 
 use super::{
     bits,
-    look::{Frame, Looker, Shown},
+    look::{Frame, Looker, Shown, done},
 };
 use crate::pages::visitor::is_own_form;
 use askama::Template;
-use axum::{
-    body::Bytes,
-    extract::Path,
-    http::HeaderMap,
-    response::{IntoResponse as _, Redirect},
-};
+use axum::{body::Bytes, extract::Path, http::HeaderMap};
 use provost_api::approval::{
     AlikeView, ApprovalAnswer, ApprovalQuery, ApprovalSummary, ApprovalView, EligibleView,
 };
@@ -137,7 +132,7 @@ pub(super) async fn answer(looker: Looker, Path(id): Path<String>, headers: Head
         _ => Err(ControlError::caller("an answer is yes or no")),
     };
     told.map_err(|error| looker.failed(&error))?;
-    Ok(Redirect::to(&format!("/approvals/{id}")).into_response())
+    Ok(done(&format!("/approvals/{id}"), "answered"))
 }
 
 const BODY_BYTES_MAX: usize = 16_384;

@@ -4,19 +4,43 @@ use askama::{Template, filters::HtmlSafe};
 use provost_domain::{DecisionId, DurationMs, Name, Severity, TaskId};
 use std::fmt::Display;
 
-/// A moment: UTC as it stands, the reader's zone once the module ran.
+/// A moment: UTC as it stands; once the module ran, how long ago, with the moment in the reader's zone as its title.
 #[derive(Template)]
-#[template(source = r#"<time datetime="{{ iso }}">{{ text }}</time>"#, ext = "html")]
+#[template(
+    source = r#"<time datetime="{{ iso }}"{% if exact %} data-exact{% endif %}>{{ text }}</time>"#,
+    ext = "html"
+)]
 pub(super) struct When {
     iso: String,
     text: String,
+    exact: bool,
 }
 
 /// A moment, as [`provost_api::Moment`] prints it.
 pub(super) fn when(at: impl Display) -> When {
     let iso = at.to_string();
     let text = format!("{} UTC", iso.get(..19).unwrap_or(&iso).replace('T', " "));
-    When { iso, text }
+    When { iso, text, exact: false }
+}
+
+/// A moment where the second counts: not said as a distance from now.
+pub(super) fn exact(at: impl Display) -> When {
+    When { exact: true, ..when(at) }
+}
+
+/// Something to copy as it is: an id, a digest, a key.
+#[derive(Template)]
+#[template(
+    source = r#"<span class="id"><code>{{ text }}</code><button class="copy" type="button" data-copy aria-label="Copy {{ text }}">Copy</button></span>"#,
+    ext = "html"
+)]
+pub(super) struct Id {
+    text: String,
+}
+
+/// Something to copy as it is.
+pub(super) fn id(text: impl Display) -> Id {
+    Id { text: text.to_string() }
 }
 
 /// A length of time, in its two largest units.
@@ -62,15 +86,17 @@ pub(super) fn state(word: impl ToString) -> Word {
         | "running"
         | "normal"
         | "set"
+        | "granted"
+        | "ready"
         | "refused by every face"
         | "contained"
         | "lifted"
         | "passed" => "good",
-        "unknown" | "missing" | "accepted" | "given-up" | "off" | "still answered" | "in-force"
+        "unknown" | "missing" | "accepted" | "given-up" | "off" | "not ready" | "still answered" | "in-force"
         | "failed" => "stop",
         "failure" | "unsent" | "under way" | "suspended" | "pending-reapproval" | "unmanaged"
         | "proposed" | "open" | "partial" | "lift-asked" | "approvals-only" | "read-only" | "expired"
-        | "unreachable" => "wait",
+        | "unreachable" | "waiting" => "wait",
         _ => "plain",
     };
     Word { class, text }
@@ -103,50 +129,73 @@ pub(super) fn tag(word: impl ToString) -> Word {
 /// A link whose text is code.
 #[derive(Template)]
 #[template(
-    source = r#"{% if let Some(href) = href %}<a href="{{ href }}">{{ text }}</a>{% else %}{{ text }}{% endif %}"#,
+    source = r#"{% if let Some(href) = href %}<a href="{{ href }}"{% if short %} class="nowrap"{% endif %}>{{ text }}</a>{% else %}{{ text }}{% endif %}"#,
     ext = "html"
 )]
 pub(super) struct Link {
     href: Option<String>,
     text: String,
+    /// Whether it is short enough to stay on one line.
+    short: bool,
 }
 
 /// Who wanted to act: an agent's page, if it is one.
 pub(super) fn subject(text: &str) -> Link {
     let href = text.parse::<Name>().ok().map(|name| format!("/console/agents/{name}"));
-    Link { href, text: text.to_owned() }
+    Link { href, text: text.to_owned(), short: text.len() <= SHORT }
 }
 
 /// An agent.
 pub(super) fn agent(name: &Name) -> Link {
-    Link { href: Some(format!("/console/agents/{name}")), text: name.to_string() }
+    named(format!("/console/agents/{name}"), name.as_str())
 }
 
 /// A person.
 pub(super) fn person(name: &Name) -> Link {
-    Link { href: Some(format!("/console/people/{name}")), text: name.to_string() }
+    named(format!("/console/people/{name}"), name.as_str())
 }
 
 /// A system.
 pub(super) fn system(name: &Name) -> Link {
-    Link { href: Some(format!("/console/systems/{name}")), text: name.to_string() }
+    named(format!("/console/systems/{name}"), name.as_str())
 }
 
 /// An issuer.
 pub(super) fn issuer(name: &Name) -> Link {
-    Link { href: Some(format!("/console/issuers/{name}")), text: name.to_string() }
+    named(format!("/console/issuers/{name}"), name.as_str())
 }
 
 /// A task, by the end of its id: the beginning is the time.
 pub(super) fn task(id: &TaskId) -> Link {
     let whole = id.to_string();
-    Link { text: format!("task …{}", ending(&whole)), href: Some(format!("/console/tasks/{whole}")) }
+    let text = format!("task …{}", ending(&whole));
+    Link { text, href: Some(format!("/console/tasks/{whole}")), short: true }
 }
 
 /// A decision, by the end of its id.
 pub(super) fn decision(id: &DecisionId) -> Link {
     let whole = id.to_string();
-    Link { text: format!("…{}", ending(&whole)), href: Some(format!("/console/decisions/{whole}")) }
+    let text = format!("…{}", ending(&whole));
+    Link { text, href: Some(format!("/console/decisions/{whole}")), short: true }
+}
+
+/// What a change does to what may happen: `widens`, `narrows`, `neutral`.
+pub(super) fn reach(word: &str) -> Word {
+    let class = match word {
+        "widens" => "risk",
+        "narrows" => "good",
+        _ => "plain",
+    };
+    Word { class, text: word.to_owned() }
+}
+
+/// What an argument may be, in words.
+pub(super) fn rule(rule: &provost_domain::charter::ArgRule) -> String {
+    provost_declare::rule_words(rule)
+}
+
+fn named(href: String, name: &str) -> Link {
+    Link { href: Some(href), text: name.to_owned(), short: name.len() <= SHORT }
 }
 
 /// What shows a finding: the page of what it names, if it is an id, or a text that others wrote.
@@ -165,7 +214,7 @@ pub(super) fn evidence(text: &str) -> Link {
     } else {
         approval.then(|| format!("/approvals/{text}"))
     };
-    Link { href, text: text.to_owned() }
+    Link { href, text: text.to_owned(), short: text.len() <= SHORT }
 }
 
 /// Who wrote a revision of a charter, who agreed to it, and the proposal it was.
@@ -212,10 +261,13 @@ fn ending(id: &str) -> &str {
     id.len().checked_sub(ENDING).and_then(|from| id.get(from..)).unwrap_or(id)
 }
 
+/// A name this long stays on one line, also where there is little room.
+const SHORT: usize = 24;
 /// Enough to tell the rows of a page apart.
 const ENDING: usize = 6;
 
 impl HtmlSafe for When {}
+impl HtmlSafe for Id {}
 impl HtmlSafe for Word {}
 impl HtmlSafe for Link {}
 impl HtmlSafe for Revision {}
@@ -232,6 +284,7 @@ mod tests {
             verdict(hostile).to_string(),
             state(hostile).to_string(),
             evidence(hostile).to_string(),
+            id(hostile).to_string(),
             evidence(&format!("approval_{hostile}")).to_string(),
         ];
         for piece in pieces {

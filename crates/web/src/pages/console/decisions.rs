@@ -8,7 +8,7 @@ use super::{
 use askama::Template;
 use axum::extract::{Path, Query};
 use provost_api::decision::{DecisionQuery, DecisionSummary, WhyView};
-use provost_control::{Action, decision};
+use provost_control::{Action, ControlError, decision};
 use provost_domain::{DecisionId, DurationMs, Timestamp};
 use serde::Deserialize;
 
@@ -86,9 +86,14 @@ pub(super) async fn list(looker: Looker, Query(form): Query<Form>) -> Shown {
 
 /// One decision, made again.
 pub(super) async fn show(looker: Looker, Path(id): Path<String>) -> Shown {
-    looker.may(Action::DecisionRead)?;
     let Ok(id) = id.parse::<DecisionId>() else { return Err(looker.no_such("decision", &id)) };
-    let why = decision::why(&looker.op, id).await.map_err(|error| looker.failed(&error))?;
+    let why = match decision::why(&looker.op, id).await {
+        Err(error @ ControlError::Refused(_)) => {
+            looker.may(Action::DecisionRead)?;
+            return Err(looker.failed(&error));
+        }
+        shown => shown.map_err(|error| looker.failed(&error))?,
+    };
     let mut input = why.decision.record.input.clone();
     let args = input.as_object_mut().and_then(|members| members.remove("args"));
     let (args, input) = (pretty(args.as_ref()), pretty(Some(&input)));

@@ -173,12 +173,12 @@ impl Drawing {
 }
 
 const LAYERS: [&str; 6] = ["person", "agent", "task", "tool", "system", "data"];
-const WIDTH: i32 = 158;
-const GAP: i32 = 42;
+const WIDTH: i32 = 148;
+const GAP: i32 = 34;
 const HIGH: i32 = 26;
 const STEP: i32 = 36;
 const TOP: i32 = 26;
-const TEXT_MAX: usize = 20;
+const TEXT_MAX: usize = 18;
 const TITLE_MAX: usize = 300;
 const TASKS_MAX: usize = 6;
 const TOOLS_MAX: usize = 24;

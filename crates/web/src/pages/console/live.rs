@@ -7,7 +7,7 @@
 use super::look::Looker;
 use axum::{
     http::{
-        StatusCode,
+        HeaderName, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     },
     response::{
@@ -76,8 +76,12 @@ pub(super) async fn events(looker: Looker) -> Response {
 
 /// The module that listens.
 pub(super) async fn module() -> impl IntoResponse {
-    let headers = [(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, "no-cache")];
-    (headers, include_str!("../../../assets/live.js"))
+    (SCRIPT, include_str!("../../../assets/live.js"))
+}
+
+/// The module it uses: keys, and buttons that copy.
+pub(super) async fn keys() -> impl IntoResponse {
+    (SCRIPT, include_str!("../../../assets/keys.js"))
 }
 
 fn stream(listener: Listener) -> impl Stream<Item = Result<Event, Infallible>> {
@@ -177,6 +181,8 @@ impl Drop for Place {
     }
 }
 
+const SCRIPT: [(HeaderName, &str); 2] =
+    [(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, "no-cache")];
 const LISTENERS_MAX: usize = 256;
 const LISTENERS_PER_SESSION_MAX: usize = 12;
 const STREAM_MAX: DurationMs = DurationMs::from_mins(5);

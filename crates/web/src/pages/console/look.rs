@@ -6,10 +6,10 @@ use askama::Template;
 use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
-use provost_control::{Action, ControlError, Op, Operator, access::allows, browser::Visitor};
-use provost_domain::person::Role;
+use provost_control::{Action, ControlError, Op, Operator, access::{allows, allows_on}, browser::Visitor};
+use provost_domain::{Charter, Name, person::Role};
 use std::sync::Arc;
 
 /// A person who is signed in, at a page of the console.
@@ -17,6 +17,7 @@ pub(super) struct Looker {
     pub(super) op: Op,
     pub(super) visitor: Visitor,
     pub(super) app: App,
+    told: Option<&'static str>,
 }
 
 /// What is shown instead of the page.
@@ -31,7 +32,17 @@ pub(in crate::pages) struct Frame {
     pub(in crate::pages) person: String,
     /// The person's roles, in words.
     pub(in crate::pages) roles: String,
-    /// The pages there are for this person.
+    /// The pages there are for this person, in groups.
+    pub(in crate::pages) groups: Vec<Group>,
+    /// What was done a moment ago, after a form led back to this page.
+    pub(in crate::pages) told: Option<&'static str>,
+    /// What stands in the field of the search.
+    pub(in crate::pages) asked: String,
+}
+
+/// Pages that belong together.
+pub(in crate::pages) struct Group {
+    pub(in crate::pages) title: &'static str,
     pub(in crate::pages) items: Vec<Item>,
 }
 
@@ -39,6 +50,8 @@ pub(in crate::pages) struct Frame {
 pub(in crate::pages) struct Item {
     pub(in crate::pages) href: &'static str,
     pub(in crate::pages) label: &'static str,
+    /// The key that leads there after `g`; empty, if none does.
+    pub(in crate::pages) key: &'static str,
     pub(in crate::pages) current: bool,
 }
 
@@ -61,7 +74,8 @@ impl FromRequestParts<App> for Looker {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let SignedIn(visitor) = SignedIn::from_request_parts(parts, app).await?;
         let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-        Ok(Self { op: visitor.op(&app.plane, &id), visitor, app: app.clone() })
+        let told = told(parts.uri.query().unwrap_or_default());
+        Ok(Self { op: visitor.op(&app.plane, &id), visitor, app: app.clone(), told })
     }
 }
 
@@ -86,6 +100,27 @@ impl Looker {
             person: self.visitor.person.name.as_str(),
         };
         Err(Stopped(Box::new(page_under(StatusCode::FORBIDDEN, &instead, SCRIPTED))))
+    }
+
+    /// As [`Looker::may`], for one agent: who answers for it may look at it and stop it.
+    ///
+    /// # Errors
+    /// The page that says which role is wanted.
+    pub(super) fn may_on(&self, action: Action, agent: &Name) -> Result<(), Stopped> {
+        if allows_on(&self.op, action, agent) { Ok(()) } else { self.may(action) }
+    }
+
+    /// Whether this person answers for an agent: its owner, or a deputy.
+    pub(super) fn answers_for(&self, agent: &Name) -> bool {
+        let view = self.plane().replica.latest();
+        let person = &self.visitor.person.name;
+        let answers = |charter: &Charter| charter.owner == *person || charter.deputies.contains(person);
+        view.directory.agents.get(agent).is_some_and(|agent| answers(&agent.charter))
+    }
+
+    /// Whether something is offered to this person. The operation asks again.
+    pub(super) fn can(&self, action: Action) -> bool {
+        allows(&self.op.subject, action)
     }
 
     /// What went wrong, in the frame.
@@ -115,12 +150,17 @@ impl Looker {
 
     /// The frame, with the page the person is on.
     pub(super) fn frame(&self, here: &str) -> Frame {
-        Frame::of(&self.visitor, here)
+        Frame { told: self.told, ..Frame::of(&self.visitor, here) }
     }
 
     /// The page.
     pub(super) fn page(&self, template: &impl Template) -> Response {
         page_under(StatusCode::OK, template, SCRIPTED)
+    }
+
+    /// The page, with the status of what went wrong on it.
+    pub(super) fn page_as(&self, status: StatusCode, template: &impl Template) -> Response {
+        page_under(status, template, SCRIPTED)
     }
 
     /// The plane.
@@ -134,17 +174,33 @@ impl Frame {
     pub(in crate::pages) fn of(visitor: &Visitor, here: &str) -> Self {
         let roles: Vec<&str> = visitor.roles().iter().map(|role| role.as_str()).collect();
         let subject = Operator::Person(visitor.person.name.clone(), visitor.roles());
-        let may = |item: &&(&str, &str, Option<Action>)| item.2.is_none_or(|action| allows(&subject, action));
+        let may = |row: &&Row| row.3.is_none_or(|action| allows(&subject, action));
+        let item =
+            |row: &Row| Item { href: row.0, label: row.1, key: row.2, current: row.0 == here };
+        let groups = PAGES.iter().map(|(title, rows)| Group {
+            title,
+            items: rows.iter().filter(may).map(item).collect(),
+        });
         Self {
             person: visitor.person.display.clone(),
             roles: if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") },
-            items: PAGES
-                .iter()
-                .filter(may)
-                .map(|(href, label, _)| Item { href, label, current: *href == here })
-                .collect(),
+            groups: groups.filter(|group| !group.items.is_empty()).collect(),
+            told: None,
+            asked: String::new(),
         }
     }
+}
+
+/// Where a form leads once what it asked for is done, with the word of [`DONE`] that says so there.
+pub(super) fn done(to: &str, word: &str) -> Response {
+    let joint = if to.contains('?') { '&' } else { '?' };
+    Redirect::to(&format!("{to}{joint}done={word}")).into_response()
+}
+
+/// Only words of ours are told: an address cannot put others on a page.
+fn told(query: &str) -> Option<&'static str> {
+    let (_, word) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done")?;
+    DONE.iter().find(|(known, _)| *known == word).map(|(_, says)| *says)
 }
 
 impl IntoResponse for Stopped {
@@ -153,24 +209,69 @@ impl IntoResponse for Stopped {
     }
 }
 
-/// Every page of the navigation, with what somebody must be allowed to see it there.
-const PAGES: &[(&str, &str, Option<Action>)] = &[
-    ("/console", "Overview", None),
-    ("/approvals", "Approvals", Some(Action::ApprovalRead)),
-    ("/console/findings", "Findings", Some(Action::FindingRead)),
-    ("/proposals", "Changes", Some(Action::ProposalRead)),
-    ("/console/containments", "Containment", Some(Action::ContainmentRead)),
-    ("/console/drills", "Drills", Some(Action::DrillRead)),
-    ("/console/agents", "Agents", Some(Action::AgentRead)),
-    ("/console/tasks", "Tasks", Some(Action::TaskRead)),
-    ("/console/decisions", "Decisions", Some(Action::DecisionRead)),
-    ("/console/systems", "Systems", Some(Action::SystemRead)),
-    ("/console/policies", "Policies", Some(Action::PolicyRead)),
-    ("/console/ledger", "Ledger", Some(Action::LedgerRead)),
-    ("/console/people", "People", Some(Action::PersonRead)),
-    ("/console/workloads", "Workloads", Some(Action::WorkloadRead)),
-    ("/console/issuers", "Issuers", Some(Action::IssuerRead)),
-    ("/console/channels", "Channels", Some(Action::ChannelRead)),
-    ("/accounts", "Your accounts", None),
-    ("/you", "Your sign-in", None),
+/// Address, label, key after `g`, and what somebody must be allowed to see it there.
+type Row = (&'static str, &'static str, &'static str, Option<Action>);
+
+/// Every page of the navigation.
+const PAGES: &[(&str, &[Row])] = &[
+    (
+        "Now",
+        &[
+            ("/console", "Overview", "o", None),
+            ("/approvals", "Approvals", "p", Some(Action::ApprovalRead)),
+            ("/proposals", "Changes", "", Some(Action::ProposalRead)),
+            ("/console/findings", "Findings", "f", Some(Action::FindingRead)),
+            ("/console/containments", "Containment", "k", Some(Action::ContainmentRead)),
+            ("/console/activity", "Activity", "v", Some(Action::DecisionRead)),
+            ("/console/envelopes", "Envelopes", "", Some(Action::ApprovalRead)),
+            ("/console/tasks", "Tasks", "t", Some(Action::TaskRead)),
+            ("/console/decisions", "Decisions", "d", Some(Action::DecisionRead)),
+        ],
+    ),
+    (
+        "Who and what",
+        &[
+            ("/console/agents", "Agents", "a", Some(Action::AgentRead)),
+            ("/console/systems", "Systems", "s", Some(Action::SystemRead)),
+            ("/console/people", "People", "e", Some(Action::PersonRead)),
+            ("/console/workloads", "Workloads", "", Some(Action::WorkloadRead)),
+        ],
+    ),
+    (
+        "By which rules",
+        &[
+            ("/console/policies", "Policies", "", Some(Action::PolicyRead)),
+            ("/console/issuers", "Issuers", "", Some(Action::IssuerRead)),
+            ("/console/credentials", "Credentials", "c", Some(Action::CredentialRead)),
+        ],
+    ),
+    (
+        "For the record",
+        &[
+            ("/console/ledger", "Ledger", "l", Some(Action::LedgerRead)),
+            ("/console/channels", "Channels", "", Some(Action::ChannelRead)),
+            ("/console/drills", "Drills", "", Some(Action::DrillRead)),
+            ("/console/plane", "Plane", "", Some(Action::Status)),
+        ],
+    ),
+    ("You", &[("/you", "Your sign-in", "y", None), ("/accounts", "Your accounts", "", None)]),
+];
+
+/// What is told after something was done.
+const DONE: &[(&str, &str)] = &[
+    ("answered", "Your answer is on record."),
+    ("away", "On record: somebody answers for you while you are away."),
+    ("back", "On record: your answers are yours alone again."),
+    ("backed-up", "The copy is written."),
+    ("demoted", "It is trusted less from now on; the new revision is in force."),
+    ("ended", "The task has ended, and its tokens are refused."),
+    ("forgotten", "The credential is forgotten."),
+    ("linked", "The login is theirs now."),
+    ("moved", "Done, and in force."),
+    ("repinned", "The definitions are taken as reviewed, and calls to them are decided again."),
+    ("restricted", "What it is left is in force."),
+    ("revoked", "The envelope is revoked."),
+    ("rotated", "A new key signs."),
+    ("sealed", "The credential is sealed."),
+    ("unlinked", "The login is theirs no more."),
 ];

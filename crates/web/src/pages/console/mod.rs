@@ -6,6 +6,7 @@
 //! | `look` | who looks, whether they may, and the frame around every page |
 //! | `bits` | times, verdicts and links, each escaped by itself |
 //! | `asked` | forms and pages of listings as addresses |
+//! | `activity` | what agents do as they do it |
 //! | `overview` | what runs, what was refused or held, what is wrong |
 //! | `approvals` | what waits for a person, and the answer |
 //! | `together` | several approvals that are alike, answered together |
@@ -20,18 +21,25 @@
 //! | `systems` | systems with their tools, pins, effects and classes |
 //! | `channels` | channels, and what is owed or was sent on them |
 //! | `people` | people and workloads |
+//! | `search` | one box for everything |
+//! | `act`, `act/*` | what is asked before something is done: to agents, tasks, people, systems, credentials, the plane |
+//! | `envelopes`, `credentials`, `plane` | what was agreed to in advance, what is sealed, how the node is |
 //! | `trust` | issuers and policies |
 //! | `ledger` | the signed head, proofs, how to check them offline |
 //! | `live` | `GET /events`: that something moved |
 
+mod act;
+mod activity;
 mod agents;
 mod approvals;
 mod asked;
 mod bits;
 mod channels;
 mod containments;
+mod credentials;
 mod decisions;
 mod drills;
+mod envelopes;
 mod findings;
 mod graph;
 mod ledger;
@@ -40,6 +48,8 @@ mod look;
 mod overview;
 mod people;
 mod proposals;
+mod plane;
+mod search;
 mod quality;
 mod systems;
 mod tasks;
@@ -74,14 +84,28 @@ pub(super) fn routes() -> Router<App> {
         .route("/console/containments/{id}", get(containments::show).post(containments::answer))
         .route("/console/contain", get(containments::ask).post(containments::order))
         .route("/console/drills", get(drills::list).post(drills::run))
+        .route("/console/activity", get(activity::show))
+        .route("/console/search", get(search::show))
         .route("/console/agents", get(agents::list))
         .route("/console/agents/{name}", get(agents::show))
+        .route("/console/agents/{name}/{act}", get(act::agent::ask).post(act::agent::make))
         .route("/console/tasks", get(tasks::list))
         .route("/console/tasks/{id}", get(tasks::show))
+        .route("/console/tasks/{id}/end", get(act::task::ask).post(act::task::make))
         .route("/console/decisions", get(decisions::list))
         .route("/console/decisions/{id}", get(decisions::show))
         .route("/console/systems", get(systems::list))
         .route("/console/systems/{name}", get(systems::show))
+        .route("/console/systems/{name}/repin", post(act::system::look))
+        .route("/console/systems/{name}/take", post(act::system::take))
+        .route("/console/envelopes", get(envelopes::list))
+        .route("/console/envelopes/{id}/revoke", get(act::plane::ask_revoke).post(act::plane::make_revoke))
+        .route("/console/credentials", get(credentials::list))
+        .route("/console/credentials/seal", get(act::credential::ask_new).post(act::credential::make_new))
+        .route("/console/credentials/{name}/{act}", get(act::credential::ask).post(act::credential::make))
+        .route("/console/plane", get(plane::show))
+        .route("/console/plane/rotate", get(act::plane::ask_rotate).post(act::plane::make_rotate))
+        .route("/console/plane/backup", get(act::plane::ask_backup).post(act::plane::make_backup))
         .route("/console/ledger", get(ledger::show))
         .route("/console/ledger/{kind}/{id}", get(ledger::prove))
         .route("/console/channels", get(channels::list))
@@ -89,10 +113,12 @@ pub(super) fn routes() -> Router<App> {
         .route("/console/people", get(people::list))
         .route("/console/people/{name}", get(people::show))
         .route("/console/people/{name}/invite", post(people::invite))
+        .route("/console/people/{name}/{act}", get(act::person::ask).post(act::person::make))
         .route("/console/workloads", get(people::workloads))
         .route("/console/issuers", get(trust::issuers))
         .route("/console/issuers/{name}", get(trust::issuer))
         .route("/console/policies", get(trust::policies))
         .route("/events", get(live::events))
         .route("/assets/live.js", get(live::module))
+        .route("/assets/keys.js", get(live::keys))
 }

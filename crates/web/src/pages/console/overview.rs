@@ -5,11 +5,14 @@ use super::{
     look::{Frame, Looker, Shown},
 };
 use askama::Template;
-use provost_api::Moment;
+use provost_api::{
+    Moment,
+    decision::{TallyStep, TallyView},
+};
 use provost_control::{
     Action,
     access::allows,
-    overview::{self, About, Overview, Pace},
+    overview::{self, About, Overview},
 };
 use provost_domain::{AgentStatus, Name, Severity, TaskId};
 
@@ -32,10 +35,13 @@ struct Yours {
     tasks: Vec<(TaskId, Name, String, Moment)>,
 }
 
-/// Decisions of each minute as bars, drawn here.
+/// Decisions of each step of time as bars, drawn here.
 struct Chart {
     bars: Vec<Bar>,
-    most: u32,
+    /// Half and all of what the tallest bar stands for.
+    scale: [u64; 2],
+    /// The same for who reads: sums of six steps each, those in which nothing was decided left out.
+    rows: Vec<TallyStep>,
 }
 
 struct Bar {
@@ -79,25 +85,31 @@ fn yours(looker: &Looker) -> Yours {
     Yours { frame: looker.frame("/console"), name, agents, tasks }
 }
 
-/// Bars of 600 by 48; the least that happened is seen.
-fn chart(pace: &Pace) -> Chart {
-    let all =
-        |minute: &overview::Minute| minute.allow.saturating_add(minute.hold).saturating_add(minute.deny);
-    let most = pace.minutes.iter().map(all).max().unwrap_or_default();
+/// Bars of 720 by 120; the least that happened is seen.
+fn chart(pace: &TallyView) -> Chart {
+    let most = pace.steps.iter().map(TallyStep::all).max().unwrap_or_default();
+    // An even number, so that half of it is one, too.
+    let top = most.saturating_add(most % 2).max(2);
     let mut bars = Vec::new();
-    for (place, minute) in (0_u32..).zip(&pace.minutes) {
+    for (place, step) in (0_u32..).zip(&pace.steps) {
         let mut below = 0_u32;
-        for (count, class) in [(minute.allow, "good"), (minute.hold, "wait"), (minute.deny, "stop")] {
+        for (count, class) in [(step.allow, "good"), (step.hold, "wait"), (step.deny, "stop")] {
             if count == 0 {
                 continue;
             }
-            let scaled = count.saturating_mul(HEIGHT).checked_div(most).unwrap_or_default();
-            let height = scaled.clamp(2, HEIGHT.saturating_sub(below).max(2));
+            let scaled = count.saturating_mul(u64::from(HEIGHT)).checked_div(top).unwrap_or_default();
+            let height = u32::try_from(scaled).unwrap_or(HEIGHT).clamp(2, HEIGHT.saturating_sub(below).max(2));
             below = below.saturating_add(height);
             bars.push(Bar { x: place.saturating_mul(10), y: HEIGHT.saturating_sub(below), height, class });
         }
     }
-    Chart { bars, most }
+    let sum = |steps: &[TallyStep]| {
+        let all = |of: fn(&TallyStep) -> u64| steps.iter().map(of).fold(0, u64::saturating_add);
+        let at = steps.first().and_then(|step| step.at);
+        TallyStep { at, allow: all(|step| step.allow), hold: all(|step| step.hold), deny: all(|step| step.deny) }
+    };
+    let rows = pace.steps.chunks(6).map(sum).filter(|row| row.all() > 0).collect();
+    Chart { bars, scale: [top / 2, top], rows }
 }
 
 impl Page {
@@ -132,5 +144,22 @@ impl Page {
     }
 }
 
-const HEIGHT: u32 = 48;
+const HEIGHT: u32 = 120;
 const OWN_MAX: usize = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_stay_in_their_picture_and_the_least_is_seen() {
+        let mut steps = vec![TallyStep::default(); 72];
+        steps[3] = TallyStep { at: None, allow: 10_000, hold: 1, deny: 1 };
+        steps[71] = TallyStep { at: None, allow: 0, hold: 0, deny: 1 };
+        let chart = chart(&TallyView { steps, ..TallyView::default() });
+        assert_eq!(chart.bars.len(), 4);
+        assert!(chart.bars.iter().all(|bar| bar.height >= 2 && bar.x + 8 <= 720 && bar.y <= HEIGHT));
+        assert_eq!(chart.rows.len(), 2, "half hours in which something was decided");
+        assert_eq!(chart.scale, [5_001, 10_002]);
+    }
+}

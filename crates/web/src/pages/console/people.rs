@@ -13,7 +13,7 @@ use axum::{
 };
 use provost_api::{
     PageQuery,
-    identity::{PersonView, WorkloadView},
+    identity::{LoginView, PersonView, WorkloadView},
     passkey::{InviteMake, InviteView, PasskeyView, SessionQuery, SessionView},
 };
 use provost_control::{Action, ControlError, browser, passkey, person, workload};
@@ -43,6 +43,9 @@ struct One {
     /// For administrators.
     sessions: Vec<SessionView>,
     administers: bool,
+    may_link: bool,
+    /// Whether it is the person who looks.
+    own: bool,
 }
 
 #[derive(Template)]
@@ -77,13 +80,15 @@ pub(super) async fn show(looker: Looker, Path(name): Path<String>) -> Shown {
     let person = person::show(&looker.op, &name).await.map_err(|error| looker.failed(&error))?;
     let passkeys = passkey::list(&looker.op, &name).map_err(|error| looker.failed(&error))?;
     let administers = looker.op.subject.is_administrator();
+    let own = looker.visitor.person.name == name;
     let query = SessionQuery { person: Some(name), ..SessionQuery::default() };
     let sessions = match administers {
         true => browser::list(&looker.op, query).map_err(|error| looker.failed(&error))?.items,
         false => Vec::new(),
     };
     let frame = looker.frame("/console/people");
-    Ok(looker.page(&One { frame, person, passkeys, sessions, administers }))
+    let may_link = looker.can(Action::PersonLink);
+    Ok(looker.page(&One { frame, person, passkeys, sessions, administers, may_link, own }))
 }
 
 /// A link with which the person registers a passkey; this page is the only place it is shown.
@@ -105,4 +110,12 @@ pub(super) async fn workloads(looker: Looker, Query(form): Query<Form>) -> Shown
     let page = workload::list(&looker.op, query).await.map_err(|error| looker.failed(&error))?;
     let pager = Pager::new("/console/workloads", &[], &form.cursor, page.next.as_deref());
     Ok(looker.page(&Workloads { frame: looker.frame("/console/workloads"), workloads: page.items, pager }))
+}
+
+impl One {
+    /// Where a login is taken from the person.
+    fn unlink(&self, login: &LoginView) -> String {
+        let path = format!("/console/people/{}/unlink", self.person.name);
+        asked::address(&path, &[("issuer", login.issuer.as_str()), ("subject", &login.subject)])
+    }
 }

@@ -12,7 +12,7 @@ use provost_api::{
     system::{SystemSummary, SystemView},
 };
 use provost_control::{Action, system};
-use provost_domain::{Name, System};
+use provost_domain::{Name, System, system::Connection};
 use serde::Deserialize;
 
 #[derive(Deserialize, Default)]
@@ -38,6 +38,8 @@ struct One {
     bound: Option<(Span, String)>,
     /// What kind of credential it is shown.
     kind: Option<String>,
+    /// Whether its server can be looked at again, by this person.
+    may_look: bool,
 }
 
 /// Systems.
@@ -59,7 +61,11 @@ pub(super) async fn show(looker: Looker, Path(name): Path<String>) -> Shown {
     let bound = row.map(System::credential_bound);
     let bound = bound.map(|bound| (bound.at_most.into(), bound.because.to_owned()));
     let kind = row.and_then(kind);
-    Ok(looker.page(&One { frame: looker.frame("/console/systems"), system, bound, kind }))
+    let looked_at = row.is_some_and(|row| {
+        matches!(row.connection, Connection::McpHttp { .. } | Connection::McpStdio { .. })
+    });
+    let may_look = looked_at && looker.can(Action::SystemImport);
+    Ok(looker.page(&One { frame: looker.frame("/console/systems"), system, bound, kind, may_look }))
 }
 
 /// The word of its credential's source, as files write it.

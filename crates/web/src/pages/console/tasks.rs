@@ -1,6 +1,7 @@
 //! Tasks, and one of them as it went.
 
 use super::{
+    act,
     asked::{self, Faults, Pager, ROWS},
     bits,
     look::{Frame, Looker, Shown},
@@ -12,7 +13,7 @@ use provost_api::{
     decision::{DecisionQuery, DecisionSummary},
     task::{TaskQuery, TaskSummary, TaskView},
 };
-use provost_control::{Action, decision, task};
+use provost_control::{Action, ControlError, decision, task};
 use provost_domain::TaskId;
 use serde::Deserialize;
 
@@ -43,6 +44,7 @@ struct One {
     events: Vec<Event>,
     /// Whether there are decisions that are not in the timeline.
     more: bool,
+    may_end: bool,
 }
 
 /// Something that happened in a task.
@@ -81,22 +83,34 @@ pub(super) async fn list(looker: Looker, Query(form): Query<Form>) -> Shown {
 
 /// One task.
 pub(super) async fn show(looker: Looker, Path(id): Path<String>) -> Shown {
-    looker.may(Action::TaskRead)?;
     let Ok(id) = id.parse::<TaskId>() else { return Err(looker.no_such("task", &id)) };
     let failed = |error| looker.failed(&error);
-    let task = task::show(&looker.op, id).await.map_err(failed)?;
-    let query = DecisionQuery { task: Some(id), limit: Some(DECISIONS), ..DecisionQuery::default() };
-    let decided = decision::list(&looker.op, query).await.map_err(failed)?;
+    let task = match task::show(&looker.op, id).await {
+        Err(error @ ControlError::Refused(_)) => {
+            looker.may(Action::TaskRead)?;
+            return Err(looker.failed(&error));
+        }
+        shown => shown.map_err(failed)?,
+    };
+    // Who answers for the agent sees what it did.
+    let agent = (!looker.can(Action::DecisionRead)).then(|| task.summary.agent.clone());
+    let query = DecisionQuery { task: Some(id), agent, limit: Some(DECISIONS), ..DecisionQuery::default() };
+    let decided = match decision::list(&looker.op, query).await {
+        // Who only asked for the task sees how it went, not each decision.
+        Err(ControlError::Refused(_)) => provost_api::Page { items: Vec::new(), next: None },
+        decided => decided.map_err(failed)?,
+    };
     let mut above = Vec::new();
     let mut next = task.summary.parent;
     while let Some(parent) = next.filter(|_| above.len() < ABOVE_MAX) {
-        let parent = task::show(&looker.op, parent).await.map_err(failed)?.summary;
+        let Ok(parent) = task::show(&looker.op, parent).await.map(|shown| shown.summary) else { break };
         next = parent.parent;
         above.insert(0, parent);
     }
     let events = events(&task, decided.items);
     let frame = looker.frame("/console/tasks");
-    Ok(looker.page(&One { frame, task, above, events, more: decided.next.is_some() }))
+    let may_end = act::task::may_end(&looker, &task);
+    Ok(looker.page(&One { frame, task, above, events, more: decided.next.is_some(), may_end }))
 }
 
 /// Everything known of the task, oldest first.
