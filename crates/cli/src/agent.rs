@@ -140,7 +140,8 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
         }
         AgentCommand::Demote { to, agent: MoveArgs { name, reason } } => {
             let autonomy = word(&to, "autonomy")?;
-            let agent: AgentView = client.post(&path(&name, "/autonomy"), &Demote { autonomy, reason }).await?;
+            let agent: AgentView =
+                client.post(&path(&name, "/autonomy"), &Demote { autonomy, reason }).await?;
             out.show(&agent, |agent, style| moved(&agent.summary, style));
         }
     }

@@ -325,7 +325,8 @@ fn show_tally(tally: &TallyView, style: Style) -> String {
         vec![at, step.allow.to_string(), step.hold.to_string(), step.deny.to_string()]
     };
     let steps = tally.steps.iter().filter(|step| step.all() > 0);
-    let mut rows: Vec<_> = steps.map(|step| row(step.at.map(when::local).unwrap_or_default(), step)).collect();
+    let mut rows: Vec<_> =
+        steps.map(|step| row(step.at.map(when::local).unwrap_or_default(), step)).collect();
     rows.push(row("all".to_owned(), &tally.total));
     let mut text = table(&["from", "allowed", "held", "refused"], rows, style);
     if let Some(since) = tally.only_since {

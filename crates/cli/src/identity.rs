@@ -172,32 +172,26 @@ fn login_change(args: LoginArgs) -> (String, LoginChange) {
 }
 
 fn show_person(person: &PersonView, style: Style) -> String {
-                let logins: Vec<_> = person
-                    .logins
-                    .iter()
-                    .map(|login| format!("{} at {}", clean(&login.subject), login.issuer))
-                    .collect();
-                let owns: Vec<_> = person.owns.iter().map(ToString::to_string).collect();
-                let rows = [
-                    ("person", style.bold(person.name.as_str())),
-                    ("display", clean(&person.display)),
-                    ("mail", clean(person.email.as_deref().unwrap_or_default())),
-                    ("manager", person.manager.as_ref().map(ToString::to_string).unwrap_or_default()),
-                    ("", active(person.active)),
-                    (
-                        "roles",
-                        if person.roles.is_empty() { "none".to_owned() } else { person.roles.join(", ") },
-                    ),
-                    (
-                        "away",
-                        person.away.as_ref().map_or_else(String::new, |away| {
-                            format!("{} answers until {}", away.to, when::local(away.until))
-                        }),
-                    ),
-                    ("comes as", if logins.is_empty() { "nobody yet".to_owned() } else { logins.join("\n") }),
-                    ("owns", if owns.is_empty() { "no agents".to_owned() } else { owns.join("\n") }),
-                ];
-                facts(&rows, style)
+    let logins: Vec<_> =
+        person.logins.iter().map(|login| format!("{} at {}", clean(&login.subject), login.issuer)).collect();
+    let owns: Vec<_> = person.owns.iter().map(ToString::to_string).collect();
+    let rows = [
+        ("person", style.bold(person.name.as_str())),
+        ("display", clean(&person.display)),
+        ("mail", clean(person.email.as_deref().unwrap_or_default())),
+        ("manager", person.manager.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("", active(person.active)),
+        ("roles", if person.roles.is_empty() { "none".to_owned() } else { person.roles.join(", ") }),
+        (
+            "away",
+            person.away.as_ref().map_or_else(String::new, |away| {
+                format!("{} answers until {}", away.to, when::local(away.until))
+            }),
+        ),
+        ("comes as", if logins.is_empty() { "nobody yet".to_owned() } else { logins.join("\n") }),
+        ("owns", if owns.is_empty() { "no agents".to_owned() } else { owns.join("\n") }),
+    ];
+    facts(&rows, style)
 }
 
 /// Does it.

@@ -31,7 +31,8 @@ fn render(found: &SearchView, style: Style) -> String {
         return "nothing is called like this".to_owned();
     }
     let rows = found.found.iter().flat_map(|kind| {
-        let more = kind.more.then(|| vec![kind.kind.clone(), "… and more".to_owned(), String::new(), String::new()]);
+        let more =
+            kind.more.then(|| vec![kind.kind.clone(), "… and more".to_owned(), String::new(), String::new()]);
         let hits = kind.hits.iter().map(|hit| {
             vec![kind.kind.clone(), style.bold(&clean(&hit.key)), style.state(&hit.state), clean(&hit.about)]
         });

@@ -137,9 +137,12 @@ impl Authorised<'_> {
         if stops || !self.only_stops {
             return Ok(());
         }
-        Err(ControlError::refused(format!("{} answers for this agent, which is enough to stop it", self.op.subject))
-            .because("whoever stopped it may have known why: letting it act again is for an operator")
-            .cure("ask somebody with the role operator or administrator"))
+        Err(ControlError::refused(format!(
+            "{} answers for this agent, which is enough to stop it",
+            self.op.subject
+        ))
+        .because("whoever stopped it may have known why: letting it act again is for an operator")
+        .cure("ask somebody with the role operator or administrator"))
     }
 }
 
@@ -152,7 +155,9 @@ pub fn allows_on(op: &Op, action: Action, agent: &Name) -> bool {
     let Operator::Person(person, _roles) = &op.subject else { return false };
     let view = op.plane.replica.latest();
     let agent = view.directory.agents.get(agent);
-    of_owner(action) && agent.is_some_and(|agent| agent.charter.owner == *person || agent.charter.deputies.contains(person))
+    of_owner(action)
+        && agent
+            .is_some_and(|agent| agent.charter.owner == *person || agent.charter.deputies.contains(person))
 }
 
 /// Whether the table says yes.

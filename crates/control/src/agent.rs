@@ -172,12 +172,17 @@ pub async fn demote(op: &Op, name: &Name, wanted: &Demote) -> Result<AgentView, 
         .change(&[key(name)], &wanted.reason, |seen| {
             let agent = find(seen.directory, name)?;
             if agent.status == AgentStatus::Decommissioned {
-                return Err(ControlError::refused(format!("{name} was decommissioned: nothing is left to trust")));
+                return Err(ControlError::refused(format!(
+                    "{name} was decommissioned: nothing is left to trust"
+                )));
             }
             if wanted.autonomy >= agent.charter.autonomy {
-                return Err(ControlError::refused(format!("{name} is trusted as `{}` already", agent.charter.autonomy))
-                    .because("this only takes trust away")
-                    .cure("change its charter to trust it further"));
+                return Err(ControlError::refused(format!(
+                    "{name} is trusted as `{}` already",
+                    agent.charter.autonomy
+                ))
+                .because("this only takes trust away")
+                .cure("change its charter to trust it further"));
             }
             let mut row = agent.clone();
             row.charter.autonomy = wanted.autonomy;
@@ -260,10 +265,7 @@ fn summary(agent: &Agent) -> AgentSummary {
 
 fn fits(agent: &Agent, query: &AgentQuery) -> bool {
     let charter = &agent.charter;
-    query
-        .q
-        .as_ref()
-        .is_none_or(|part| agent.name.as_str().contains(part.as_str()))
+    query.q.as_ref().is_none_or(|part| agent.name.as_str().contains(part.as_str()))
         && query.status.is_none_or(|status| agent.status == status)
         && query.owner.as_ref().is_none_or(|owner| charter.owner == *owner)
         && query.environment.is_none_or(|environment| charter.environment == environment)

@@ -9,9 +9,7 @@ use provost_api::{
     Page, PageQuery,
     identity::{AwayView, LoginChange, LoginView, PersonView},
 };
-use provost_domain::{
-    Directory, Kind, Name, Object, ObjectKey, Person, person::Login,
-};
+use provost_domain::{Directory, Kind, Name, Object, ObjectKey, Person, person::Login};
 
 /// People, in order of their names.
 ///
@@ -55,8 +53,11 @@ pub async fn link(op: &Op, name: &Name, wanted: &LoginChange) -> Result<PersonVi
             let person = here(seen.directory, name)?;
             let issuer = seen.directory.issuers.get(&wanted.issuer);
             if issuer.is_none_or(|issuer| issuer.people.is_none()) {
-                return Err(ControlError::caller(format!("no issuer `{}` says who people are", wanted.issuer))
-                    .cure("name one of `provost issuer list` that vouches for people"));
+                return Err(ControlError::caller(format!(
+                    "no issuer `{}` says who people are",
+                    wanted.issuer
+                ))
+                .cure("name one of `provost issuer list` that vouches for people"));
             }
             let known = |login: &Login| login.issuer == wanted.issuer && login.subject == subject;
             if person.logins.iter().any(known) {

@@ -19,7 +19,9 @@ pub async fn find(op: &Op, query: &SearchQuery) -> Result<SearchView, ControlErr
     }
     let wanted = query.q.trim().to_ascii_lowercase();
     if wanted.len() > QUERY_BYTES_MAX {
-        return Err(ControlError::caller("`q` is too long").cure(format!("use at most {QUERY_BYTES_MAX} bytes")));
+        return Err(
+            ControlError::caller("`q` is too long").cure(format!("use at most {QUERY_BYTES_MAX} bytes"))
+        );
     }
     if wanted.is_empty() {
         return Ok(SearchView::default());
@@ -167,7 +169,8 @@ impl<'d> Hits<'d> {
     }
 
     fn add(&mut self, rank: u8, key: String, about: String, state: String) {
-        let place = self.best.partition_point(|(other, hit)| (*other, hit.key.as_str()) < (rank, key.as_str()));
+        let place =
+            self.best.partition_point(|(other, hit)| (*other, hit.key.as_str()) < (rank, key.as_str()));
         self.best.insert(place, (rank, HitView { key, about, state }));
         if self.best.len() > HITS_MAX {
             self.best.truncate(HITS_MAX);
@@ -198,7 +201,11 @@ fn find_in(text: &str, wanted: &str) -> Option<usize> {
 }
 
 fn about(words: &[&str]) -> String {
-    words.iter().find(|word| !word.is_empty()).map(|word| word.chars().take(ABOUT_CHARS_MAX).collect()).unwrap_or_default()
+    words
+        .iter()
+        .find(|word| !word.is_empty())
+        .map(|word| word.chars().take(ABOUT_CHARS_MAX).collect())
+        .unwrap_or_default()
 }
 
 /// Kinds in the order in which they are shown, and who may look at them.

@@ -13,7 +13,9 @@ pub async fn show(op: &Op, query: &TallyQuery) -> Result<TallyView, ControlError
     op.authorize(Action::DecisionRead)?;
     let hours = query.hours.unwrap_or(HOURS_DEFAULT);
     if !(1..=HOURS_MAX).contains(&hours) {
-        return Err(ControlError::caller(format!("`hours` is {hours}")).cure(format!("give 1 to {HOURS_MAX}")));
+        return Err(
+            ControlError::caller(format!("`hours` is {hours}")).cure(format!("give 1 to {HOURS_MAX}"))
+        );
     }
     let step = DurationMs(u64::from(hours).saturating_mul(HOUR_MS) / STEPS);
     let first = first(op.plane.now(), step);

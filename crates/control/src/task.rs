@@ -179,10 +179,11 @@ pub async fn show(op: &Op, id: TaskId) -> Result<TaskView, ControlError> {
     let found = find(op, id).await;
     match &found {
         // Whoever asked for it sees what becomes of it.
-        Ok(task) if matches!(&op.subject, crate::Operator::Person(person, _) if *person == task.requester) => {}
+        Ok(task) if matches!(&op.subject, crate::Operator::Person(person, _) if *person == task.requester) => {
+        }
         Ok(task) => {
             op.authorize_on(Action::TaskRead, &task.agent)?;
-        },
+        }
         // Who may not look is not told whether there is one.
         Err(_unknown) => {
             op.authorize(Action::TaskRead)?;

@@ -132,7 +132,10 @@ pub(crate) fn tally(
     let mut statement = db.prepare_cached(TALLY).map_err(failed())?;
     let count = |row: &Row<'_>| {
         let (step, count): (i64, i64) = (row.get(0)?, row.get(2)?);
-        Ok((TallyCount { step: unsigned(step), verdict: row.get(1)?, count: unsigned(count) }, row.get::<_, i64>(3)?))
+        Ok((
+            TallyCount { step: unsigned(step), verdict: row.get(1)?, count: unsigned(count) },
+            row.get::<_, i64>(3)?,
+        ))
     };
     let found = statement
         .query_map((since.as_millis(), step, limit(max)), count)

@@ -65,9 +65,6 @@ pub(crate) async fn decision_why(Asked(op): Asked, At(id): At<DecisionId>) -> An
     params(TallyQuery),
     responses((status = 200, body = TallyView), Problems)
 )]
-pub(crate) async fn decision_tally(
-    Asked(op): Asked,
-    Asking(query): Asking<TallyQuery>,
-) -> Answer<TallyView> {
+pub(crate) async fn decision_tally(Asked(op): Asked, Asking(query): Asking<TallyQuery>) -> Answer<TallyView> {
     Ok(Json(tally::show(&op, &query).await?))
 }

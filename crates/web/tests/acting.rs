@@ -37,14 +37,33 @@ async fn what_a_role_may_not_do_is_neither_offered_nor_done_when_it_is_sent_anyw
     let before = town.stage.served.plane.store.head().await.unwrap();
     for (_, path) in list::asking(&town) {
         // Ids differ each time.
-        let shown = path.split('?').next().unwrap().replace(&town.tasks[1].1, "TASK").replace(&town.envelope, "ENVELOPE");
+        let shown = path
+            .split('?')
+            .next()
+            .unwrap()
+            .replace(&town.tasks[1].1, "TASK")
+            .replace(&town.envelope, "ENVELOPE");
         table.push_str(&format!("{shown:<48}"));
         for (_, browser) in &columns {
             let asked = browser.get(&path).await.status;
             table.push_str(&format!("{:<15}", if asked == 200 { "yes" } else { "-" }));
             if asked != 200 {
-                let done = sent(browser, &path, &[("reason", "anyway"), ("level", "off"), ("autonomy", "probation"),
-                    ("secret", "x"), ("name", "x"), ("issuer", "okta"), ("subject", "x"), ("to", "olga"), ("lasts", "1d")]).await;
+                let done = sent(
+                    browser,
+                    &path,
+                    &[
+                        ("reason", "anyway"),
+                        ("level", "off"),
+                        ("autonomy", "probation"),
+                        ("secret", "x"),
+                        ("name", "x"),
+                        ("issuer", "okta"),
+                        ("subject", "x"),
+                        ("to", "olga"),
+                        ("lasts", "1d"),
+                    ],
+                )
+                .await;
                 assert_eq!(done.status, 403, "{path}");
             }
         }
@@ -68,25 +87,84 @@ async fn each_thing_is_done_once_leads_back_and_says_so() {
     let served = &town.stage.served;
     let ending = town.tasks[1].1.clone();
     let rows: Vec<(String, Vec<(&str, &str)>, &str, &str)> = vec![
-        ("/console/agents/invoice-clerk/suspend".into(), vec![("reason", "odd payments")], "/console/agents/invoice-clerk", "moved"),
-        ("/console/agents/invoice-clerk/resume".into(), vec![("reason", "they were fine")], "/console/agents/invoice-clerk", "moved"),
-        ("/console/agents/invoice-clerk/restrict".into(), vec![("reason", "audit"), ("level", "read-only")], "/console/agents/invoice-clerk", "restricted"),
-        ("/console/agents/invoice-clerk/demote".into(), vec![("reason", "audit"), ("autonomy", "supervised")], "/console/agents/invoice-clerk", "demoted"),
+        (
+            "/console/agents/invoice-clerk/suspend".into(),
+            vec![("reason", "odd payments")],
+            "/console/agents/invoice-clerk",
+            "moved",
+        ),
+        (
+            "/console/agents/invoice-clerk/resume".into(),
+            vec![("reason", "they were fine")],
+            "/console/agents/invoice-clerk",
+            "moved",
+        ),
+        (
+            "/console/agents/invoice-clerk/restrict".into(),
+            vec![("reason", "audit"), ("level", "read-only")],
+            "/console/agents/invoice-clerk",
+            "restricted",
+        ),
+        (
+            "/console/agents/invoice-clerk/demote".into(),
+            vec![("reason", "audit"), ("autonomy", "supervised")],
+            "/console/agents/invoice-clerk",
+            "demoted",
+        ),
         (format!("/console/tasks/{ending}/end"), vec![("reason", "enough")], &ending, "ended"),
-        ("/console/people/maria/link".into(), vec![("reason", "moved"), ("issuer", "okta"), ("subject", "00u2")], "/console/people/maria", "linked"),
-        ("/console/people/maria/unlink".into(), vec![("reason", "moved"), ("issuer", "okta"), ("subject", "00u1")], "/console/people/maria", "unlinked"),
-        ("/console/people/olga/away".into(), vec![("reason", "holiday"), ("to", "jonas"), ("lasts", "5d")], "/you", "away"),
-        ("/console/credentials/seal".into(), vec![("reason", "new"), ("name", "deploy"), ("secret", "hunter2")], "/console/credentials", "sealed"),
-        ("/console/credentials/crm/set".into(), vec![("reason", "rotated"), ("secret", "hunter3")], "/console/credentials", "sealed"),
-        ("/console/credentials/bank/forget".into(), vec![("reason", "gone")], "/console/credentials", "forgotten"),
+        (
+            "/console/people/maria/link".into(),
+            vec![("reason", "moved"), ("issuer", "okta"), ("subject", "00u2")],
+            "/console/people/maria",
+            "linked",
+        ),
+        (
+            "/console/people/maria/unlink".into(),
+            vec![("reason", "moved"), ("issuer", "okta"), ("subject", "00u1")],
+            "/console/people/maria",
+            "unlinked",
+        ),
+        (
+            "/console/people/olga/away".into(),
+            vec![("reason", "holiday"), ("to", "jonas"), ("lasts", "5d")],
+            "/you",
+            "away",
+        ),
+        (
+            "/console/credentials/seal".into(),
+            vec![("reason", "new"), ("name", "deploy"), ("secret", "hunter2")],
+            "/console/credentials",
+            "sealed",
+        ),
+        (
+            "/console/credentials/crm/set".into(),
+            vec![("reason", "rotated"), ("secret", "hunter3")],
+            "/console/credentials",
+            "sealed",
+        ),
+        (
+            "/console/credentials/bank/forget".into(),
+            vec![("reason", "gone")],
+            "/console/credentials",
+            "forgotten",
+        ),
         ("/console/plane/rotate".into(), vec![("reason", "yearly")], "/console/plane", "rotated"),
         ("/console/plane/backup".into(), vec![("name", "a.db")], "/console/plane", "backed-up"),
-        (format!("/console/envelopes/{}/revoke", town.envelope), vec![("reason", "enough")], "/console/envelopes", "revoked"),
+        (
+            format!("/console/envelopes/{}/revoke", town.envelope),
+            vec![("reason", "enough")],
+            "/console/envelopes",
+            "revoked",
+        ),
     ];
     for (path, fields, back, word) in rows {
         let done = sent(&olga, &path, &fields).await;
         assert_eq!(done.status, 303, "{path}: {}", done.body);
-        assert!(done.location.contains(back) && done.location.ends_with(&format!("done={word}")), "{path}: {}", done.location);
+        assert!(
+            done.location.contains(back) && done.location.ends_with(&format!("done={word}")),
+            "{path}: {}",
+            done.location
+        );
         let told = olga.get(&done.location).await;
         // The page of one's own sign-in tells by what stands on it.
         let tells = told.body.contains("class=\"told\" role=\"status\"") || back == "/you";
@@ -96,14 +174,20 @@ async fn each_thing_is_done_once_leads_back_and_says_so() {
     let agent = served.get("/agents/invoice-clerk").await.ok();
     assert_eq!((agent["status"].as_str(), agent["level"].as_str()), (Some("active"), Some("read-only")));
     assert_eq!((agent["autonomy"].as_str(), agent["revision"].as_u64()), (Some("supervised"), Some(2)));
-    assert!(agent["history"].to_string().contains("person olga") && agent["history"].to_string().contains("audit"));
+    assert!(
+        agent["history"].to_string().contains("person olga")
+            && agent["history"].to_string().contains("audit")
+    );
     assert_eq!(served.get(&format!("/tasks/{ending}")).await.ok()["status"], "ended");
     let person = served.get("/people/maria").await.ok();
     assert_eq!(person["logins"].as_array().unwrap().len(), 1);
     assert_eq!(person["logins"][0]["subject"], "00u2");
     assert_eq!(served.get("/people/olga").await.ok()["away"]["to"], "jonas");
     assert!(served.plane.data.join("backups/a.db").exists());
-    assert!(!olga.get("/console?done=%3Cb%3E").await.body.contains("class=\"told\""), "only words of ours are told");
+    assert!(
+        !olga.get("/console?done=%3Cb%3E").await.body.contains("class=\"told\""),
+        "only words of ours are told"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +197,11 @@ async fn what_is_refused_says_why_keeps_what_was_typed_and_never_a_secret() {
     let before = town.stage.served.plane.store.head().await.unwrap();
     let kept = |seen: &Seen, path: &str, typed: &[&str]| {
         assert!((400..500).contains(&seen.status), "{path}: {}", seen.status);
-        assert!(seen.body.contains("role=\"alert\"") && seen.body.contains("Not done."), "{path}: {}", seen.body);
+        assert!(
+            seen.body.contains("role=\"alert\"") && seen.body.contains("Not done."),
+            "{path}: {}",
+            seen.body
+        );
         for text in typed {
             assert!(seen.body.contains(text), "{path}: {text}: {}", seen.body);
         }
@@ -125,7 +213,8 @@ async fn what_is_refused_says_why_keeps_what_was_typed_and_never_a_secret() {
     let seen = sent(&olga, path, &[("issuer", "nowhere"), ("subject", "00u<9>"), ("reason", "a & b")]).await;
     kept(&seen, path, &["value=\"00u&#60;9&#62;\"", "value=\"a &#38; b\""]);
     let path = "/console/credentials/seal";
-    let seen = sent(&olga, path, &[("name", "No Name"), ("secret", "s3cret-typed"), ("reason", "new one")]).await;
+    let seen =
+        sent(&olga, path, &[("name", "No Name"), ("secret", "s3cret-typed"), ("reason", "new one")]).await;
     kept(&seen, path, &["value=\"No Name\"", "value=\"new one\""]);
     assert!(!seen.body.contains("s3cret-typed"), "a secret is not shown again");
     let path = "/console/plane/backup";
@@ -147,7 +236,8 @@ async fn who_answers_for_an_agent_stops_it_and_lets_it_go_no_further() {
     let aisha = town.stage.signed_in("aisha", &[]).await;
     let own = "/console/agents/dunning";
     let page = aisha.get(own).await.body;
-    for (word, offered) in [("suspend", true), ("restrict", true), ("demote", true), ("decommission", false)] {
+    for (word, offered) in [("suspend", true), ("restrict", true), ("demote", true), ("decommission", false)]
+    {
         assert_eq!(page.contains(&format!("{own}/{word}\"")), offered, "{word}");
     }
     let less = [("reason", "odd"), ("level", "read-only")];
@@ -169,7 +259,8 @@ async fn a_server_that_cannot_be_looked_at_again_says_so_in_place() {
     let town = Town::built().await;
     let olga = town.stage.signed_in("olga", &[]).await;
     for word in ["repin", "take"] {
-        let seen = sent(&olga, &format!("/console/systems/bank/{word}"), &[("reason", "the new release")]).await;
+        let seen =
+            sent(&olga, &format!("/console/systems/bank/{word}"), &[("reason", "the new release")]).await;
         assert!(seen.status >= 400 && seen.body.contains("Not done."), "{}: {}", seen.status, seen.body);
         assert!(seen.body.contains("Look again"), "{}", seen.body);
     }

@@ -46,11 +46,18 @@ async fn a_security_engineer_keeps_the_console_open_in_a_browser() {
         "{without}"
     );
     assert!(without["search"].as_str().unwrap().contains("No decision is like this"), "{without}");
-    assert_eq!(seen["keys"], json!({
-        "search": true, "row": true, "help": true, "went": true, "off": true, "answered": true, "menu": true,
-    }), "without a mouse");
+    assert_eq!(
+        seen["keys"],
+        json!({
+            "search": true, "row": true, "help": true, "went": true, "off": true, "answered": true, "menu": true,
+        }),
+        "without a mouse"
+    );
     let approval = town.stage.served.get(&format!("/approvals/{}", town.approval)).await.ok();
-    assert_eq!((&approval["status"], &approval["votes"][0]["reason"]), (&json!("refused"), &json!("not this payee")));
+    assert_eq!(
+        (&approval["status"], &approval["votes"][0]["reason"]),
+        (&json!("refused"), &json!("not this payee"))
+    );
     drop(browser);
 }
 

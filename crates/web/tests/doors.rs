@@ -178,7 +178,8 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     let channel = "[channel.nowhere]\ndescription = \"N\"\nkind = \"slack\"\naddress = \"nowhere\"\n";
     let okta = "[issuer.okta]\ndescription = \"People\"\nissuer = \"https://okta.example\"\nkeys = \"discovery\"\n\
                 owner = \"maria\"\n[issuer.okta.people]\nclient_id = \"provost\"\nsign_in = true\n";
-    let files = json!([{ "path": "channels.toml", "text": channel }, { "path": "issuers.toml", "text": okta }]);
+    let files =
+        json!([{ "path": "channels.toml", "text": channel }, { "path": "issuers.toml", "text": okta }]);
     let wanted =
         json!({ "files": files, "reason": "the test begins", "person": "maria", "break_glass": true });
     served.post("/apply", wanted).await.ok();

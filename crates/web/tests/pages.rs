@@ -51,11 +51,15 @@ async fn every_page_is_within_the_strict_policy_with_landmarks_one_heading_and_w
         let seen = olga.get(&path).await;
         assert_eq!(seen.status, 200, "{path}: {}", seen.body);
         let policy = seen.headers["content-security-policy"].to_str().unwrap();
-        for part in ["default-src 'none'", "script-src 'self'", "trusted-types 'none'", "frame-ancestors 'none'"] {
+        for part in
+            ["default-src 'none'", "script-src 'self'", "trusted-types 'none'", "frame-ancestors 'none'"]
+        {
             assert!(policy.contains(part), "{path}: {policy}");
         }
         assert!(!policy.contains("unsafe") && !policy.contains('*'), "{path}: {policy}");
-        for part in ["<main id=\"main\"", "class=\"skip\"", "<nav class=\"pages\"", "lang=\"en\"", "id=\"find\""] {
+        for part in
+            ["<main id=\"main\"", "class=\"skip\"", "<nav class=\"pages\"", "lang=\"en\"", "id=\"find\""]
+        {
             assert!(seen.body.contains(part), "{path}: {part}");
         }
         assert_eq!(seen.body.matches("<h1").count(), 1, "{path}");
@@ -91,7 +95,16 @@ async fn what_others_wrote_is_text_on_every_page() {
 async fn who_has_no_role_sees_what_is_theirs_and_no_more() {
     let town = Town::built().await;
     let aisha = town.stage.signed_in("aisha", &[]).await;
-    let open = ["/console", "/you", "/accounts", "/approvals", "/proposals", "/console/findings", "/console/envelopes", "/console/search"];
+    let open = [
+        "/console",
+        "/you",
+        "/accounts",
+        "/approvals",
+        "/proposals",
+        "/console/findings",
+        "/console/envelopes",
+        "/console/search",
+    ];
     for (route, path) in list::looked_at(&town) {
         let status = aisha.get(&path).await.status;
         // What is neither theirs to ask nor to answer does not exist for them.

@@ -3,8 +3,8 @@
 use super::{Ground, sample::*};
 use crate::{DecisionFilter, JournalKind, RecordError, Store, StoreError};
 use provost_domain::{
-    Decision, DecisionId, DurationMs, NodeId, TaskState, Timestamp, canonical, decision::Refused, limits::Limits,
-    task::TaskStatus,
+    Decision, DecisionId, DurationMs, NodeId, TaskState, Timestamp, canonical, decision::Refused,
+    limits::Limits, task::TaskStatus,
 };
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
@@ -409,7 +409,8 @@ pub async fn decisions_are_counted_in_their_step_and_verdict_and_no_more_than_as
     let store = ground.open(&Limits::default()).await;
     let minute = DurationMs::from_mins(1);
     // Before the first step; at its very beginning; within it; in the third.
-    for (at, verdict) in [(-1, deny()), (0, deny()), (59_999, allow()), (59_998, allow()), (120_000, hold())] {
+    for (at, verdict) in [(-1, deny()), (0, deny()), (59_999, allow()), (59_998, allow()), (120_000, hold())]
+    {
         let at = Timestamp::from_millis(NOON.as_millis() + at);
         let made = Decision { at, id: DecisionId::new(at, random()), ..decision(verdict) };
         store.record(plain(made)).await.unwrap();

@@ -41,7 +41,10 @@ impl Town {
                 text = text.replace(label, &format!("{label}{quoted} "));
             }
             if file["path"] == "policies/payments.cedar" {
-                text = format!("// {}\n{text}", HOSTILE).replace("payments above", &format!("{} payments above", HOSTILE.replace(['"', '\\'], "")));
+                text = format!("// {}\n{text}", HOSTILE).replace(
+                    "payments above",
+                    &format!("{} payments above", HOSTILE.replace(['"', '\\'], "")),
+                );
             }
             file["text"] = json!(text);
         }
@@ -53,7 +56,8 @@ impl Town {
         served.post("/apply", json!({ "files": files, "reason": why })).await.ok();
         let maria: Name = "maria".parse().unwrap();
         let mut row = served.plane.replica.latest().directory.people[&maria].as_ref().clone();
-        row.logins = serde_json::from_value(json!([{ "issuer": "okta", "subject": "00u1", "added": 0 }])).unwrap();
+        row.logins =
+            serde_json::from_value(json!([{ "issuer": "okta", "subject": "00u1", "added": 0 }])).unwrap();
         put(&served, Object::Person(row)).await;
         for (name, secret) in [("bank", "s3cret-bank"), ("crm", "s3cret-crm")] {
             let body = json!({ "secret": secret, "reason": "from the vault" });
@@ -61,7 +65,11 @@ impl Town {
         }
         let mut tasks = Vec::new();
         for (agent, _, _, _, purpose, _) in AGENTS {
-            let purpose = if payee == json!(HOSTILE) { HOSTILE.to_owned() } else { format!("{purpose}: the week of 23 November") };
+            let purpose = if payee == json!(HOSTILE) {
+                HOSTILE.to_owned()
+            } else {
+                format!("{purpose}: the week of 23 November")
+            };
             let body = json!({ "agent": agent, "purpose": purpose, "requester": "jonas" });
             let task = served.post("/tasks", body).await.ok();
             tasks.push(((*agent).to_owned(), task["task"]["id"].as_str().unwrap().to_owned()));
@@ -223,22 +231,25 @@ pub async fn decide(
 }
 
 /// What nobody may be harmed by who reads it.
-pub const HOSTILE: &str =
-    "<img src=x onerror=alert(1)>\\\"'<script>alert(2)</script>\u{202e}drawkcab unbrokenunbrokenunbrokenunbrokenunbrokenunbrokenunbrokenunbroken";
+pub const HOSTILE: &str = "<img src=x onerror=alert(1)>\\\"'<script>alert(2)</script>\u{202e}drawkcab unbrokenunbrokenunbrokenunbrokenunbrokenunbrokenunbrokenunbroken";
 
 fn calls(system: &str, round: u32, payee: &Value) -> Vec<(&'static str, Value)> {
     let amount = f64::from(round) * 95.5 + 20.0;
     match system {
-        "bank" => vec![
-            ("list_accounts", json!({})),
-            ("transfer", json!({ "payee": payee, "amount": amount })),
-        ],
+        "bank" => {
+            vec![("list_accounts", json!({})), ("transfer", json!({ "payee": payee, "amount": amount }))]
+        }
         "crm" => vec![
             ("find_customer", json!({ "name": "Lindt" })),
             ("send_mail", json!({ "to": "kundin@example.com", "text": "Ihre Rechnung" })),
         ],
-        "deploy" => vec![("status", json!({})), ("roll_out", json!({ "service": "checkout", "version": "4.2.1" }))],
-        _ => vec![("query", json!({ "sql": "select count(*) from orders" })), ("drop_table", json!({ "name": "orders" }))],
+        "deploy" => {
+            vec![("status", json!({})), ("roll_out", json!({ "service": "checkout", "version": "4.2.1" }))]
+        }
+        _ => vec![
+            ("query", json!({ "sql": "select count(*) from orders" })),
+            ("drop_table", json!({ "name": "orders" })),
+        ],
     }
 }
 
@@ -247,12 +258,40 @@ const AGENTS: &[(&str, &str, &str, &str, &str, &str)] = &[
     ("invoice-clerk", "production", "bounded", "bank", "Pays invoices of known suppliers", "maria"),
     ("bookkeeper", "production", "supervised", "bank", "Reconciles payments with the ledger", "maria"),
     ("dunning", "production", "supervised", "crm", "Reminds customers of open invoices", "aisha"),
-    ("support-triage", "production", "bounded", "crm", "Sorts what customers write and drafts answers", "aisha"),
-    ("customer-360", "production", "probation", "crm", "Gathers what is known of a customer for support", "aisha"),
-    ("deploy-helper", "staging", "supervised", "deploy", "Rolls out services after their tests passed", "chen"),
+    (
+        "support-triage",
+        "production",
+        "bounded",
+        "crm",
+        "Sorts what customers write and drafts answers",
+        "aisha",
+    ),
+    (
+        "customer-360",
+        "production",
+        "probation",
+        "crm",
+        "Gathers what is known of a customer for support",
+        "aisha",
+    ),
+    (
+        "deploy-helper",
+        "staging",
+        "supervised",
+        "deploy",
+        "Rolls out services after their tests passed",
+        "chen",
+    ),
     ("release-notes", "staging", "bounded", "deploy", "Writes what changed between two versions", "chen"),
     ("incident-scribe", "staging", "probation", "deploy", "Keeps the timeline of an incident", "chen"),
-    ("report-builder", "sandbox", "bounded", "warehouse", "Answers questions of managers with figures", "olga"),
+    (
+        "report-builder",
+        "sandbox",
+        "bounded",
+        "warehouse",
+        "Answers questions of managers with figures",
+        "olga",
+    ),
     ("data-janitor", "sandbox", "probation", "warehouse", "Finds tables that nobody reads any more", "olga"),
     ("web-scraper", "sandbox", "probation", "warehouse", "Collects prices of competitors", "jonas"),
     ("forecast", "sandbox", "supervised", "warehouse", "Guesses next month’s orders", "olga"),
@@ -264,18 +303,51 @@ pub fn files() -> Value {
         json!({ "path": "systems/bank.toml", "text": crate::common::BANK }),
         json!({ "path": "policies/payments.cedar", "text": crate::common::POLICY }),
     ];
-    let crm = system("A customer register", "production", "crm", &[
-        ("find_customer", "Find a customer by name", "read", r#"args = { name = "string" }"#, r#"returns = ["confidential"]"#),
-        ("send_mail", "Send an e-mail to a customer", "communicate", r#"args = { to = "string", text = "string" }"#, "sends_out = true"),
-    ]);
-    let deploy = system("The deployment service", "staging", "deploy", &[
-        ("status", "What runs where", "read", "", ""),
-        ("roll_out", "Roll a version out", "infrastructure", r#"args = { service = "string", version = "string" }"#, ""),
-    ]);
-    let warehouse = system("The data warehouse, a copy", "sandbox", "warehouse", &[
-        ("query", "Ask a question in SQL", "read", r#"args = { sql = "string" }"#, ""),
-        ("drop_table", "Drop a table", "delete", r#"args = { name = "string" }"#, ""),
-    ]);
+    let crm = system(
+        "A customer register",
+        "production",
+        "crm",
+        &[
+            (
+                "find_customer",
+                "Find a customer by name",
+                "read",
+                r#"args = { name = "string" }"#,
+                r#"returns = ["confidential"]"#,
+            ),
+            (
+                "send_mail",
+                "Send an e-mail to a customer",
+                "communicate",
+                r#"args = { to = "string", text = "string" }"#,
+                "sends_out = true",
+            ),
+        ],
+    );
+    let deploy = system(
+        "The deployment service",
+        "staging",
+        "deploy",
+        &[
+            ("status", "What runs where", "read", "", ""),
+            (
+                "roll_out",
+                "Roll a version out",
+                "infrastructure",
+                r#"args = { service = "string", version = "string" }"#,
+                "",
+            ),
+        ],
+    );
+    let warehouse = system(
+        "The data warehouse, a copy",
+        "sandbox",
+        "warehouse",
+        &[
+            ("query", "Ask a question in SQL", "read", r#"args = { sql = "string" }"#, ""),
+            ("drop_table", "Drop a table", "delete", r#"args = { name = "string" }"#, ""),
+        ],
+    );
     for (name, text) in [("crm", crm), ("deploy", deploy), ("warehouse", warehouse)] {
         files.push(json!({ "path": format!("systems/{name}.toml"), "text": text }));
     }
@@ -297,7 +369,12 @@ pub fn files() -> Value {
     Value::Array(files)
 }
 
-fn system(description: &str, environment: &str, name: &str, tools: &[(&str, &str, &str, &str, &str)]) -> String {
+fn system(
+    description: &str,
+    environment: &str,
+    name: &str,
+    tools: &[(&str, &str, &str, &str, &str)],
+) -> String {
     let mut text = format!(
         "[system]\ndescription = \"{description}\"\nenvironment = \"{environment}\"\nurl = \"http://127.0.0.1:9/{name}\"\n\
          credential = {{ name = \"{name}\", target = \"Authorization\", prefix = \"Bearer \" }}\nrevocation_max = \"5m\"\n"
@@ -355,8 +432,10 @@ sign_in = true
 /// So many more agents, a few charters among them, put there as a plane would have committed them.
 pub async fn crowd(served: &Served, count: u32) {
     let directory = served.plane.replica.latest().directory.clone();
-    let models: Vec<_> =
-        AGENTS.iter().map(|(name, ..)| directory.agents[&name.parse::<Name>().unwrap()].as_ref().clone()).collect();
+    let models: Vec<_> = AGENTS
+        .iter()
+        .map(|(name, ..)| directory.agents[&name.parse::<Name>().unwrap()].as_ref().clone())
+        .collect();
     let mut writes = Vec::new();
     for n in 0..count {
         let mut agent = models[n as usize % models.len()].clone();

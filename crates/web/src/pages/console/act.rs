@@ -207,7 +207,8 @@ impl FromRequest<App> for Sent {
         let (mut parts, body) = request.into_parts();
         let looker = Looker::from_request_parts(&mut parts, app).await?;
         let refused = |what: &str| {
-            let error = ControlError::refused(what).cure("go back to the page, load it again, and send it from there");
+            let error = ControlError::refused(what)
+                .cure("go back to the page, load it again, and send it from there");
             Stopped::into_response(looker.failed(&error))
         };
         let form = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -215,7 +216,10 @@ impl FromRequest<App> for Sent {
         if !is_own_form(&parts.headers) || !form {
             return Err(refused("this was not sent from a page of this plane"));
         }
-        let request = Request::from_parts(parts, axum::body::Body::new(http_body_util::Limited::new(body, FORM_BYTES_MAX)));
+        let request = Request::from_parts(
+            parts,
+            axum::body::Body::new(http_body_util::Limited::new(body, FORM_BYTES_MAX)),
+        );
         let Ok(bytes) = Bytes::from_request(request, app).await else {
             return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
         };

@@ -92,8 +92,8 @@ pub(super) fn state(word: impl ToString) -> Word {
         | "contained"
         | "lifted"
         | "passed" => "good",
-        "unknown" | "missing" | "accepted" | "given-up" | "off" | "not ready" | "still answered" | "in-force"
-        | "failed" => "stop",
+        "unknown" | "missing" | "accepted" | "given-up" | "off" | "not ready" | "still answered"
+        | "in-force" | "failed" => "stop",
         "failure" | "unsent" | "under way" | "suspended" | "pending-reapproval" | "unmanaged"
         | "proposed" | "open" | "partial" | "lift-asked" | "approvals-only" | "read-only" | "expired"
         | "unreachable" | "waiting" => "wait",

@@ -8,7 +8,11 @@ use axum::{
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
-use provost_control::{Action, ControlError, Op, Operator, access::{allows, allows_on}, browser::Visitor};
+use provost_control::{
+    Action, ControlError, Op, Operator,
+    access::{allows, allows_on},
+    browser::Visitor,
+};
 use provost_domain::{Charter, Name, person::Role};
 use std::sync::Arc;
 
@@ -175,12 +179,10 @@ impl Frame {
         let roles: Vec<&str> = visitor.roles().iter().map(|role| role.as_str()).collect();
         let subject = Operator::Person(visitor.person.name.clone(), visitor.roles());
         let may = |row: &&Row| row.3.is_none_or(|action| allows(&subject, action));
-        let item =
-            |row: &Row| Item { href: row.0, label: row.1, key: row.2, current: row.0 == here };
-        let groups = PAGES.iter().map(|(title, rows)| Group {
-            title,
-            items: rows.iter().filter(may).map(item).collect(),
-        });
+        let item = |row: &Row| Item { href: row.0, label: row.1, key: row.2, current: row.0 == here };
+        let groups = PAGES
+            .iter()
+            .map(|(title, rows)| Group { title, items: rows.iter().filter(may).map(item).collect() });
         Self {
             person: visitor.person.display.clone(),
             roles: if roles.is_empty() { "no role".to_owned() } else { roles.join(", ") },

@@ -98,7 +98,8 @@ fn chart(pace: &TallyView) -> Chart {
                 continue;
             }
             let scaled = count.saturating_mul(u64::from(HEIGHT)).checked_div(top).unwrap_or_default();
-            let height = u32::try_from(scaled).unwrap_or(HEIGHT).clamp(2, HEIGHT.saturating_sub(below).max(2));
+            let height =
+                u32::try_from(scaled).unwrap_or(HEIGHT).clamp(2, HEIGHT.saturating_sub(below).max(2));
             below = below.saturating_add(height);
             bars.push(Bar { x: place.saturating_mul(10), y: HEIGHT.saturating_sub(below), height, class });
         }
@@ -106,7 +107,12 @@ fn chart(pace: &TallyView) -> Chart {
     let sum = |steps: &[TallyStep]| {
         let all = |of: fn(&TallyStep) -> u64| steps.iter().map(of).fold(0, u64::saturating_add);
         let at = steps.first().and_then(|step| step.at);
-        TallyStep { at, allow: all(|step| step.allow), hold: all(|step| step.hold), deny: all(|step| step.deny) }
+        TallyStep {
+            at,
+            allow: all(|step| step.allow),
+            hold: all(|step| step.hold),
+            deny: all(|step| step.deny),
+        }
     };
     let rows = pace.steps.chunks(6).map(sum).filter(|row| row.all() > 0).collect();
     Chart { bars, scale: [top / 2, top], rows }

@@ -134,10 +134,18 @@ fn means(word: &str, agent: &AgentView) -> Vec<String> {
             "From the next call on, everything it asks for is refused, in every task.",
             "It keeps its charter, and an operator can resume it.",
         ],
-        "resume" => &["It may act again within its charter.", "Look at why it was suspended first: its history says so."],
-        "adopt" => &["You bring it under control: it gets no further than proposed until its charter is activated."],
+        "resume" => &[
+            "It may act again within its charter.",
+            "Look at why it was suspended first: its history says so.",
+        ],
+        "adopt" => {
+            &["You bring it under control: it gets no further than proposed until its charter is activated."]
+        }
         "activate" => &["Its charter is in force from now on, and it may act within it."],
-        "reapprove" => &["What it is made of changed, and you confirm it as it is now.", "It may act again within its charter."],
+        "reapprove" => &[
+            "What it is made of changed, and you confirm it as it is now.",
+            "It may act again within its charter.",
+        ],
         "decommission" => &[
             "It is over for ever: nobody brings it back, and its name is never given again.",
             "Its tasks end with it.",
@@ -167,7 +175,10 @@ fn hits(agent: &AgentView) -> Vec<(String, Option<String>)> {
         .collect();
     let more = agent.tasks.len().saturating_sub(HITS_MAX);
     if more > 0 {
-        hits.push((format!("and {more} more tasks"), Some(format!("/console/tasks?agent={}", agent.summary.name))));
+        hits.push((
+            format!("and {more} more tasks"),
+            Some(format!("/console/tasks?agent={}", agent.summary.name)),
+        ));
     }
     if hits.is_empty() {
         hits.push(("no task: nothing of it runs now".to_owned(), None));

@@ -42,7 +42,9 @@ pub(in crate::pages::console) async fn make_new(sent: Sent) -> Shown {
     let (secret, reason) = (sent.exactly("secret").to_owned(), sent.text("reason").to_owned());
     let outcome = match sent.text("name").parse::<Name>() {
         Ok(name) => credential::set(&looker.op, &name, CredentialWrite { secret, reason }).await,
-        Err(error) => Err(ControlError::caller(error.to_string()).cure("use small letters, digits and dashes")),
+        Err(error) => {
+            Err(ControlError::caller(error.to_string()).cure("use small letters, digits and dashes"))
+        }
     };
     new().over(looker, &sent, outcome, "sealed")
 }
@@ -85,7 +87,11 @@ async fn act(looker: &Looker, name: &str, word: &str) -> Result<(Act, Name), Sto
         back: ("/console/credentials".to_owned(), "Credentials".to_owned()),
         to: format!("/console/credentials/{name}/{word}"),
         title: if forget { format!("Forget {name}?") } else { format!("Seal {name} anew") },
-        means: vec![if forget { "The plane does not have it any more. What systems were shown before stays good there until it is revoked at them.".to_owned() } else { SEALED.to_owned() }],
+        means: vec![if forget {
+            "The plane does not have it any more. What systems were shown before stays good there until it is revoked at them.".to_owned()
+        } else {
+            SEALED.to_owned()
+        }],
         hits: hits.collect(),
         fields: if forget { Vec::new() } else { vec![secret()] },
         button: if forget { format!("Forget {name}") } else { "Seal it".to_owned() },

@@ -3,11 +3,7 @@
 use super::{Act, Field, Sent};
 use crate::pages::console::look::{Looker, Shown, Stopped};
 use axum::extract::{Path, Query};
-use provost_api::{
-    Span,
-    approval::AwaySet,
-    identity::LoginChange,
-};
+use provost_api::{Span, approval::AwaySet, identity::LoginChange};
 use provost_control::{Action, ControlError, approval, person};
 use provost_domain::Name;
 use serde::Deserialize;
@@ -70,7 +66,9 @@ pub(in crate::pages::console) async fn make(
 
 fn away(sent: &Sent, reason: String) -> Result<AwaySet, ControlError> {
     let to = sent.text("to").parse::<Name>();
-    let to = to.map_err(|_| ControlError::caller("say who stands in, by their name").cure("names are on the page of people"))?;
+    let to = to.map_err(|_| {
+        ControlError::caller("say who stands in, by their name").cure("names are on the page of people")
+    })?;
     let lasts = sent.text("lasts").parse::<Span>();
     let lasts = lasts.map_err(|_| ControlError::caller("say for how long, such as 5d or 8h"))?;
     Ok(AwaySet { to: Some(to), lasts: Some(lasts), reason })
@@ -79,7 +77,9 @@ fn away(sent: &Sent, reason: String) -> Result<AwaySet, ControlError> {
 fn act(looker: &Looker, name: &str, word: &str, about: &About) -> Result<(Act, Name), Stopped> {
     let Ok(name) = name.parse::<Name>() else { return Err(looker.no_such("person", name)) };
     let view = looker.plane().replica.latest();
-    let Some(row) = view.directory.people.get(&name) else { return Err(looker.no_such("person", name.as_str())) };
+    let Some(row) = view.directory.people.get(&name) else {
+        return Err(looker.no_such("person", name.as_str()));
+    };
     let own = looker.visitor.person.name == name;
     let display = &row.display;
     let mut fields = Vec::new();
@@ -88,12 +88,21 @@ fn act(looker: &Looker, name: &str, word: &str, about: &About) -> Result<(Act, N
         "link" => {
             looker.may(Action::PersonLink)?;
             let issuers = view.directory.issuers.values().filter(|issuer| issuer.people.is_some());
-            let issuers = issuers.map(|issuer| (issuer.name.to_string(), format!("{}: {}", issuer.name, issuer.description)));
+            let issuers = issuers
+                .map(|issuer| (issuer.name.to_string(), format!("{}: {}", issuer.name, issuer.description)));
             fields.push(Field::choice("issuer", "Identity provider", &about.issuer, issuers));
-            fields.push(Field::line("subject", "Subject", "`sub`, exactly as the provider writes it", &about.subject));
+            fields.push(Field::line(
+                "subject",
+                "Subject",
+                "`sub`, exactly as the provider writes it",
+                &about.subject,
+            ));
             title = format!("Say who {display} is to an identity provider");
             button = "Tie it to them";
-            means = vec!["Whoever the provider says is this subject signs in as them, with their roles.", "No two people ever share one."];
+            means = vec![
+                "Whoever the provider says is this subject signs in as them, with their roles.",
+                "No two people ever share one.",
+            ];
             danger = false;
             command = format!("provost person link {name} --issuer ISSUER --subject SUB --reason …");
         }
@@ -103,24 +112,38 @@ fn act(looker: &Looker, name: &str, word: &str, about: &About) -> Result<(Act, N
             fields.push(Field::seen("subject", about.subject.clone()));
             title = format!("Is {} at {} no longer {display}?", clip(&about.subject), clip(&about.issuer));
             button = "Untie it";
-            means = vec!["Nobody signs in as them with it any more.", "Browsers where they are signed in stay so until their sessions end: end those, too, if it is not theirs."];
+            means = vec![
+                "Nobody signs in as them with it any more.",
+                "Browsers where they are signed in stay so until their sessions end: end those, too, if it is not theirs.",
+            ];
             danger = true;
             command = format!("provost person unlink {name} --issuer ISSUER --subject SUB --reason …");
         }
         "away" | "back" if own => {
             if word == "away" {
-                fields.push(Field::line("to", "Who answers for you", "by their name here, such as jonas", ""));
+                fields.push(Field::line(
+                    "to",
+                    "Who answers for you",
+                    "by their name here, such as jonas",
+                    "",
+                ));
                 fields.push(Field::line("lasts", "For how long", "from now: 8h, 5d", "5d"));
             }
             title = if word == "away" { "You are away".to_owned() } else { "You are back".to_owned() };
             button = if word == "away" { "I am away" } else { "I am back" };
-            means = vec![if word == "away" { "What waits for your answer waits for theirs, too, except what they asked for themselves." } else { "Your answers are yours alone again." }];
+            means = vec![if word == "away" {
+                "What waits for your answer waits for theirs, too, except what they asked for themselves."
+            } else {
+                "Your answers are yours alone again."
+            }];
             danger = false;
             command = format!("provost person away {name} --to NAME --for 5d --reason …");
         }
         "away" | "back" => {
             let what = format!("who answers for {display} is for them to say");
-            return Err(looker.failed(&ControlError::refused(what).cure("ask them to, or their administrator to declare it")));
+            return Err(looker.failed(
+                &ControlError::refused(what).cure("ask them to, or their administrator to declare it"),
+            ));
         }
         _ => return Err(looker.no_such("way to change a person", word)),
     }

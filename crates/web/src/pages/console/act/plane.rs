@@ -28,7 +28,8 @@ fn rotate(looker: &Looker) -> Result<Act, Stopped> {
         title: "Sign task tokens with a new key?".to_owned(),
         means: vec![
             "A new key signs from now on, on every node within a second.".to_owned(),
-            "No token breaks: the key before verifies until the longest token it signed has expired.".to_owned(),
+            "No token breaks: the key before verifies until the longest token it signed has expired."
+                .to_owned(),
             "Whoever keeps a copy of the published keys has to fetch them again.".to_owned(),
         ],
         hits: Vec::new(),
@@ -64,8 +65,10 @@ fn backup(looker: &Looker) -> Result<Act, Stopped> {
         to: "/console/plane/backup".to_owned(),
         title: "Write a copy of the database".to_owned(),
         means: vec![
-            "A consistent copy, made while everything runs, in the folder `backups` of the plane’s data.".to_owned(),
-            "It holds sealed secrets: of use only together with the plane’s sealing key. Keep the two apart.".to_owned(),
+            "A consistent copy, made while everything runs, in the folder `backups` of the plane’s data."
+                .to_owned(),
+            "It holds sealed secrets: of use only together with the plane’s sealing key. Keep the two apart."
+                .to_owned(),
         ],
         hits: Vec::new(),
         fields: vec![Field::line("name", "Name of the file", "letters, digits, dashes and dots", &name)],
@@ -96,10 +99,13 @@ fn revoke(looker: &Looker, id: &str) -> Result<Act, Stopped> {
         return Err(looker.no_such("open envelope", id));
     };
     if row.by != looker.visitor.person.name && !looker.answers_for(&row.agent) {
-        let error = ControlError::refused("this envelope is for who granted it, and for who answers for its agent, to revoke");
+        let error = ControlError::refused(
+            "this envelope is for who granted it, and for who answers for its agent, to revoke",
+        );
         return Err(looker.failed(&error));
     }
-    let what = format!("calls of {} to {}/{} that fit it wait for a person again", row.agent, row.system, row.tool);
+    let what =
+        format!("calls of {} to {}/{} that fit it wait for a person again", row.agent, row.system, row.tool);
     Ok(Act {
         here: "/console/envelopes",
         back: ("/console/envelopes".to_owned(), "Envelopes".to_owned()),

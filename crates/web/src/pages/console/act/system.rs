@@ -67,7 +67,13 @@ fn named(looker: &Looker, name: &str) -> Result<Name, Stopped> {
     name.parse().map_err(|_| looker.no_such("system", name))
 }
 
-fn page(looker: &Looker, name: &Name, seen: Option<RepinPlan>, error: Option<&ControlError>, why: &str) -> Response {
+fn page(
+    looker: &Looker,
+    name: &Name,
+    seen: Option<RepinPlan>,
+    error: Option<&ControlError>,
+    why: &str,
+) -> Response {
     let shown = Page {
         frame: looker.frame("/console/systems"),
         name,
