@@ -137,7 +137,8 @@ mod tests {
             {"name": "mail", "way": "email"},
             {"name": "last", "way": "slack", "fallback": true},
         ]));
-        let table: &[(Event, &[&str], &[&str], &[&str])] = &[
+        type Told<'a> = (Event, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+        let table: &[Told<'_>] = &[
             (Event::Asked, &["maria"], &[], &["channel/all", "channel/mail/maria", "channel/maria"]),
             (Event::Asked, &["ben"], &["finance"], &["channel/all", "channel/finance", "channel/mail/ben"]),
             (Event::Asked, &["silent"], &[], &["channel/all"]),

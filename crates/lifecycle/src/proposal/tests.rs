@@ -57,6 +57,8 @@ fn world(production: &[Agree]) -> Directory {
         groups: [(name("security"), Group { members, needs: 1 })].into(),
         approvals: Default::default(),
         changes: rules_of(production),
+        drills: Default::default(),
+        rules: Default::default(),
     }));
     for (of, environment) in [("clerk", "production"), ("stage", "staging"), ("toy", "sandbox")] {
         directory.put(agent_row(of, "olga", environment, "500.0"));

@@ -129,7 +129,8 @@ fn offline(plane: &Plane, folder: &Path, approval: &str) {
 fn bend_digest(line: &str) -> String {
     let at = line.find("\"action\":\"sha256:").unwrap() + "\"action\":\"sha256:".len() + 63;
     let other = if line.as_bytes()[at] == b'0' { "1" } else { "0" };
-    [&line[..at], other, &line[at + 1..]].concat()
+    let (before, from) = line.split_at(at);
+    [before, other, from.get(1..).unwrap()].concat()
 }
 
 fn file_with(dir: &Path, text: &str) -> (PathBuf, String) {
