@@ -236,17 +236,10 @@ async fn a_passkey_signs_its_person_in_once_for_each_challenge() {
     let signed = maria.signed(&asked);
     assert_eq!(maria.post("/signin/passkey/finish", &signed).await.status, 403);
     // Who left does not come in.
-    let mut files = files();
-    files[0]["text"] = json!(
-        files[0]["text"]
-            .as_str()
-            .unwrap()
-            .replace("display = \"Jonas\"", "display = \"Jonas\"\nactive = false")
-    );
     let link = served.post("/people/jonas/invite", json!({ "reason": "r" })).await.ok();
     let mut jonas = Browser::new(&served, 2);
     assert_eq!(jonas.accept(link["url"].as_str().unwrap(), json!({})).await.status, 200);
-    served.post("/apply", json!({ "files": files, "reason": "he left" })).await.ok();
+    change(&served, "jonas", |person| person.active = false).await;
     assert_eq!(jonas.sign_in().await.status, 403);
     assert_eq!(jonas.send("GET", "/api/v1/approvals", "same-origin", None).await.status, 401);
 }
@@ -528,15 +521,7 @@ async fn a_clone_that_signs_an_answer_is_found_and_the_answer_does_not_count() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_breaks_the_glass_without_a_passkey_with_a_reason_and_it_is_marked() {
     let (served, _maria, task) = stage().await;
-    let mut files = files();
-    files[0]["text"] = json!(
-        files[0]["text"]
-            .as_str()
-            .unwrap()
-            .replace("signed = \"never\"", "signed = \"production\"")
-            .replace("display = \"Jonas\"", "display = \"Jonas\"\nroles = [\"administrator\"]")
-    );
-    served.post("/apply", json!({ "files": files, "reason": "jonas keeps the plane" })).await.ok();
+    change(&served, "jonas", |person| person.roles = [provost_domain::Role::Administrator].into()).await;
     common::asked(&served, &task, "1").await;
     let glass = json!({ "person": "jonas", "break_glass": true });
     assert_eq!(served.post("/approvals/approval_1/approve", glass).await.status, 422, "a reason is wanted");
@@ -584,6 +569,18 @@ async fn whoever_follows_a_link_from_another_site_is_led_in_with_a_strict_cookie
     let away =
         maria.client.get(format!("{}/here?to=https%3A%2F%2Fevil.example", maria.plane)).send().await.unwrap();
     assert_eq!(away.headers()["location"].to_str().unwrap(), "/");
+}
+
+/// Another row of a person, as applying files would write it.
+async fn change(served: &Served, name: &str, with: impl FnOnce(&mut provost_domain::Person)) {
+    let key = ObjectKey::new(provost_domain::Kind::Person, name);
+    let expected = served.plane.store.version(&key).await.unwrap();
+    let mut person = served.plane.replica.latest().directory.people[&name.parse().unwrap()].as_ref().clone();
+    with(&mut person);
+    let by = provost_store::Attribution { actor: "test".into(), why: "test".into() };
+    let writes = vec![provost_store::Write::Put { object: Object::Person(person), expected }];
+    served.plane.store.commit(provost_store::ChangeSet { by, at: served.plane.now(), writes }).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
 }
 
 /// What the exported ledger says of signed answers, by itself.
