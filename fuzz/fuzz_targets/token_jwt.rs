@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use provost_domain::Timestamp;
 use provost_token::{
     ClientAssertionRules, IdJagRules, IdTokenRules, KeyPurpose, KeySet, ProofRules, SigningKey, Verifier,
-    claimed_client, federation::claimed_issuer, id_jag::claimed_provider, svid::claimed_id, verify_client, verify_id_jag,
+    claimed_client, federation::claimed_issuer, id_jag::claimed_provider, set, svid::claimed_id, verify_client, verify_id_jag,
     verify_id_token, verify_proof, verify_svid,
 };
 
@@ -29,6 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
     let id = IdTokenRules { issuer: "https://idp.example", client_id: "provost", nonce: "n", max_age_seconds: None };
     assert!(verify_id_token(text, &keys, &id, NOW).is_err());
     assert!(verify_svid(text, "acme.example", &keys, PLANE, NOW).is_err());
+    let _ = set::claimed_issuer(text);
+    assert!(set::read_event(text, &keys, ("https://idp.example", &[PLANE]), NOW).is_err());
     // A proof brings its own key, so somebody can sign one; for this request it would still have to be of this moment.
     let _ = verify_proof(text, &ProofRules::new("POST", "https://plane.example/oauth/token"), NOW);
     let _ = Verifier::with_ring(PLANE, &provost_token::KeyRing::new(key)).issued(text, NOW).map(|_| unreachable!());

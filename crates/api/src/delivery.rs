@@ -1,6 +1,7 @@
 //! Deliveries: what the plane owes somebody outside, and what became of it.
 
 use crate::{Moment, agent::ChangeView};
+use provost_domain::Name;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -70,4 +71,26 @@ pub struct DeliveryQuery {
     /// At most so many items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+}
+
+/// A stream of Shared Signals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StreamView {
+    /// Names it.
+    pub id: String,
+    /// The workload that receives it.
+    #[schema(value_type = String)]
+    pub receiver: Name,
+    /// `aud` of its events.
+    pub audience: String,
+    /// The types of event it gets.
+    pub events: Vec<String>,
+    /// `poll`, or where they are pushed to.
+    pub method: String,
+    /// `enabled`, `paused` or `disabled`.
+    pub status: String,
+    /// When it was made.
+    pub created: Moment,
+    /// Events on their way.
+    pub due: usize,
 }

@@ -11,7 +11,7 @@ use clap::Subcommand;
 use provost_api::{
     Because, PageQuery,
     channel::{ChannelTest, ChannelView},
-    delivery::{DeliveryQuery, DeliverySummary, DeliveryView},
+    delivery::{DeliveryQuery, DeliverySummary, DeliveryView, StreamView},
 };
 use provost_domain::Name;
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub enum DeliveryCommand {
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
+    /// List streams of Shared Signals: who receives what about agents, and how
+    Streams,
     /// Show one: what is sent, where to, how it went
     Show {
         /// The delivery
@@ -113,6 +115,10 @@ pub async fn run_delivery(command: DeliveryCommand, client: &Client, out: Out) -
             let query = DeliveryQuery { state, lane, about, ..DeliveryQuery::default() };
             let page = client.list::<DeliverySummary>("deliveries", &query, limit).await?;
             out.show(&page, |page, style| more(deliveries(&page.items, style), page.next.is_some(), style));
+        }
+        DeliveryCommand::Streams => {
+            let found: Vec<StreamView> = client.get("streams").await?;
+            out.show(&found, |found, style| streams(found, style));
         }
         DeliveryCommand::Show { id } => {
             let row: DeliveryView = client.get(&format!("deliveries/{}", part(&id))).await?;
@@ -206,6 +212,22 @@ fn deliveries(rows: &[DeliverySummary], style: Style) -> String {
         ]
     };
     table(&["delivery", "to", "state", "since", "tried", "what", "said"], rows.iter().map(row), style)
+}
+
+fn streams(rows: &[StreamView], style: Style) -> String {
+    let row = |row: &StreamView| {
+        let events: Vec<&str> =
+            row.events.iter().map(|uri| uri.rsplit('/').next().unwrap_or_default()).collect();
+        vec![
+            row.id.clone(),
+            row.receiver.to_string(),
+            clean(&row.method),
+            style.state(&row.status),
+            row.due.to_string(),
+            clean(&events.join(", ")),
+        ]
+    };
+    table(&["stream", "receiver", "how", "status", "due", "events"], rows.iter().map(row), style)
 }
 
 fn render_delivery(view: &DeliveryView, style: Style) -> String {

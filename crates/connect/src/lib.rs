@@ -15,6 +15,7 @@
 //! | [`import`] | which tools a system has |
 //! | [`api`] | requests to HTTP APIs |
 //! | [`shown`] | what a system is shown |
+//! | [`scim`] | accounts of agents at systems, made inactive and looked at |
 //! | `fetch` | one bounded exchange: key sets, metadata, token endpoints |
 //! | `address` | which addresses systems may be at |
 //! | [`error`] | what went wrong, and whether the request could have reached the system |
@@ -36,6 +37,7 @@ pub mod error;
 pub mod import;
 pub mod mark;
 pub mod replies;
+pub mod scim;
 pub mod seal;
 pub mod shown;
 pub mod upstream;

@@ -82,6 +82,8 @@ pub enum Action {
     SessionEnd,
     SessionRead,
     SessionStart,
+    SignalHear,
+    SignalReceive,
     Status,
     SystemImport,
     SystemRead,
@@ -179,11 +181,12 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
                 | Action::ContainmentEnd
                 | Action::ContainmentOrder
                 | Action::DrillRun
+                | Action::SignalHear
                 | Action::PersonLink
                 | Action::ProposalSettle
                 | Action::SessionEnd
         ),
-        Operator::Workload(_) => matches!(action, Action::Evaluate),
+        Operator::Workload(_) => matches!(action, Action::Evaluate | Action::SignalReceive),
         // Of its own tasks; each operation sees to that.
         Operator::Agent(_) => matches!(action, Action::TaskStart | Action::TaskEnd | Action::TaskToken),
         // Of their own: each operation sees to that.
@@ -299,7 +302,8 @@ impl Operator {
             Self::Agent(_) => false,
             Self::Person(..) => true,
             Self::LocalAdministrator | Self::Plane | Self::Workload(_) => {
-                Action::ALL.into_iter().any(|action| action != Action::Evaluate && allows(self, action))
+                let asks = |action: Action| matches!(action, Action::Evaluate | Action::SignalReceive);
+                Action::ALL.into_iter().any(|action| !asks(action) && allows(self, action))
             }
         }
     }
@@ -393,6 +397,8 @@ actions! {
     SessionEnd = "session end",
     SessionRead = "session read",
     SessionStart = "session start",
+    SignalHear = "signal hear",
+    SignalReceive = "signal receive",
     Status = "status",
     SystemImport = "system import",
     SystemRead = "system read",

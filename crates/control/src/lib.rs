@@ -60,6 +60,7 @@ pub mod search;
 pub mod sequencer;
 pub mod session;
 pub mod sign_in;
+pub mod signal;
 pub mod system;
 pub mod tally;
 pub mod task;

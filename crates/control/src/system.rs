@@ -106,6 +106,7 @@ pub async fn import(op: &Op, wanted: SystemImport) -> Result<SystemDraft, Contro
         credential,
         resource_labels: Default::default(),
         only_through_plane: false,
+        scim: None,
     };
     if let Some(document) = document {
         return described(op, system, document).await;

@@ -1,14 +1,14 @@
 //! `[channel.NAME]`: a way to reach people. What is secret about it is sealed at the plane; the file only names it.
 
 use crate::{
-    Declared, Fault, Severity,
+    Declared, Fault,
     desk::{Desk, Found},
     issuer::{address, is_loopback},
     organisation::Named,
     table::{Item, Table, clip, nearest},
 };
 use provost_domain::{
-    Channel, Directory, Kind, Name, ObjectKey,
+    Channel, Directory, Kind, Name, ObjectKey, Severity,
     channel::{Event, MailTls, Way},
 };
 use std::collections::BTreeSet;
@@ -50,11 +50,29 @@ pub(crate) fn named((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, dec
     let fallback = table.boolean(desk, "fallback").unwrap_or(false);
     let events = table.get("events").map_or_else(BTreeSet::new, |item| events(&item, desk));
     let details = table.boolean(desk, "details").unwrap_or(true);
+    let words = [
+        ("info", Severity::Info),
+        ("low", Severity::Low),
+        ("medium", Severity::Medium),
+        ("high", Severity::High),
+        ("critical", Severity::Critical),
+    ];
+    let severity = table.get("severity").and_then(|item| item.word(desk, &words)).unwrap_or(Severity::High);
     table.finish(desk);
     if let (Some(description), Some(way), true) = (description, way, fresh) {
         let names = |names: Vec<(Name, _)>| names.into_iter().map(|(name, _)| name).collect();
         let (people, groups) = (names(people), names(groups));
-        let row = Channel { name: name.clone(), description, way, people, groups, fallback, events, details };
+        let row = Channel {
+            name: name.clone(),
+            description,
+            way,
+            people,
+            groups,
+            fallback,
+            events,
+            details,
+            severity,
+        };
         declared.channels.insert(name, row);
     }
 }
@@ -181,7 +199,7 @@ fn secrets(item: &Item<'_>, desk: &mut Desk<'_>) -> Vec<Name> {
 }
 
 /// The name something is sealed under. The line is not shown: somebody may have put the secret itself there.
-fn sealed(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<Name> {
+pub(crate) fn sealed(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<Name> {
     let name = match item.value {
         DeValue::String(text) => text.parse().ok(),
         _ => None,
@@ -215,7 +233,7 @@ pub(crate) fn unknown_groups(declared: &Declared, found: &Found, current: &Direc
                 .map_or_else(|| format!("declare [group.{group}]"), |near| format!("did you mean `{near}`?"));
             faults.push(declared.fault_at(
                 place.clone(),
-                Severity::Error,
+                crate::Severity::Error,
                 format!("there is no group `{group}`"),
                 cure,
             ));

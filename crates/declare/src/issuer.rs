@@ -33,6 +33,18 @@ pub(crate) fn named((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, dec
     let owner_cure = "name the person who answers for what is found through it";
     let owner = owner(table.need(desk, "owner", owner_cure), desk);
 
+    let signals_item = table.get("signals");
+    let signals = signals_item.as_ref().map(|item| {
+        desk.mark("signals", &item.at);
+        let read = |item: &Item<'_>, desk: &mut Desk<'_>| item.text(desk).map(str::to_owned);
+        let audiences: BTreeSet<String> =
+            item.distinct(desk, read).into_iter().map(|(text, _)| text).collect();
+        if matches!(item.value, DeValue::Array(items) if items.is_empty()) {
+            let message = "`signals` is empty: events for anybody, or for nobody, are not taken";
+            desk.error(&item.at, message, SIGNALS_CURE);
+        }
+        audiences
+    });
     let (workloads_item, people_item) = (table.get("workloads"), table.get("people"));
     let rules_item = table.get("rule");
     let rules = rules_item.as_ref().map_or_else(Vec::new, |item| rules(item, &header, desk));
@@ -51,7 +63,7 @@ pub(crate) fn named((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, dec
         let message = "an SVID has no `jti`, so that none of a SPIFFE trust domain would be taken";
         desk.error(&item.at, message, "take `single_use` out");
     }
-    if workloads_item.is_none() && people_item.is_none() {
+    if workloads_item.is_none() && people_item.is_none() && signals_item.is_none() {
         let message = format!("[{header}] is trusted with nothing: it has neither workloads nor people");
         desk.missing(&at, message, format!("write [{header}.workloads], [{header}.people], or both"));
     }
@@ -61,7 +73,7 @@ pub(crate) fn named((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, dec
         (description, issuer, keys, owner, fresh)
     {
         let (workloads, people) = (workloads.flatten(), people.flatten());
-        let row = Issuer { name: name.clone(), description, issuer, keys, owner, workloads, people };
+        let row = Issuer { name: name.clone(), description, issuer, keys, owner, workloads, people, signals };
         declared.issuers.insert(name, row);
     }
 }
@@ -353,6 +365,8 @@ const SPIFFE: &str = "spiffe://";
 const KEYS_CURE: &str =
     "write keys = \"discovery\", keys = { url = \"https://…/jwks\" } or keys = { jwks = '{\"keys\": […]}' }";
 const JWKS_CURE: &str = "write the public keys as a JWK set: jwks = '{\"keys\": […]}'";
+const SIGNALS_CURE: &str =
+    "write signals = [\"https://plane.example\"]: whom its security events must be for";
 const CLAIMS_CURE: &str =
     "write claims = { \"/sub\" = \"…\" }: a claim by its JSON Pointer, and what it must be";
 const CLAIM_CURE: &str = "write a value, a list of values, or { like = \"refs/tags/v*\" }; values are text, whole numbers, true and false";

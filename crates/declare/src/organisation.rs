@@ -168,13 +168,16 @@ pub(crate) fn workload((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, 
         names.into_iter().map(|(name, _)| name).collect()
     });
     let active = table.boolean(desk, "active");
+    let signals = table.get("signals").and_then(|item| item.text(desk)).map(str::to_owned);
     table.finish(desk);
     if let (Some(purpose), Some(owner), true) = (purpose, owner, fresh) {
         if active.is_none() {
             declared.silent_on_active.insert(key);
         }
         let active = active.unwrap_or(true);
-        declared.workloads.insert(name.clone(), Workload { name, purpose, owner, applications, active });
+        declared
+            .workloads
+            .insert(name.clone(), Workload { name, purpose, owner, applications, active, signals });
     }
 }
 

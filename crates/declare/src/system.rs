@@ -10,7 +10,10 @@ use crate::{
     table::{Item, Table, clip},
     tool,
 };
-use provost_domain::{DurationMs, Environment, Kind, Label, Name, ObjectKey, System, system::Connection};
+use provost_domain::{
+    DurationMs, Environment, Kind, Label, Name, ObjectKey, System,
+    system::{Connection, ScimUse},
+};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
 
@@ -59,6 +62,7 @@ fn system((name, at): Named, table: &mut Table<'_>, desk: &mut Desk<'_>, declare
         );
     }
     let resource_labels = table.get("resource_labels").map_or_else(BTreeSet::new, |item| labels(&item, desk));
+    let scim = table.get("scim").and_then(|item| scim(&item, desk));
     if let (Some(item), Some(Connection::McpHttp { url } | Connection::HttpApi { url })) =
         (&credential_item, &connection)
         && in_the_clear(url)
@@ -80,10 +84,34 @@ fn system((name, at): Named, table: &mut Table<'_>, desk: &mut Desk<'_>, declare
                 revocation_max,
                 resource_labels,
                 only_through_plane,
+                scim,
             },
         );
     }
 }
+
+/// The accounts that agents have there themselves.
+fn scim(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<ScimUse> {
+    desk.mark("scim", &item.at);
+    let mut table = item.table(desk, "scim")?;
+    let url = table.need(desk, "url", SCIM_CURE).and_then(|item| {
+        let text = item.text(desk)?;
+        crate::issuer::address(&item, text, "url = \"https://directory.acme.example/scim/v2\"", desk)
+    });
+    let user_item = table.need(desk, "user", SCIM_CURE);
+    let user = user_item.as_ref().and_then(|item| item.text(desk)).map(str::to_owned);
+    if let (Some(item), Some(user)) = (&user_item, &user)
+        && !user.contains("{agent}")
+    {
+        let message = "`user` is the same account for every agent: stopping one would stop all";
+        desk.error(&item.at, message, "write user = \"agent-{agent}@acme.example\"");
+    }
+    let credential = table.get("credential").and_then(|item| crate::channel::sealed(&item, desk));
+    table.finish(desk);
+    Some(ScimUse { url: url?, user: user?, credential })
+}
+
+const SCIM_CURE: &str = "write scim = { url = \"https://directory.acme.example/scim/v2\", user = \"agent-{agent}@acme.example\", credential = \"NAME\" }";
 
 /// The environment of a system or an agent.
 pub(crate) fn environment(table: &mut Table<'_>, desk: &mut Desk<'_>) -> Option<Environment> {

@@ -32,6 +32,7 @@ fn an_import_shows_a_reviewer_everything_and_hides_nothing() {
             revocation_max: DurationMs::from_mins(5),
             resource_labels: Default::default(),
             only_through_plane: false,
+            scim: None,
         },
         tools: tools
             .into_iter()

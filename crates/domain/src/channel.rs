@@ -1,7 +1,7 @@
 //! Channels: the ways by which the plane reaches people outside of its console. Declared in files; what is secret about one
 //! (an address that whoever knows it may post to, a signing secret, a password) is sealed, and only named here.
 
-use crate::Name;
+use crate::{Name, finding::Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -28,6 +28,18 @@ pub struct Channel {
     pub events: BTreeSet<Event>,
     /// Whether the arguments of a call are in the message.
     pub details: bool,
+    /// It hears of findings that are as bad as this, or worse.
+    #[serde(default = "high", skip_serializing_if = "is_high")]
+    pub severity: Severity,
+}
+
+const fn high() -> Severity {
+    Severity::High
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_high(severity: &Severity) -> bool {
+    *severity == Severity::High
 }
 
 /// How a channel carries a message.

@@ -4,8 +4,8 @@
 use crate::{
     Account, Agent, Approval, Channel, Containment, Delivery, Digest, Drill, Envelope, Finding, Invite,
     Issuer, Kind, Minted, Name, Object, ObjectKey, Passkey, Person, Proposal, Restraint, Restriction, Seq,
-    Session, System, Task, TaskId, Tool, ToolName, Workload, application::Application, containment::Orders,
-    organisation::Organisation, policy_file::PolicyFile,
+    Session, Stream, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
+    containment::Orders, organisation::Organisation, policy_file::PolicyFile,
 };
 use imbl::{HashMap, OrdMap};
 use std::sync::Arc;
@@ -61,6 +61,8 @@ pub struct Directory {
     pub containments: Orders,
     /// Drills, by id.
     pub drills: OrdMap<String, Arc<Drill>>,
+    /// Streams of Shared Signals, by id.
+    pub streams: OrdMap<String, Arc<Stream>>,
     /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
     /// [`crate::person::Login::claim`], [`Passkey::claim`]).
     subjects: OrdMap<Arc<str>, Name>,
@@ -115,6 +117,7 @@ impl Directory {
             Object::Delivery(row) => drop(self.deliveries.insert(row.id.clone(), row.into())),
             Object::Containment(row) => self.containments.put(*row),
             Object::Drill(row) => drop(self.drills.insert(row.id.clone(), row.into())),
+            Object::Stream(row) => drop(self.streams.insert(row.id.clone(), Arc::new(row))),
         }
     }
 
@@ -155,6 +158,7 @@ impl Directory {
             Kind::Delivery => drop(self.deliveries.remove(&key.key)),
             Kind::Containment => self.containments.remove(&key.key),
             Kind::Drill => drop(self.drills.remove(&key.key)),
+            Kind::Stream => drop(self.streams.remove(&key.key)),
         }
     }
 
@@ -218,6 +222,7 @@ impl Directory {
                 Some(Object::Containment(Box::new(row.as_ref().clone())))
             }
             Kind::Drill => self.drills.get(&key.key).map(|row| Object::Drill(Box::new(row.as_ref().clone()))),
+            Kind::Stream => self.streams.get(&key.key).map(|row| Object::Stream(row.as_ref().clone())),
         }
     }
 

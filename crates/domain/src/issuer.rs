@@ -25,6 +25,9 @@ pub struct Issuer {
     /// It is the identity provider of people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people: Option<Provider>,
+    /// Its Shared Signals are taken, if they are for one of these audiences; none are, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signals: Option<BTreeSet<String>>,
 }
 
 /// Where the keys of an issuer come from. Never from the token.

@@ -2,7 +2,7 @@
 
 use crate::{
     Account, Agent, Approval, Channel, Containment, Delivery, Digest, Drill, Envelope, Finding, Invite,
-    Issuer, Minted, Name, NameError, Passkey, Person, Proposal, Session, System, Task, TaskId, Tool,
+    Issuer, Minted, Name, NameError, Passkey, Person, Proposal, Session, Stream, System, Task, TaskId, Tool,
     ToolName, Workload, application::Application, organisation::Organisation, policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,7 @@ pub enum Kind {
     Delivery,
     Containment,
     Drill,
+    Stream,
 }
 
 /// A row: one of the nouns, whole.
@@ -66,6 +67,7 @@ pub enum Object {
     Delivery(Box<Delivery>),
     Containment(Box<Containment>),
     Drill(Box<Drill>),
+    Stream(Stream),
 }
 
 /// What names a row for ever: its kind and a key inside the kind.
@@ -105,6 +107,7 @@ impl Object {
             Self::Delivery(delivery) => ObjectKey::delivery(&delivery.id),
             Self::Containment(order) => ObjectKey::containment(&order.id),
             Self::Drill(drill) => ObjectKey::drill(&drill.id),
+            Self::Stream(stream) => ObjectKey::new(Kind::Stream, stream.id.as_str()),
         }
     }
 
@@ -158,7 +161,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -182,6 +185,7 @@ impl Kind {
         Self::Delivery,
         Self::Containment,
         Self::Drill,
+        Self::Stream,
     ];
 
     /// Whether rows of this kind can let go of claims.
@@ -209,6 +213,7 @@ impl Kind {
                 | Self::Channel
                 | Self::Delivery
                 | Self::Drill
+                | Self::Stream
         )
     }
 
@@ -239,6 +244,7 @@ impl Kind {
             Self::Delivery => "delivery",
             Self::Containment => "containment",
             Self::Drill => "drill",
+            Self::Stream => "stream",
         }
     }
 

@@ -27,6 +27,29 @@ pub struct System {
     /// plane say of an agent that it is contained there although nothing at the system was taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_through_plane: bool,
+    /// The accounts that agents have there themselves, if they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scim: Option<ScimUse>,
+}
+
+/// Accounts of agents at a system, kept over SCIM (RFC 7644): they are made inactive when an agent may not act any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScimUse {
+    /// Its server: `https://host/scim/v2`.
+    pub url: String,
+    /// `userName` of an agent's account there; `{agent}` stands for its name.
+    pub user: String,
+    /// The name the bearer token is sealed under, if it wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Name>,
+}
+
+impl ScimUse {
+    /// The account of an agent.
+    #[must_use]
+    pub fn user_of(&self, agent: &Name) -> String {
+        self.user.replace("{agent}", agent.as_str())
+    }
 }
 
 /// How the plane reaches a system.

@@ -18,4 +18,7 @@ pub struct Workload {
     pub applications: Vec<Name>,
     /// False once it may no longer ask.
     pub active: bool,
+    /// It may receive Shared Signals, as this audience; it receives none, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signals: Option<String>,
 }

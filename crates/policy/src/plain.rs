@@ -410,6 +410,7 @@ fn world() -> impl Strategy<Value = World> {
                     revocation_max: DurationMs(0),
                     resource_labels: BTreeSet::new(),
                     only_through_plane: false,
+                    scim: None,
                 }));
             }
             tools.into_iter().for_each(|tool| directory.put(Object::Tool(tool)));

@@ -42,6 +42,7 @@ pub mod request;
 mod ring;
 mod scope;
 mod secret;
+pub mod set;
 mod signing;
 pub mod svid;
 mod thumbprint;

@@ -5,7 +5,7 @@ use crate::{
     door::Hosts,
     drill, finding, home, identity, issuer, ledger, oauth, pages, passkey, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
-    proposal, quality, rule, search, system, task,
+    proposal, quality, rule, search, ssf, system, task,
 };
 use axum::{
     Router,
@@ -43,7 +43,11 @@ impl App {
 pub fn router(app: App, hosts: Hosts, beside: Router) -> Router {
     let body_bytes_max = app.plane.limits.body_bytes_max;
     let (ours, _document) = routes(body_bytes_max).split_for_parts();
-    let ours = ours.merge(pages::routes()).with_state(app).method_not_allowed_fallback(no_such_method);
+    let ours = ours
+        .merge(pages::routes())
+        .merge(ssf::routes())
+        .with_state(app)
+        .method_not_allowed_fallback(no_such_method);
     door::door(ours.merge(beside).fallback(no_such_path), hosts)
 }
 
@@ -116,6 +120,7 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(channel::delivery_list))
         .routes(routes!(channel::delivery_show))
         .routes(routes!(channel::delivery_retry))
+        .routes(routes!(channel::stream_list))
         .routes(routes!(identity::person_list))
         .routes(routes!(identity::person_show))
         .routes(routes!(identity::person_link, identity::person_unlink))

@@ -10,9 +10,9 @@ use axum::Json;
 use provost_api::{
     Because, Page, PageQuery,
     channel::{ChannelTest, ChannelView},
-    delivery::{DeliveryQuery, DeliverySummary, DeliveryView},
+    delivery::{DeliveryQuery, DeliverySummary, DeliveryView, StreamView},
 };
-use provost_control::{channel, delivery};
+use provost_control::{channel, delivery, signal};
 use provost_domain::Name;
 
 /// Channels, in order of their names.
@@ -89,6 +89,18 @@ pub(crate) async fn delivery_list(
 )]
 pub(crate) async fn delivery_show(Asked(op): Asked, At(id): At<String>) -> Answer<DeliveryView> {
     Ok(Json(delivery::show(&op, &id).await?))
+}
+
+/// Streams of Shared Signals: who receives what about agents, and how.
+#[utoipa::path(
+    get,
+    path = "/streams",
+    tag = "channels",
+    security(("token" = [])),
+    responses((status = 200, body = Vec<StreamView>), Problems)
+)]
+pub(crate) async fn stream_list(Asked(op): Asked) -> Answer<Vec<StreamView>> {
+    Ok(Json(signal::list_all(&op)?))
 }
 
 /// Tries once more what was given up.

@@ -40,6 +40,7 @@ mod quality;
 mod rest;
 mod rule;
 mod search;
+mod ssf;
 mod strict;
 mod system;
 mod task;

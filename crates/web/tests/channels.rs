@@ -223,7 +223,7 @@ async fn a_receiver_that_fails_is_tried_again_with_the_same_id_and_a_later_messa
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_is_gone_is_given_up_and_tried_again_only_because_a_person_says_so() {
     let receiver = Receiver::default();
-    let (served, task) = plane(&webhook(&receiver.start().await, "")).await;
+    let (served, task) = plane(&webhook(&receiver.start().await, "events = [\"asked\"]\n")).await;
     seal(&served, "hook", SECRET).await;
     receiver.does(&[Does::Answers(410)]);
     common::asked(&served, &task, "1").await;
@@ -232,6 +232,8 @@ async fn a_receiver_that_is_gone_is_given_up_and_tried_again_only_because_a_pers
     assert_eq!(receiver.got().len(), 1);
     let id = receiver.got()[0].id.clone();
     assert_eq!(state_of(&served, &id).await["state"], "given-up");
+    let found = served.get("/findings?kind=delivery-given-up").await.ok();
+    assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
     let path = format!("/deliveries/{id}/retry");
     assert_eq!(served.post(&path, json!({ "reason": "" })).await.status, 422);
     served.post(&path, json!({ "reason": "it is back" })).await.ok();

@@ -1,9 +1,9 @@
 //! Who carries what, by its lane.
 
-use super::route::Lane;
+use super::{route::Lane, scim};
 use crate::{ControlError, plane::Plane};
 use provost_connect::Secret;
-use provost_domain::{Channel, Delivery, Directory};
+use provost_domain::{Channel, Delivery, Directory, Stream};
 use provost_lifecycle::delivery::Came;
 use provost_notify::{Notice, Parcel, carry};
 
@@ -16,6 +16,15 @@ pub(super) async fn attempt(
     directory: &Directory,
     delivery: &Delivery,
 ) -> Result<Came, ControlError> {
+    if let Some(id) = Stream::of_lane(&delivery.lane) {
+        return match directory.streams.get(id) {
+            Some(stream) => crate::signal::push(plane, stream, delivery).await,
+            None => Ok(refused("the stream is gone")),
+        };
+    }
+    if let Some(system) = scim::of_lane(&delivery.lane) {
+        return scim::attempt(plane, directory, delivery, system).await;
+    }
     match Lane::read(&delivery.lane) {
         Some(lane) => message(plane, directory, delivery, &lane).await,
         None => Ok(refused("nobody carries what is on this lane")),

@@ -4,10 +4,12 @@
 use super::{notice, route};
 use crate::plane::Plane;
 use provost_domain::{
-    Approval, Delivery, Directory, Name, Object, ObjectKey, Role, Timestamp,
+    Approval, Delivery, Directory, Finding, Name, Object, ObjectKey, Proposal, Role, Timestamp,
     approval::ApprovalStatus,
     channel::Event,
     delivery::{DeliveryState, delivery_id},
+    finding::FindingState,
+    proposal::Asks,
 };
 use provost_lifecycle::delivery::AGE_MAX;
 use provost_notify::Notice;
@@ -19,6 +21,8 @@ pub(super) fn owed(plane: &Plane, record: &ChangeRecord, directory: &Directory) 
     let now = plane.now();
     match &record.after {
         Some(Object::Approval(row)) => approval(plane, record, row, directory, now),
+        Some(Object::Finding(row)) => finding(plane, record, row, directory, now),
+        Some(Object::Proposal(row)) => proposal(plane, record, row, directory, now),
         _ => Vec::new(),
     }
 }
@@ -49,6 +53,66 @@ fn approval(
         }
     }
     owed
+}
+
+/// A change of the organisation that waits: those who may agree to it are asked, and told how it ended.
+fn proposal(
+    plane: &Plane,
+    record: &ChangeRecord,
+    row: &Proposal,
+    directory: &Directory,
+    now: Timestamp,
+) -> Vec<Delivery> {
+    if record.version != 1 || row.is_over() || now >= row.expires {
+        return Vec::new();
+    }
+    let missing = provost_lifecycle::proposal::missing(row, directory, row.made);
+    let who = missing
+        .keys()
+        .flat_map(|gate| provost_lifecycle::proposal::approvers(row, directory, gate, row.made));
+    let people: std::collections::BTreeSet<Name> = who.collect();
+    let asked = row.gates.values().filter_map(|gate| match &gate.asks {
+        Asks::Group { group } => Some(group.clone()),
+        _ => None,
+    });
+    let concerns = Concerns { groups: asked.collect(), people: people.clone() };
+    let who: Vec<Name> = people.into_iter().collect();
+    let notice = notice::proposed(&plane.issuer, row, &who);
+    let cause = format!("{} {}", Event::Charter.as_str(), row.id);
+    let lanes = route::lanes(directory, Event::Charter, &concerns).into_iter();
+    let about = Some(record.key.clone());
+    let made = lanes.filter_map(|lane| delivery(&cause, &lane, record.seq.0, &notice, about.clone(), now));
+    let until = row.expires;
+    made.map(|made| Delivery {
+        only_while_waiting: true,
+        followed: true,
+        until: made.until.min(until),
+        ..made
+    })
+    .collect()
+}
+
+/// When it opened, at first and each time it came back; not each time it was seen.
+fn finding(
+    plane: &Plane,
+    record: &ChangeRecord,
+    row: &Finding,
+    directory: &Directory,
+    now: Timestamp,
+) -> Vec<Delivery> {
+    if row.state != FindingState::Open {
+        return Vec::new();
+    }
+    let concerns = Concerns { people: row.owner.iter().cloned().collect(), ..Concerns::default() };
+    let cause = format!("{} {} {}", Event::Finding.as_str(), row.id, row.opened.as_millis());
+    let about = ObjectKey::finding(&row.id);
+    let notice = notice::finding(&plane.issuer, row);
+    let bad_enough = |lane: &Lane| {
+        directory.channels.get(&lane.channel).is_some_and(|channel| row.severity >= channel.severity)
+    };
+    let lanes = route::lanes(directory, Event::Finding, &concerns).into_iter().filter(bad_enough);
+    let order = record.seq.0;
+    lanes.filter_map(|lane| delivery(&cause, &lane, order, &notice, Some(about.clone()), now)).collect()
 }
 
 /// What asks somebody, and is followed by how it ended.

@@ -1,20 +1,26 @@
 //! A decision anywhere withdraws the other prompts: what had gone out is followed by how it ended, on the same lane; what had not
 //! is withdrawn (pump.rs). Unmarking the one and owing the other is one transaction.
 
-use super::{derive, notice, put, route::Lane};
+use super::{derive, notice, put, route::Lane, scim};
 use crate::{ControlError, access::Authorised};
 use provost_domain::{
-    Approval, Delivery, Directory, Kind, ObjectKey, approval::ApprovalStatus, channel::Event,
+    Delivery, Directory, Kind, Object, ObjectKey, approval::ApprovalStatus, channel::Event,
 };
 use provost_store::CommitError;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Whether what a delivery is about still waits for somebody.
+/// Whether what a delivery is about still wants it: an approval waits, an agent is stopped.
 pub(super) fn still_waits(delivery: &Delivery, directory: &Directory) -> bool {
-    let Some(about) = delivery.about.as_ref().filter(|about| about.kind == Kind::Approval) else {
-        return true;
-    };
-    directory.approvals.get(&about.key).is_some_and(|row| row.status == ApprovalStatus::Waiting)
+    let Some(about) = &delivery.about else { return true };
+    match about.kind {
+        Kind::Approval => {
+            directory.approvals.get(&about.key).is_some_and(|row| row.status == ApprovalStatus::Waiting)
+        }
+        Kind::Proposal => directory.proposals.get(&about.key).is_some_and(|row| !row.is_over()),
+        // Who may act again keeps its accounts.
+        Kind::Agent => directory.agents.get(about.key.as_str()).is_none_or(|row| !scim::runs(row)),
+        _ => true,
+    }
 }
 
 /// Follows everything that is over; gives how many were.
@@ -67,10 +73,13 @@ async fn follow_up(
     if !heard {
         return Ok(None);
     }
-    let found = provost_store::approval(plane.store.as_ref(), &about.key).await?;
-    let Some((_version, approval)): Option<(u64, Approval)> = found else { return Ok(None) };
     let now = plane.now();
-    let notice = notice::decided(&plane.issuer, &approval, now);
+    let newest = plane.store.history(about, 1).await?.pop().and_then(|record| record.after);
+    let notice = match newest {
+        Some(Object::Approval(approval)) => notice::decided(&plane.issuer, &approval, now),
+        Some(Object::Proposal(proposal)) => notice::proposal_over(&plane.issuer, &proposal, now),
+        _ => return Ok(None),
+    };
     let cause = format!("{} {}", Event::Decided.as_str(), row.id);
     Ok(derive::delivery(&cause, &lane, directory.seq.0.max(row.order), &notice, Some(about.clone()), now))
 }

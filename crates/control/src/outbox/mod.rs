@@ -25,6 +25,7 @@ pub(crate) mod notice;
 mod pump;
 mod recent;
 pub(crate) mod route;
+pub(crate) mod scim;
 
 pub use pump::{once, run};
 pub use recent::Recent;

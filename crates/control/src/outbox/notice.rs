@@ -1,10 +1,11 @@
 //! What people are told, in words. Whoever wrote a part of it, it is text; arguments are cut, and left out where a channel says so.
 
 use provost_domain::{
-    Approval, Directory, Name, Timestamp,
+    Approval, Directory, Finding, Name, Proposal, Timestamp,
     approval::{ApprovalStatus, Vote},
     channel::Event,
     decision::tool_path,
+    proposal::ProposalStatus,
 };
 use provost_notify::{Fact, Notice, text::clean};
 
@@ -58,6 +59,85 @@ pub(crate) fn break_glass(issuer: &str, row: &Approval, vote: &Vote, details: bo
         text: "An administrator answered although the rules name others. It is to be reviewed.".to_owned(),
         facts,
         ..frame(issuer, row)
+    }
+}
+
+/// A change waits.
+pub(crate) fn proposed(issuer: &str, row: &Proposal, who: &[Name]) -> Notice {
+    let words =
+        row.steps.iter().flat_map(|step| step.words.iter().map(move |words| (&step.key, &words.text)));
+    let words: Vec<String> = words.map(|(key, text)| format!("{key} {text}")).collect();
+    let mut facts = vec![
+        Fact::new("proposed by", clean(&row.author, NAME_CHARS_MAX)),
+        Fact::new("because", clean(&row.reason, TEXT_CHARS_MAX)),
+    ];
+    facts.extend(words.iter().take(ARGS_MAX).map(|text| Fact::new("changes", clean(text, TEXT_CHARS_MAX))));
+    if let Some(more @ 1..) = words.len().checked_sub(ARGS_MAX) {
+        facts.push(Fact::new("changes", format!("and {more} more; the page shows them")));
+    }
+    facts.push(Fact::new("may answer", names(who)));
+    Notice {
+        event: Event::Charter,
+        at: row.made,
+        title: format!("{} wants to change {} rows", clean(&row.author, NAME_CHARS_MAX), row.writes.len()),
+        text: format!("It waits for a person until {}. Silence is a no.", moment(row.expires)),
+        facts,
+        ..proposal_frame(issuer, row)
+    }
+}
+
+/// A change that waits no more.
+pub(crate) fn proposal_over(issuer: &str, row: &Proposal, now: Timestamp) -> Notice {
+    let end = match &row.status {
+        ProposalStatus::Waiting => "Waiting",
+        ProposalStatus::Applied { .. } => "Applied",
+        ProposalStatus::Refused { .. } => "Refused",
+        ProposalStatus::Expired { .. } => "Nobody answered in time",
+        ProposalStatus::Withdrawn { .. } => "Withdrawn",
+        ProposalStatus::Stale { .. } => "Out of date",
+    };
+    Notice {
+        event: Event::Decided,
+        at: now,
+        title: format!("{end}: the change of {}", clean(&row.author, NAME_CHARS_MAX)),
+        text: "Nobody needs to answer this any more.".to_owned(),
+        facts: row.votes.iter().map(|vote| Fact::new("said", said(vote))).collect(),
+        ..proposal_frame(issuer, row)
+    }
+}
+
+fn proposal_frame(issuer: &str, row: &Proposal) -> Notice {
+    Notice {
+        event: Event::Charter,
+        at: row.made,
+        title: String::new(),
+        text: String::new(),
+        facts: Vec::new(),
+        link: Some(format!("{issuer}/proposals/{}", row.id)),
+        about: Some(format!("proposal {}", row.id)),
+        status: None,
+    }
+}
+
+/// Something was found.
+pub(crate) fn finding(issuer: &str, row: &Finding) -> Notice {
+    let mut facts = vec![Fact::new("severity", row.severity.to_string())];
+    let about = [("agent", &row.about.agent), ("person", &row.about.person), ("system", &row.about.system)];
+    facts.extend(
+        about.into_iter().filter_map(|(label, name)| Some(Fact::new(label, name.as_ref()?.to_string()))),
+    );
+    facts.extend(row.owner.iter().map(|owner| Fact::new("answers for it", owner.to_string())));
+    let seen = row.evidence.iter().take(REASONS_MAX);
+    facts.extend(seen.map(|evidence| Fact::new("shown by", clean(evidence, TEXT_CHARS_MAX))));
+    Notice {
+        event: Event::Finding,
+        at: row.opened,
+        title: clean(&row.what, TEXT_CHARS_MAX),
+        text: "Somebody should look at this.".to_owned(),
+        facts,
+        link: Some(format!("{issuer}/console/findings/{}", row.id)),
+        about: Some(format!("finding {}", row.id)),
+        status: Some("open".to_owned()),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Paying: reads what the changes owe, takes each lane's turn, and marks what came of it.
 
-use super::{carriers, derive, escalate::Escalated, follow, owe, put};
-use crate::{Action, ControlError, Op, Operator, plane::Plane};
-use provost_domain::{Delivery, Digest, DurationMs, Object, ObjectKey, Seq, Timestamp};
+use super::{carriers, derive, escalate::Escalated, follow, owe, put, scim};
+use crate::{Action, ControlError, Op, Operator, finding, plane::Plane, signal};
+use provost_domain::{Delivery, Digest, DurationMs, Object, ObjectKey, Seq, Severity, Sighting, Timestamp};
 use provost_lifecycle::delivery as life;
 use provost_store::CommitError;
 use std::{
@@ -100,7 +100,10 @@ impl Pump {
         plane.replica.catch_up().await?;
         let view = plane.replica.latest();
         let now = plane.now();
-        let (due, wait) = life::turns(view.directory.deliveries.values().map(AsRef::as_ref), now);
+        // What its receiver fetches takes no turn, but has an end.
+        let all = || view.directory.deliveries.values().map(AsRef::as_ref);
+        let moves = all().filter(|row| now >= row.until || !signal::rests(&view.directory, row));
+        let (due, wait) = life::turns(moves, now);
         // What nobody needs any more does not wait for its turn to be told so.
         let moot = view.directory.deliveries.values().filter(|row| {
             row.is_due() && row.only_while_waiting && !follow::still_waits(row, &view.directory)
@@ -170,7 +173,12 @@ impl Pump {
                 if let Some(Object::Delivery(row)) = &record.after {
                     plane.outbox.hear(row);
                 }
-                for delivery in derive::owed(plane, record, &directory) {
+                let signals = signal::event::owed(plane, record, &directory).await?;
+                for delivery in derive::owed(plane, record, &directory)
+                    .into_iter()
+                    .chain(signals)
+                    .chain(scim::owed(record, &directory, plane.now()))
+                {
                     let why = format!("of change {}: {}", record.seq, record.key);
                     made |= owe(authorised, delivery, &why).await?;
                 }
@@ -233,14 +241,14 @@ async fn one(op: &Op, row: &Delivery) -> Result<bool, ControlError> {
     let next = if let Some(late) = life::late(row, now) {
         Some(late)
     } else if row.only_while_waiting && !follow::still_waits(row, &view.directory) {
-        life::withdraw(row, "nobody needs to answer this any more", now)
+        life::withdraw(row, "it is not needed any more", now)
     } else {
         let came = carriers::attempt(plane, &view.directory, row).await?;
         let [high, low] = plane.random::<2>();
         life::attempted(row, came, plane.now(), u16::from_be_bytes([high, low]))
     };
     let Some(next) = next else { return Ok(true) };
-    tell(plane, &next);
+    tell(op, &next).await;
     let what = format!("{} to {}: {}", next.kind, next.lane, next.state.as_str());
     let why = next.last.clone().unwrap_or_else(|| "it was its turn".to_owned());
     match authorised.commit(vec![put(next)], &versions, &what, &why).await {
@@ -250,11 +258,15 @@ async fn one(op: &Op, row: &Delivery) -> Result<bool, ControlError> {
     }
 }
 
-fn tell(plane: &Plane, row: &Delivery) {
-    plane.metrics.attempted(&row.state);
+async fn tell(op: &Op, row: &Delivery) {
+    op.plane.metrics.attempted(&row.state);
     match &row.state {
         provost_domain::delivery::DeliveryState::GivenUp { why, .. } => {
             tracing::error!(id = %row.id, lane = %row.lane, kind = %row.kind, why, "given up: somebody was not told");
+            // Once for a lane: a receiver that is gone is one thing to know.
+            let what = format!("what was owed to {} was given up: {why}", row.lane);
+            let seen = Sighting::new("delivery-given-up", row.lane.clone(), Severity::High, what);
+            finding::try_raise(op, &seen.evidence([row.id.clone()])).await;
         }
         state => {
             tracing::info!(id = %row.id, lane = %row.lane, kind = %row.kind, attempts = row.attempts, state = state.as_str(), last = row.last.as_deref().unwrap_or_default(), "delivery");

@@ -304,6 +304,7 @@ mod tests {
             revocation_max: provost_domain::DurationMs(0),
             resource_labels: Default::default(),
             only_through_plane: false,
+            scim: None,
         };
         let wanted: Vec<_> = api.tools.iter().map(|tool| tool.tool.name.clone()).collect();
         let text = write_system_file(&ImportedSystem { system, tools: api.tools });

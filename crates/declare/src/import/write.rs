@@ -285,6 +285,7 @@ mod tests {
                     revocation_max: DurationMs::from_mins(minutes),
                     resource_labels: BTreeSet::from(["payroll".parse().unwrap()]),
                     only_through_plane: false,
+                    scim: None,
                 };
                 let named = |(index, (tool, hints)): (usize, (Tool, Hints))| {
                     let tool = Tool { name: format!("{}{index}", tool.name).parse().unwrap(), ..tool };

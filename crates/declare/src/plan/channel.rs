@@ -57,6 +57,10 @@ pub(crate) fn changed(from: &Channel, to: &Channel) -> Said {
         true => said.wider(format!("hears of: {event}")),
         false => said.narrower(format!("hears no longer of: {event}")),
     });
+    if from.severity != to.severity {
+        let reach = if to.severity < from.severity { Reach::Widens } else { Reach::Narrows };
+        said.moved(reach, "hears of findings from", &from.severity, &to.severity);
+    }
     match (from.details, to.details) {
         (true, false) => said.narrower("hears no arguments of calls any more"),
         (false, true) => said.wider("hears the arguments of calls"),

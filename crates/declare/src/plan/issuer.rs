@@ -22,6 +22,7 @@ pub(crate) fn added(row: &Issuer) -> Said {
     said.wider(format!("is trusted as {}, by {}", clip(&row.issuer), keys(&row.keys)));
     workloads(&mut said, &row.name, None, row.workloads.as_ref());
     people(&mut said, None, row.people.as_ref());
+    signals(&mut said, None, row.signals.as_ref());
     said
 }
 
@@ -36,6 +37,7 @@ pub(crate) fn changed(from: &Issuer, to: &Issuer) -> Said {
     }
     workloads(&mut said, &to.name, from.workloads.as_ref(), to.workloads.as_ref());
     people(&mut said, from.people.as_ref(), to.people.as_ref());
+    signals(&mut said, from.signals.as_ref(), to.signals.as_ref());
     said
 }
 
@@ -155,6 +157,17 @@ fn people(said: &mut Said, from: Option<&Provider>, to: Option<&Provider>) {
         _ => {}
     }
     groups(said, from, to);
+}
+
+fn signals(said: &mut Said, from: Option<&BTreeSet<String>>, to: Option<&BTreeSet<String>>) {
+    match (from, to) {
+        (Some(_), None) => said.narrower("its signals about people are no longer taken"),
+        (was, Some(is)) if was != Some(is) => {
+            let audiences = join(is.iter().map(|audience| clip(audience)));
+            said.wider(format!("its signals about people, to {audiences}, end sessions and accounts here"));
+        }
+        _ => {}
+    }
 }
 
 fn groups(said: &mut Said, from: Option<&Provider>, to: &Provider) {

@@ -102,6 +102,9 @@ pub(crate) fn added(row: &Object) -> Said {
             for application in &row.applications {
                 said.wider(format!("may ask decisions for application {application}"));
             }
+            if let Some(audience) = &row.signals {
+                said.wider(format!("may receive signals about agents, as {}", clip(audience)));
+            }
         }
         Object::System(row) => {
             said.neutral(format!("is added ({}): {}", row.environment, row.description));
@@ -147,7 +150,8 @@ pub(crate) fn added(row: &Object) -> Said {
         | Object::Finding(_)
         | Object::Delivery(_)
         | Object::Containment(_)
-        | Object::Drill(_) => {}
+        | Object::Drill(_)
+        | Object::Stream(_) => {}
     }
     said
 }
@@ -320,6 +324,13 @@ fn workload(said: &mut Said, from: &Workload, to: &Workload) {
             said.narrower(format!("may no longer ask decisions for application {application}"));
         }
     });
+    match (&from.signals, &to.signals) {
+        (Some(_), None) => said.narrower("receives no signals about agents any more"),
+        (was, Some(is)) if was.as_ref() != Some(is) => {
+            said.wider(format!("may receive signals about agents, as {}", clip(is)));
+        }
+        _ => {}
+    }
     match (from.active, to.active) {
         (true, false) => said.narrower("may no longer ask decisions"),
         (false, true) => said.wider("may ask decisions again"),
@@ -338,6 +349,13 @@ fn system(said: &mut Said, from: &System, to: &System) {
         (Some(from), None) => said.narrower(format!("no longer gets {}", credential::gets(from))),
         (Some(from), Some(to)) => credential::change(from, to).into_iter().for_each(|text| said.wider(text)),
         (None, None) => {}
+    }
+    match (&from.scim, &to.scim) {
+        (Some(_), None) => said.wider("accounts of stopped agents there are not made inactive any more"),
+        (was, Some(is)) if was.as_ref() != Some(is) => {
+            said.narrower(format!("accounts of stopped agents are made inactive at {}", clip(&is.url)));
+        }
+        _ => {}
     }
     let reach = if to.revocation_max > from.revocation_max { Reach::Widens } else { Reach::Narrows };
     said.moved(reach, "revocation time", &lasting(from.revocation_max), &lasting(to.revocation_max));

@@ -20,6 +20,7 @@ fn workload(name: &str, application: &str) -> Arc<Workload> {
         owner: "maria".parse().unwrap(),
         applications: vec![application.parse().unwrap()],
         active: true,
+        signals: None,
     })
 }
 

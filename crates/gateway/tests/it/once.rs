@@ -601,6 +601,7 @@ fn bank() -> System {
         revocation_max: DurationMs(0),
         resource_labels: Default::default(),
         only_through_plane: false,
+        scim: None,
     }
 }
 

@@ -85,6 +85,7 @@ impl Foreign {
             revocation_max: DurationMs(0),
             resource_labels: Default::default(),
             only_through_plane: false,
+            scim: None,
         }
     }
 }
@@ -439,6 +440,7 @@ fn bank_system(url: &str) -> System {
         revocation_max: DurationMs(0),
         resource_labels: Default::default(),
         only_through_plane: false,
+        scim: None,
     }
 }
 

@@ -446,6 +446,7 @@ fn system(name: &str, connection: Connection) -> System {
         revocation_max: DurationMs(0),
         resource_labels: Default::default(),
         only_through_plane: false,
+        scim: None,
     }
 }
 

@@ -50,6 +50,7 @@ pub fn system(of: &str, environment: Environment) -> System {
         revocation_max: DurationMs(0),
         resource_labels: BTreeSet::new(),
         only_through_plane: false,
+        scim: None,
     }
 }
 

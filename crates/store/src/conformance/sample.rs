@@ -6,7 +6,7 @@ use crate::{
 use provost_domain::{
     Account, Agent, Charter, Completion, Containment, Decision, DecisionId, Delivery, Digest, Drill,
     DurationMs, Environment, Finding, Invite, Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey,
-    Person, Proof, Restraint, Seq, Session, Severity, System, Task, TaskId, Timestamp, Tool, Verdict,
+    Person, Proof, Restraint, Seq, Session, Severity, Stream, System, Task, TaskId, Timestamp, Tool, Verdict,
     Workload,
     agent::{AgentStatus, Level, Provenance},
     approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
@@ -19,6 +19,7 @@ use provost_domain::{
     minted::MintedStatus,
     passkey::Removed,
     person::Login,
+    stream::{StreamMethod, StreamStatus},
     system::Connection,
     task::TaskStatus,
 };
@@ -131,6 +132,7 @@ pub fn issuer(issuer: &str) -> Object {
         owner: name("maria"),
         workloads: None,
         people: None,
+        signals: None,
     })
 }
 
@@ -308,6 +310,24 @@ pub fn finding(id: &str, filed: bool) -> Object {
     }))
 }
 
+/// A stream of signals.
+#[must_use]
+pub fn stream(id: &str) -> Object {
+    Object::Stream(Stream {
+        id: id.to_owned(),
+        receiver: name("payroll"),
+        audience: "https://receiver.example".to_owned(),
+        description: None,
+        requested: BTreeSet::new(),
+        method: StreamMethod::Poll,
+        without: Vec::new(),
+        status: StreamStatus::Enabled,
+        reason: None,
+        created: NOON,
+        verified: None,
+    })
+}
+
 /// Something owed to somebody outside, or acknowledged; and whether something will follow it.
 #[must_use]
 pub fn delivery(id: &str, due: bool, followed: bool) -> Object {
@@ -376,6 +396,7 @@ pub fn workload(workload: &str) -> Object {
         owner: name("maria"),
         applications: Vec::new(),
         active: true,
+        signals: None,
     })
 }
 
@@ -391,6 +412,7 @@ pub fn system(system: &str) -> Object {
         revocation_max: DurationMs::from_mins(5),
         resource_labels: BTreeSet::new(),
         only_through_plane: false,
+        scim: None,
     })
 }
 

@@ -43,6 +43,7 @@ pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
         Kind::Delivery => body(kind, record)?.map(|row| Object::Delivery(Box::new(row))),
         Kind::Containment => body(kind, record)?.map(|row| Object::Containment(Box::new(row))),
         Kind::Drill => body(kind, record)?.map(|row| Object::Drill(Box::new(row))),
+        Kind::Stream => body(kind, record)?.map(Object::Stream),
     })
 }
 

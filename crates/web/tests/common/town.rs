@@ -135,6 +135,7 @@ async fn envelope(served: &Served, asked: provost_domain::Approval, why: &str) -
         id: "envelope_00112233445566778899aabb".to_owned(),
         agent: asked.agent,
         task: None,
+        mark: None,
         system: asked.system,
         tool: asked.tool,
         args: Default::default(),

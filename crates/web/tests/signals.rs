@@ -1,0 +1,557 @@
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests; and not every test uses all of `common`"
+)]
+
+//! Shared Signals over real sockets: streams, events that are pushed and fetched, and those of a trusted issuer.
+
+mod common;
+
+use axum::{Router, extract::State, http::HeaderMap, http::StatusCode, routing::post};
+use common::{Served, serve};
+use provost_control::outbox;
+use provost_domain::{DurationMs, Timestamp};
+use provost_token::{
+    KeyPurpose, KeySet, SigningKey,
+    set::{SecurityEvent, read_event},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+const AUDIENCE: &str = "https://siem.acme.example";
+const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+const ACCOUNT_DISABLED: &str = "https://schemas.openid.net/secevent/risc/event-type/account-disabled";
+
+/// A plane with two receivers and a workload that is none; with their tokens.
+async fn plane() -> (Served, [String; 3]) {
+    let served = serve().await;
+    served.apply().await;
+    let workload =
+        |name: &str, more: &str| format!("[workload.{name}]\npurpose = \"p\"\nowner = \"maria\"\n{more}\n");
+    let text = [
+        workload("siem", &format!("signals = \"{AUDIENCE}\"")),
+        workload("other", "signals = \"https://other.acme.example\""),
+        workload("plain", ""),
+    ]
+    .concat();
+    let files = json!([{ "path": "receivers.toml", "text": text }]);
+    served.post("/apply", json!({ "files": files, "reason": "the test begins" })).await.ok();
+    let mut tokens = Vec::new();
+    for name in ["siem", "other", "plain"] {
+        let issued = served.post(&format!("/workloads/{name}/token"), json!({ "reason": "test" })).await.ok();
+        tokens.push(issued["token"].as_str().unwrap().to_owned());
+    }
+    outbox::once(&served.plane).await.unwrap();
+    (served, tokens.try_into().unwrap())
+}
+
+async fn stream(served: &Served, token: &str, body: Value) -> Value {
+    let made = served.send("POST", "/ssf/stream", Some(token), Some(&body)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    made.body
+}
+
+async fn fetch(served: &Served, token: &str, id: &str, body: Value) -> Value {
+    let mut body = body;
+    body["returnImmediately"] = json!(true);
+    served.send("POST", &format!("/ssf/poll/{id}"), Some(token), Some(&body)).await.ok()
+}
+
+async fn suspend(served: &Served) {
+    served.post("/agents/clerk/suspend", json!({ "reason": "it went wild" })).await.ok();
+    outbox::once(&served.plane).await.unwrap();
+}
+
+async fn keys(served: &Served) -> KeySet {
+    let jwks = served.send("GET", "/oauth/jwks", None, None).await.ok();
+    KeySet::parse(jwks.to_string().as_bytes(), KeyPurpose::Signatures).unwrap()
+}
+
+fn kinds(fetched: &Value) -> Vec<String> {
+    let sets = fetched["sets"].as_object().unwrap();
+    let mut kinds: Vec<String> = sets.values().map(|set| events_of(set.as_str().unwrap())).collect();
+    kinds.sort();
+    kinds
+}
+
+/// The last word of the type of the one event in a token.
+fn events_of(set: &str) -> String {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let claims = URL_SAFE_NO_PAD.decode(set.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert!(claims.get("sub").is_none() && claims.get("exp").is_none(), "{claims}");
+    let events = claims["events"].as_object().unwrap();
+    assert_eq!(events.len(), 1);
+    events.keys().next().unwrap().rsplit('/').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_manages_its_own_stream_and_nobody_elses() {
+    let (served, [siem, other, plain]) = plane().await;
+    let metadata = served.send("GET", "/.well-known/ssf-configuration", None, None).await.ok();
+    assert_eq!(
+        (&metadata["issuer"], &metadata["spec_version"]),
+        (&json!(served.plane.issuer), &json!("1_0"))
+    );
+    let made = stream(&served, &siem, json!({ "description": "ours" })).await;
+    let id = made["stream_id"].as_str().unwrap().to_owned();
+    assert_eq!((&made["aud"], &made["iss"]), (&json!(AUDIENCE), &json!(served.plane.issuer)));
+    let at = format!("/ssf/stream?stream_id={id}");
+    let status_at = format!("/ssf/status?stream_id={id}");
+    let patch = |more: Value| {
+        let mut body = json!({ "stream_id": id });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Some(body)
+    };
+    let pausing = json!({ "stream_id": id, "status": "paused", "reason": "moving" });
+    type Row<'a> = (&'a str, &'a str, Option<&'a str>, Option<Value>, u16);
+    let table: Vec<Row<'_>> = vec![
+        ("POST", "/ssf/stream", Some(&siem), Some(json!({})), 409),
+        ("POST", "/ssf/stream", None, Some(json!({})), 401),
+        ("POST", "/ssf/stream", Some(&plain), Some(json!({})), 403),
+        ("POST", "/ssf/stream", Some(&served.token), Some(json!({})), 403),
+        (
+            "POST",
+            "/ssf/stream",
+            Some(&other),
+            Some(json!({"events_requested": ["https://unknown.example"]})),
+            400,
+        ),
+        (
+            "POST",
+            "/ssf/stream",
+            Some(&other),
+            Some(json!({"delivery": {"method": "urn:ietf:rfc:8935", "endpoint_url": "http://siem.example"}})),
+            400,
+        ),
+        ("POST", "/ssf/stream", Some(&other), Some(json!({"delivery": {"method": "fax"}})), 400),
+        ("GET", &at, Some(&siem), None, 200),
+        ("GET", &at, Some(&other), None, 404),
+        ("GET", "/ssf/stream", Some(&other), None, 200),
+        ("PATCH", "/ssf/stream", Some(&siem), patch(json!({"events_requested": [SESSION_REVOKED]})), 200),
+        ("PATCH", "/ssf/stream", Some(&siem), patch(json!({"aud": "https://evil.example"})), 400),
+        ("PATCH", "/ssf/stream", Some(&other), patch(json!({"description": "mine"})), 404),
+        ("PUT", "/ssf/stream", Some(&siem), patch(json!({"aud": AUDIENCE})), 200),
+        ("GET", &status_at, Some(&siem), None, 200),
+        ("POST", "/ssf/status", Some(&siem), Some(pausing.clone()), 200),
+        ("POST", "/ssf/status", Some(&other), Some(pausing), 404),
+        ("POST", "/ssf/status", Some(&siem), patch(json!({"status": "asleep"})), 400),
+        (
+            "POST",
+            "/ssf/subjects/add",
+            Some(&siem),
+            patch(json!({"subject": {"format": "email", "email": "a@b.example"}})),
+            200,
+        ),
+        (
+            "POST",
+            "/ssf/subjects/remove",
+            Some(&siem),
+            patch(json!({"subject": {"format": "email", "email": "a@b.example"}})),
+            204,
+        ),
+        ("POST", "/ssf/subjects/remove", Some(&siem), patch(json!({"subject": "a@b.example"})), 400),
+        ("POST", "/ssf/verify", Some(&other), patch(json!({})), 404),
+        ("POST", "/ssf/verify", Some(&siem), patch(json!({"state": "s"})), 204),
+        ("POST", "/ssf/verify", Some(&siem), patch(json!({"state": "s"})), 429),
+        ("DELETE", &at, Some(&other), None, 404),
+        ("DELETE", &at, Some(&siem), None, 204),
+        ("GET", &at, Some(&siem), None, 404),
+    ];
+    for (method, path, token, body, status) in table {
+        let answer = served.send(method, path, token, body.as_ref()).await;
+        assert_eq!(answer.status, status, "{method} {path} {body:?}: {}", answer.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_agent_is_told_of_until_the_receiver_acknowledges_it() {
+    let (served, [siem, other, _plain]) = plane().await;
+    let id = stream(&served, &siem, json!({})).await["stream_id"].as_str().unwrap().to_owned();
+    assert_eq!(fetch(&served, &siem, &id, json!({})).await["sets"], json!({}));
+    suspend(&served).await;
+    let first = fetch(&served, &siem, &id, json!({})).await;
+    assert_eq!(kinds(&first), ["account-disabled", "session-revoked"]);
+    let sets = first["sets"].as_object().unwrap();
+    let keys = keys(&served).await;
+    for (jti, set) in sets {
+        let now = served.plane.now();
+        let event =
+            read_event(set.as_str().unwrap(), &keys, (&served.plane.issuer, &[AUDIENCE]), now).unwrap();
+        assert_eq!(event.jti, *jti);
+        assert_eq!(event.subject, json!({"format": "iss_sub", "iss": served.plane.issuer, "sub": "clerk"}));
+        let said = event.payload["reason_admin"]["en"].as_str().unwrap();
+        assert!(said.contains("it went wild"), "{said}");
+    }
+    let again = fetch(&served, &siem, &id, json!({})).await;
+    let ids = |fetched: &Value| fetched["sets"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(ids(&again), ids(&first), "the same until they are acknowledged");
+    let stranger = served.send("POST", &format!("/ssf/poll/{id}"), Some(&other), Some(&json!({}))).await;
+    assert_eq!(stranger.status, 404);
+    let (one, rest) = (ids(&first)[0].clone(), ids(&first)[1].clone());
+    let after = fetch(&served, &siem, &id, json!({ "ack": [one, "delivery_unknown"] })).await;
+    assert_eq!(ids(&after), [rest.as_str()]);
+    let refused = json!({ "setErrs": { rest: { "err": "invalid_key", "description": "no" } } });
+    assert_eq!(fetch(&served, &siem, &id, refused).await["sets"], json!({}));
+    let rows = served.get(&format!("/deliveries?lane=stream/{id}")).await.ok();
+    let mut states: Vec<&str> =
+        rows["items"].as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap()).collect();
+    states.sort_unstable();
+    assert_eq!(states, Vec::<&str>::new(), "no pump ran, so nothing over is remembered here");
+
+    served.post("/agents/clerk/resume", json!({ "reason": "it is mended" })).await.ok();
+    outbox::once(&served.plane).await.unwrap();
+    assert_eq!(kinds(&fetch(&served, &siem, &id, json!({})).await), ["account-enabled"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_hears_what_it_asked_for_and_keeps_it_while_it_is_paused() {
+    let (served, [siem, _other, _plain]) = plane().await;
+    let asked = json!({ "events_requested": [ACCOUNT_DISABLED, "https://unknown.example"] });
+    let made = stream(&served, &siem, asked).await;
+    assert_eq!(made["events_delivered"], json!([ACCOUNT_DISABLED]));
+    let id = made["stream_id"].as_str().unwrap().to_owned();
+    let set = |status: &str| json!({ "stream_id": id, "status": status });
+    served.send("POST", "/ssf/status", Some(&siem), Some(&set("paused"))).await.ok();
+    suspend(&served).await;
+    assert_eq!(fetch(&served, &siem, &id, json!({})).await["sets"], json!({}));
+    served.send("POST", "/ssf/status", Some(&siem), Some(&set("enabled"))).await.ok();
+    let got = fetch(&served, &siem, &id, json!({})).await;
+    assert_eq!(kinds(&got), ["account-disabled"]);
+    let acks: Vec<&String> = got["sets"].as_object().unwrap().keys().collect();
+    fetch(&served, &siem, &id, json!({ "ack": acks })).await;
+    // A disabled stream keeps nothing, and a subject that was removed is not told of.
+    served.send("POST", "/ssf/status", Some(&siem), Some(&set("disabled"))).await.ok();
+    served.post("/agents/clerk/resume", json!({ "reason": "r" })).await.ok();
+    suspend(&served).await;
+    served.send("POST", "/ssf/status", Some(&siem), Some(&set("enabled"))).await.ok();
+    assert_eq!(fetch(&served, &siem, &id, json!({})).await["sets"], json!({}));
+    let clerk = json!({ "stream_id": id, "subject": {"format": "iss_sub", "iss": served.plane.issuer, "sub": "clerk"} });
+    assert_eq!(served.send("POST", "/ssf/subjects/remove", Some(&siem), Some(&clerk)).await.status, 204);
+    served.post("/agents/clerk/resume", json!({ "reason": "r" })).await.ok();
+    suspend(&served).await;
+    assert_eq!(fetch(&served, &siem, &id, json!({})).await["sets"], json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ended_task_is_told_of_as_a_session_of_its_agent() {
+    let (served, [siem, _other, _plain]) = plane().await;
+    let id = stream(&served, &siem, json!({})).await["stream_id"].as_str().unwrap().to_owned();
+    let task = served.task().await["task"]["id"].as_str().unwrap().to_owned();
+    served.post(&format!("/tasks/{task}/end"), json!({ "reason": "done" })).await.ok();
+    outbox::once(&served.plane).await.unwrap();
+    let got = fetch(&served, &siem, &id, json!({})).await;
+    let set = got["sets"].as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
+    let event =
+        read_event(&set, &keys(&served).await, (&served.plane.issuer, &[AUDIENCE]), served.plane.now())
+            .unwrap();
+    assert_eq!(event.event, SESSION_REVOKED);
+    assert_eq!(event.subject["session"], json!({"format": "opaque", "id": task}));
+    assert_eq!(event.subject["application"]["sub"], "clerk");
+}
+
+/// A receiver of pushed events, which answers as it is told.
+#[derive(Clone, Default)]
+struct Pushed {
+    script: Arc<Mutex<VecDeque<u16>>>,
+    got: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+impl Pushed {
+    async fn start(&self) -> String {
+        async fn take(State(me): State<Pushed>, headers: HeaderMap, body: String) -> (StatusCode, String) {
+            assert_eq!(headers["content-type"], "application/secevent+jwt");
+            let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+            me.got.lock().unwrap().push((authorization.unwrap_or_default(), body));
+            let status = me.script.lock().unwrap().pop_front().unwrap_or(202);
+            let body = if status == 400 {
+                r#"{"err":"invalid_key","description":"d"}"#.to_owned()
+            } else {
+                String::new()
+            };
+            (StatusCode::from_u16(status).unwrap(), body)
+        }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = Router::new().route("/events", post(take)).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        format!("http://{address}/events")
+    }
+
+    fn got(&self) -> Vec<(String, String)> {
+        self.got.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pushed_event_is_sent_again_until_it_is_taken_and_not_again_when_it_is_refused() {
+    let (served, [siem, _other, _plain]) = plane().await;
+    let receiver = Pushed::default();
+    let delivery = json!({ "method": "urn:ietf:rfc:8935", "endpoint_url": receiver.start().await,
+        "authorization_header": "Bearer hunter2-hunter2" });
+    let made =
+        stream(&served, &siem, json!({ "delivery": delivery, "events_requested": [ACCOUNT_DISABLED] })).await;
+    let id = made["stream_id"].as_str().unwrap();
+    assert!(!made.to_string().contains("hunter2"), "{made}");
+    let records = served.plane.store.tail(provost_domain::Seq(0), 1_000).await.unwrap();
+    assert!(!serde_json::to_string(&records).unwrap().contains("hunter2"));
+    receiver.script.lock().unwrap().extend([503]);
+    suspend(&served).await;
+    let later = common::later(&served, DurationMs::from_mins(2)).await;
+    outbox::once(&later).await.unwrap();
+    let got = receiver.got();
+    assert_eq!(got.len(), 2, "once in vain, once taken");
+    assert_eq!(got[0].0, "Bearer hunter2-hunter2");
+    let keys = keys(&served).await;
+    let read = |set: &str| {
+        read_event(set, &keys, (&served.plane.issuer, &[AUDIENCE]), served.plane.now()).unwrap().jti
+    };
+    assert_eq!(read(&got[0].1), read(&got[1].1), "the same event");
+    let shown = served.get(&format!("/deliveries/{}", read(&got[0].1))).await.ok();
+    assert_eq!((&shown["state"], &shown["attempts"]), (&json!("delivered"), &json!(2)));
+
+    receiver.script.lock().unwrap().extend([400]);
+    let verify = json!({ "stream_id": id, "state": "abc" });
+    assert_eq!(served.send("POST", "/ssf/verify", Some(&siem), Some(&verify)).await.status, 204);
+    outbox::once(&served.plane).await.unwrap();
+    let later = common::later(&served, DurationMs::from_mins(10)).await;
+    outbox::once(&later).await.unwrap();
+    let got = receiver.got();
+    assert_eq!(got.len(), 3, "refused is not sent again");
+    let event =
+        read_event(&got[2].1, &keys, (&served.plane.issuer, &[AUDIENCE]), served.plane.now()).unwrap();
+    assert_eq!(
+        (&event.subject, &event.payload["state"]),
+        (&json!({"format": "opaque", "id": id}), &json!("abc"))
+    );
+    let shown = served.get(&format!("/deliveries/{}", event.jti)).await.ok();
+    assert_eq!(shown["state"], "given-up");
+    assert!(shown["said"].as_str().unwrap().contains("invalid_key"), "{shown}");
+}
+
+// --- events of others ---------------------------------------------------------------------------------------------
+
+const IDP: &str = "https://idp.acme.example";
+
+fn idp_key() -> SigningKey {
+    SigningKey::es256_from_seed(&[7; 32]).unwrap()
+}
+
+async fn trusting() -> Served {
+    let served = serve().await;
+    served.apply().await;
+    let jwks = json!({ "keys": [serde_json::to_value(idp_key().verifying().jwk()).unwrap()] }).to_string();
+    let text = format!(
+        "[person.ben]\ndisplay = \"Ben\"\nemail = \"ben@acme.example\"\n\
+         [issuer.idp]\ndescription = \"The identity provider\"\nissuer = \"{IDP}\"\nkeys = {{ jwks = '{jwks}' }}\nowner = \"maria\"\n\
+         signals = [\"{}\"]\n",
+        served.plane.issuer
+    );
+    let files = json!([{ "path": "idp.toml", "text": text }]);
+    served.post("/apply", json!({ "files": files, "reason": "the test begins" })).await.ok();
+    served
+}
+
+fn event(served: &Served, jti: &str, kind: &str, changes: impl Fn(&mut SecurityEvent)) -> String {
+    let mut event = SecurityEvent {
+        iss: IDP.to_owned(),
+        aud: served.plane.issuer.clone(),
+        iat: served.plane.now().as_seconds(),
+        jti: jti.to_owned(),
+        sub_id: json!({"format": "email", "email": "BEN@acme.example"}),
+        events: json!({ kind: {} }).as_object().unwrap().clone(),
+        txn: None,
+    };
+    changes(&mut event);
+    event.issue(&idp_key()).unwrap()
+}
+
+async fn tell(served: &Served, set: &str) -> (u16, Value) {
+    let url = format!("http://{}/ssf/receive", served.address);
+    let request =
+        served.client.post(url).header("content-type", "application/secevent+jwt").body(set.to_owned());
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
+}
+
+async fn session_of(served: &Served, person: &str) {
+    use provost_domain::{Digest, Object, Session};
+    let now: Timestamp = served.plane.now();
+    let row = Session {
+        id: Digest::of(person.as_bytes()),
+        person: person.parse().unwrap(),
+        roles: Default::default(),
+        by: "test".to_owned(),
+        started: now,
+        expires: now.plus(DurationMs::from_mins(60)),
+        ended: false,
+    };
+    let by = provost_store::Attribution { actor: "plane".to_owned(), why: "test".to_owned() };
+    let writes = vec![provost_store::Write::Put { object: Object::Session(row), expected: 0 }];
+    served.plane.store.commit(provost_store::ChangeSet { by, at: now, writes }).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_trusted_issuer_says_of_a_person_holds_here_once() {
+    let served = trusting().await;
+    session_of(&served, "ben").await;
+    let sessions = || served.plane.replica.latest().directory.sessions.len();
+    let revoked = event(&served, "1", SESSION_REVOKED, |_event| {});
+    assert_eq!(tell(&served, &revoked).await.0, 202);
+    assert_eq!(sessions(), 0, "signed out");
+    assert_eq!(served.get("/people/ben").await.ok()["active"], true);
+    session_of(&served, "ben2").await;
+    let disabled = event(&served, "2", ACCOUNT_DISABLED, |_event| {});
+    assert_eq!(tell(&served, &disabled).await.0, 202);
+    assert_eq!(served.get("/people/ben").await.ok()["active"], false, "as if the person had left");
+    let head = served.plane.store.head().await.unwrap();
+    assert_eq!(tell(&served, &disabled).await.0, 202);
+    assert_eq!(served.plane.store.head().await.unwrap(), head, "the same event again is no news");
+    let found = served.get("/findings?kind=signal").await.ok();
+    assert_eq!(found["items"].as_array().unwrap().len(), 2, "{found:#}");
+    let person = provost_domain::ObjectKey::new(provost_domain::Kind::Person, "ben");
+    let record = served.plane.store.history(&person, 1).await.unwrap().remove(0);
+    assert!(record.by.why.contains("idp says account-disabled"), "{}", record.by.why);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_not_whole_ours_and_of_a_trusted_issuer_changes_nothing() {
+    let served = trusting().await;
+    let head = served.plane.store.head().await.unwrap();
+    let stranger = SigningKey::es256_from_seed(&[9; 32]).unwrap();
+    let good = event(&served, "1", ACCOUNT_DISABLED, |_event| {});
+    let forged = {
+        let mut event = SecurityEvent {
+            iss: IDP.to_owned(),
+            aud: served.plane.issuer.clone(),
+            iat: served.plane.now().as_seconds(),
+            jti: "1".to_owned(),
+            sub_id: json!({"format": "email", "email": "ben@acme.example"}),
+            events: Default::default(),
+            txn: None,
+        };
+        event.events.insert(ACCOUNT_DISABLED.to_owned(), json!({}));
+        event.issue(&stranger).unwrap()
+    };
+    let table = [
+        (
+            event(&served, "1", ACCOUNT_DISABLED, |event| event.aud = "https://other.example".to_owned()),
+            "invalid_audience",
+        ),
+        (
+            event(&served, "1", ACCOUNT_DISABLED, |event| event.iss = "https://evil.example".to_owned()),
+            "invalid_issuer",
+        ),
+        (event(&served, "1", ACCOUNT_DISABLED, |event| event.iat += 3_600), "invalid_request"),
+        (event(&served, "1", ACCOUNT_DISABLED, |event| event.iat -= 30 * 24 * 3_600), "invalid_request"),
+        (
+            event(&served, "1", ACCOUNT_DISABLED, |event| {
+                drop(event.events.insert("x".to_owned(), json!({})))
+            }),
+            "invalid_request",
+        ),
+        (forged, "invalid_key"),
+        (good.replace('.', ""), "invalid_request"),
+        (String::new(), "invalid_request"),
+    ];
+    for (set, err) in table {
+        let (status, body) = tell(&served, &set).await;
+        assert_eq!((status, &body["err"]), (400, &json!(err)), "{body}");
+    }
+    let plain = served.send("POST", "/ssf/receive", None, Some(&json!({ "set": good }))).await;
+    assert_eq!(plain.status, 400);
+    assert_eq!(served.plane.store.head().await.unwrap(), head);
+    // Somebody nobody here is, is put on record and changes nobody.
+    let unknown =
+        event(&served, "2", ACCOUNT_DISABLED, |event| event.sub_id["email"] = json!("x@acme.example"));
+    assert_eq!(tell(&served, &unknown).await.0, 202);
+    assert_eq!(served.get("/people/ben").await.ok()["active"], true);
+}
+
+// --- accounts at systems ------------------------------------------------------------------------------------------
+
+/// A SCIM server written by others.
+struct Scim {
+    child: std::process::Child,
+    url: String,
+}
+
+impl Drop for Scim {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+impl Scim {
+    fn start() -> Self {
+        use std::{
+            io::{BufRead as _, BufReader},
+            process::{Command, Stdio},
+        };
+        let interop = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/interop");
+        let ready = Command::new(format!("{interop}/setup.sh")).status().unwrap();
+        assert!(ready.success(), "tests/interop/setup.sh");
+        let mut child = Command::new(format!("{interop}/.venv/bin/python"))
+            .arg(format!("{interop}/clients/scim.py"))
+            .env("TOKEN", "scim-token-1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap();
+        Self { child, url: said["url"].as_str().unwrap().to_owned() }
+    }
+
+    async fn ask(&self, served: &Served, method: &str, path: &str, body: Option<Value>) -> Value {
+        let request = served
+            .client
+            .request(method.parse().unwrap(), format!("{}{path}", self.url))
+            .bearer_auth("scim-token-1")
+            .header("content-type", "application/scim+json");
+        let request = match body {
+            Some(body) => request.body(body.to_string()),
+            None => request,
+        };
+        serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap_or(Value::Null)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_agents_account_at_a_system_is_made_inactive_and_looked_at() {
+    let served = serve().await;
+    served.apply().await;
+    let scim = Scim::start();
+    let user = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "agent-clerk@acme.example", "active": true });
+    let made = scim.ask(&served, "POST", "/Users", Some(user)).await;
+    let id = made["id"].as_str().unwrap().to_owned();
+    let bank = format!(
+        "{}\n[system.scim]\nurl = \"{}\"\nuser = \"agent-{{agent}}@acme.example\"\ncredential = \"bank-scim\"\n",
+        common::BANK,
+        scim.url
+    );
+    let files = json!([{ "path": "systems/bank.toml", "text": bank }]);
+    served.post("/apply", json!({ "files": files, "reason": "the test begins" })).await.ok();
+    outbox::once(&served.plane).await.unwrap();
+    served.post("/agents/clerk/suspend", json!({ "reason": "it went wild" })).await.ok();
+    outbox::once(&served.plane).await.unwrap();
+    let row = served.get("/deliveries?lane=scim/bank").await.ok()["items"][0].clone();
+    assert!(row["said"].as_str().unwrap().contains("provost credential set bank-scim"), "{row}");
+    let body = json!({ "secret": "scim-token-1", "reason": "the test begins" });
+    served.put("/credentials/bank-scim", body).await.ok();
+    let later = common::later(&served, DurationMs::from_mins(5)).await;
+    outbox::once(&later).await.unwrap();
+    let row = served.get(&format!("/deliveries/{}", row["id"].as_str().unwrap())).await.ok();
+    assert_eq!(row["state"], "delivered", "{row:#}");
+    assert_eq!(row["said"], format!("read back: {id} is not active"));
+    assert_eq!(scim.ask(&served, "GET", &format!("/Users/{id}"), None).await["active"], false);
+}
