@@ -86,7 +86,8 @@ async fn each_thing_is_done_once_leads_back_and_says_so() {
     let olga = town.stage.signed_in("olga", &[]).await;
     let served = &town.stage.served;
     let ending = town.tasks[1].1.clone();
-    let rows: Vec<(String, Vec<(&str, &str)>, &str, &str)> = vec![
+    type Row<'a> = (String, Vec<(&'a str, &'a str)>, &'a str, &'a str);
+    let rows: Vec<Row<'_>> = vec![
         (
             "/console/agents/invoice-clerk/suspend".into(),
             vec![("reason", "odd payments")],

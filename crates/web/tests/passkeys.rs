@@ -575,7 +575,10 @@ async fn whoever_follows_a_link_from_another_site_is_led_in_with_a_strict_cookie
 async fn change(served: &Served, name: &str, with: impl FnOnce(&mut provost_domain::Person)) {
     let key = ObjectKey::new(provost_domain::Kind::Person, name);
     let expected = served.plane.store.version(&key).await.unwrap();
-    let mut person = served.plane.replica.latest().directory.people[&name.parse::<provost_domain::Name>().unwrap()].as_ref().clone();
+    let mut person = served.plane.replica.latest().directory.people
+        [&name.parse::<provost_domain::Name>().unwrap()]
+        .as_ref()
+        .clone();
     with(&mut person);
     let by = provost_store::Attribution { actor: "test".into(), why: "test".into() };
     let writes = vec![provost_store::Write::Put { object: Object::Person(person), expected }];

@@ -388,6 +388,8 @@ async fn session_of(served: &Served, person: &str) {
         person: person.parse().unwrap(),
         roles: Default::default(),
         by: "test".to_owned(),
+        passkey: None,
+        seen: Some(now),
         started: now,
         expires: now.plus(DurationMs::from_mins(60)),
         ended: false,

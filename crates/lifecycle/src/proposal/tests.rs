@@ -397,7 +397,7 @@ fn a_row_that_went_to_and_fro_and_rules_that_changed_make_it_stale() {
     let proposal = propose(&directory, vec![wider(&directory, "clerk")], "wim");
     for key in [agent_key("clerk"), ObjectKey::organisation()] {
         let version = |asked: &ObjectKey| if *asked == key { 3 } else { 1 };
-        assert_eq!(moved(&proposal, version), [key.clone()]);
+        assert_eq!(moved(&proposal, version), std::slice::from_ref(&key));
         let yes = Answer { ballot: ballot("olga", true), by_token: false };
         let text = refused(answer(&proposal, &directory, version, yes, NOW));
         assert!(text.contains("has to be proposed again"), "{text}");
