@@ -207,6 +207,7 @@ WHERE object.state <> CASE
     WHEN object.kind = 'passkey' AND json_extract(journal.record, '$.after.body.removed') IS NOT NULL THEN 'ended'
     WHEN object.kind = 'invite' AND json_extract(journal.record, '$.after.body.used') IS NOT NULL THEN 'ended'
     WHEN object.kind = 'minted' AND json_extract(journal.record, '$.after.body.status.is') <> 'owed' THEN 'ended'
+    WHEN object.kind = 'containment' AND json_extract(journal.record, '$.after.body.status.is') = 'lifted' THEN 'ended'
     WHEN object.kind = 'delivery' AND json_extract(journal.record, '$.after.body.state.is') <> 'due'
         AND json_extract(journal.record, '$.after.body.followed') IS NULL THEN 'ended'
     ELSE 'live'

@@ -146,5 +146,6 @@ try {
   console.error(page.url(), await page.innerText('body').catch(() => ''), JSON.stringify(seen), complaints)
   throw error
 } finally {
+  await agent.close().catch(() => {})
   await browser.close()
 }

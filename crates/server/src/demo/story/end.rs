@@ -51,7 +51,10 @@ pub(crate) async fn the_banks_own_books(stage: &Stage, teller: &mut Teller) -> R
         stage.plane.list::<DecisionSummary>("decisions", &DecisionQuery::default(), DECISIONS_MAX).await?;
     let allowed = |tool: &str| {
         let path = format!("bank/{tool}");
-        decisions.items.iter().filter(|decision| decision.tool == path && decision.verdict == "allow").count()
+        // What the canary of the drill was allowed went no further: nobody stands behind it.
+        let real = |decision: &&DecisionSummary| !decision.subject.contains("canary-");
+        let of_tool = decisions.items.iter().filter(|decision| decision.tool == path).filter(real);
+        of_tool.filter(|decision| decision.verdict == "allow").count()
     };
     let mut differing = Vec::new();
     let mut counted = 0;
