@@ -101,7 +101,7 @@ async fn every_page_has_the_strict_policy_its_landmarks_and_no_script_of_its_own
         assert_eq!(seen.headers["cache-control"], "no-store", "{page}");
     }
     // Pages without the module do not let one run.
-    let seen = Browser::new(&stage.served, "").get("/signin").await;
+    let seen = Browser::new(&stage.served, "").get("/signin/nobody").await;
     assert!(!seen.headers["content-security-policy"].to_str().unwrap().contains("script-src"));
 }
 
