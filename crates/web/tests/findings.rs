@@ -183,7 +183,7 @@ async fn what_others_wrote_into_a_finding_is_text_and_the_overview_counts_it() {
         assert!(body.contains("&#60;img src=x onerror=alert(1)&#62;"), "{page}");
     }
     let page = browser.get(&format!("/console/findings/{id}")).await.body;
-    assert!(page.contains("<a href=\"/approvals/approval_12\">"), "{page}");
+    assert!(page.contains("href=\"/approvals/approval_12\""), "{page}");
     let overview = browser.get("/console").await.body;
     assert!(overview.contains("1 high or critical"), "{overview}");
 }
