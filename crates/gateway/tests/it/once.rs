@@ -656,6 +656,8 @@ fn cases(fallback: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 2_000, ..ProptestConfig::default() }
 }
 
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+
 fn run_all(fallback: u32, store: impl AsyncFn() -> (Arc<dyn Store>, Box<dyn std::any::Any>)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let seed: [u8; 32] = match std::env::var("PROVOST_SEED") {
@@ -666,12 +668,14 @@ fn run_all(fallback: u32, store: impl AsyncFn() -> (Arc<dyn Store>, Box<dyn std:
             Digest::of(text.as_bytes()).as_bytes().to_owned()
         }
     };
-    let rng = proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &seed);
-    let mut runner = proptest::test_runner::TestRunner::new_with_rng(cases(fallback), rng);
     let strategy = (prop::bool::ANY, prop::collection::vec(op(), 10..60));
     let used = || USED.each_ref().map(|count| count.load(Ordering::SeqCst));
     // A few cases may by chance use nothing: more are made until both kinds of grant were used.
-    for _round in 0..ROUNDS_MAX {
+    for round in 0..ROUNDS_MAX {
+        // A runner makes its number of cases once.
+        let seed = Digest::of(&[&seed[..], &[round]].concat());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, seed.as_bytes());
+        let mut runner = TestRunner::new_with_rng(cases(fallback), rng);
         let result = runner.run(&strategy, |(two, ops)| {
             runtime.block_on(async {
                 let (store, _kept) = store().await;
@@ -690,7 +694,7 @@ fn run_all(fallback: u32, store: impl AsyncFn() -> (Arc<dyn Store>, Box<dyn std:
     assert!(used().iter().all(|count| *count > 0), "the cases never got as far as a use: {:?}", used());
 }
 
-const ROUNDS_MAX: usize = 10;
+const ROUNDS_MAX: u8 = 20;
 
 #[test]
 fn in_no_order_of_events_does_anything_run_twice_or_without_its_grant() {
