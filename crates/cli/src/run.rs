@@ -28,7 +28,7 @@ use plane::{Plane, Stop};
 use provost_api::Span;
 use provost_domain::Name;
 use std::{ffi::OsString, time::Duration};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// `provost run`.
 #[derive(Debug, Clone, Args)]
@@ -73,8 +73,11 @@ async fn supervise(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     let starter = Client::find(global.url(), &global.data())?;
     let program = args.command.first().map(|program| clean(&program.to_string_lossy())).unwrap_or_default();
     let purpose = args.purpose.clone().unwrap_or_else(|| format!("{program}, run under a lease"));
+    let mut told = Told::listen().map_err(|error| {
+        Failure::new("signals cannot be listened for").because(error).means("nothing runs")
+    })?;
     let plane = Plane::begin(starter, global.url(), agent, purpose, args.duration).await?;
-    let ended = run(&plane, args).await;
+    let ended = run(&plane, &mut told, args).await;
     plane.end().await;
     let ended = ended?;
     if let Ended::Stopped(stop) = &ended {
@@ -83,14 +86,14 @@ async fn supervise(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     Ok(ended.exit())
 }
 
-async fn run(plane: &Plane, args: &RunArgs) -> Result<Ended, Failure> {
+async fn run(plane: &Plane, told: &mut Told, args: &RunArgs) -> Result<Ended, Failure> {
     let grace = args.grace.0.to_std();
     let mut child = Child::start(&args.command, plane)?;
     let ended = tokio::select! {
         biased;
         ended = child.ended() => return Ok(ended),
         stop = plane.lost() => Ended::Stopped(stop),
-        number = told() => Ended::Stopped(Stop::Signal(number)),
+        number = told.number() => Ended::Stopped(Stop::Signal(number)),
     };
     child.end(grace).await;
     Ok(ended)
@@ -108,23 +111,30 @@ impl Ended {
     }
 }
 
-/// Waits for a signal to us; gives its number.
-async fn told() -> u8 {
-    let kinds = [(SignalKind::terminate(), 15), (SignalKind::interrupt(), 2), (SignalKind::hangup(), 1)];
-    let heard = kinds.map(|(kind, number)| {
-        Box::pin(async move {
-            match signal(kind) {
-                Ok(mut stream) => drop(stream.recv().await),
-                Err(_deaf) => std::future::pending().await,
-            }
-            number
+/// Signals to us. Listened for before anything is started: one that came earlier would end us without a word, and what the
+/// program had started would go on.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Told {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
-    });
-    let [terminate, interrupt, hangup] = heard;
-    tokio::select! {
-        number = terminate => number,
-        number = interrupt => number,
-        number = hangup => number,
+    }
+
+    /// Waits for one; gives its number.
+    async fn number(&mut self) -> u8 {
+        tokio::select! {
+            _heard = self.terminate.recv() => 15,
+            _heard = self.interrupt.recv() => 2,
+            _heard = self.hangup.recv() => 1,
+        }
     }
 }
 

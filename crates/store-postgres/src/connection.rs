@@ -93,7 +93,7 @@ impl<'a> Transaction<'a> {
         let begin =
             client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
         let snapshot = Self(begin.start().await.map_err(failed("begin to read"))?);
-        snapshot.0.batch_execute("SET LOCAL statement_timeout = 0").await.map_err(failed("begin to read"))?;
+        snapshot.0.batch_execute(PATIENT).await.map_err(failed("begin to read"))?;
         Ok(snapshot)
     }
 
@@ -149,9 +149,13 @@ impl<'a> Transaction<'a> {
     }
 }
 
-/// For each session, after whatever the connection string says: what was promised is synced, and nothing lasts for ever.
+/// For each session, after whatever the connection string says: what was promised is synced, and nothing lasts for ever. A
+/// transaction of ours never pauses, so one that does belongs to a node that is cut off, and its locks are in everybody's way.
 const SESSION: &str = "-c synchronous_commit=on -c statement_timeout=30000 -c lock_timeout=10000 \
-                       -c idle_in_transaction_session_timeout=60000 -c default_transaction_isolation=read\\ committed";
+                       -c idle_in_transaction_session_timeout=2000 -c default_transaction_isolation=read\\ committed";
+/// What reads everything of one moment takes its time, and is in nobody's way.
+const PATIENT: &str =
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '60s'";
 const CONNECTIONS_MAX: usize = 12;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 const WAIT_MAX: Duration = Duration::from_secs(10);
