@@ -9,9 +9,9 @@ use crate::{
     replay::Replayed,
     world::NOW,
 };
-use provost_domain::{DurationMs, Timestamp};
+use provost_domain::{DurationMs, Timestamp, Usual};
 use provost_watch::{
-    Baseline,
+    baseline,
     run::{self, Ended},
 };
 use std::collections::BTreeMap;
@@ -45,8 +45,8 @@ impl<'a> History<'a> {
     }
 
     /// What a run may know.
-    pub fn before(&self, run: &Run, scope: Scope) -> Baseline {
-        let mut baseline = Baseline::default();
+    pub fn before(&self, run: &Run, scope: Scope) -> Usual {
+        let mut usual = Usual::default();
         let own = |other: &Run| match scope {
             Scope::Task => other.user_task == run.user_task && other.model != run.model,
             Scope::OtherTasks => other.user_task != run.user_task,
@@ -56,13 +56,13 @@ impl<'a> History<'a> {
         for (day, (_, seen)) in earlier.enumerate() {
             let day = u64::try_from(day).unwrap_or(0);
             let at: Timestamp = NOW.plus(DurationMs::from_mins(day * 24 * 60));
-            baseline.learn(seen, at);
+            baseline::learn(&mut usual, seen, at);
         }
-        baseline
+        usual
     }
 
     /// The same for many runs, each kind once.
-    pub fn table(&self, runs: &[&Run], scope: Scope) -> BTreeMap<(String, String, String), Baseline> {
+    pub fn table(&self, runs: &[&Run], scope: Scope) -> BTreeMap<(String, String, String), Usual> {
         let mut table = BTreeMap::new();
         for run in runs {
             table.entry(key(run, scope)).or_insert_with(|| self.before(run, scope));

@@ -7,10 +7,10 @@ use crate::{
     records::{Call, Run},
     world::{NOW, Suite, World},
 };
-use provost_domain::{Digest, Origin, TaskState, Tool, Verdict};
+use provost_domain::{Digest, Origin, TaskState, Tool, Usual, Verdict};
 use provost_policy::Question;
 use provost_watch::{
-    Baseline, Content, Memory,
+    Content, Memory,
     memory::Received,
     run::{self, Ended, Marker, Step},
     trace,
@@ -40,7 +40,7 @@ pub fn replay(
     suite: &Suite,
     answers: &Answers<'_>,
     run: &Run,
-    usual: Option<&Baseline>,
+    usual: Option<&Usual>,
 ) -> Replayed {
     let words = run.prompt.as_deref().unwrap_or_default();
     let id = *Digest::of(run.id.as_bytes()).as_bytes().first_chunk().unwrap_or(&[0; 16]);
@@ -62,7 +62,7 @@ pub fn replay(
         };
         let path = tool.path();
         let known = trace::trace(&memory, tool, &call.args, &|arg, value| {
-            usual.is_some_and(|baseline| baseline.is_usual(marker.mark(&path, arg, value)))
+            usual.is_some_and(|known| known.is_usual(marker.mark(&path, arg, value)))
         });
         let evaluation = world.pdp.decide(&Question {
             agent: &suite.agent,

@@ -8,7 +8,8 @@ use crate::{
     score::{Counts, area, ratio, recall, stopped, total},
     world::World,
 };
-use provost_watch::{Baseline, drift};
+use provost_domain::Usual;
+use provost_watch::drift;
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -41,12 +42,12 @@ pub struct Detection {
     pub area_with_call: f64,
 }
 
-type Baselines = BTreeMap<(String, String, String), Baseline>;
+type Baselines = BTreeMap<(String, String, String), Usual>;
 
 pub fn measure(world: &World, records: &Records, explain: bool) -> Figures {
     let answers = Answers::new(&records.results);
     let scored: Vec<&Run> = records.runs.iter().filter(|run| is_scored(run)).collect();
-    let one = |run: &Run, usual: Option<&Baseline>| {
+    let one = |run: &Run, usual: Option<&Usual>| {
         world.suite(&run.suite).map(|suite| replay(world, suite, &answers, run, usual))
     };
     let new: Vec<(&Run, Replayed)> = scored.iter().filter_map(|run| Some((*run, one(run, None)?))).collect();

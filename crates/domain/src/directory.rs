@@ -2,10 +2,10 @@
 //! a change among a million identities costs microseconds, and whoever holds a copy sees it whole.
 
 use crate::{
-    Account, Agent, Approval, Channel, Containment, Delivery, Digest, Drill, Envelope, Finding, Invite,
-    Issuer, Kind, Minted, Name, Object, ObjectKey, Passkey, Person, Proposal, Restraint, Restriction, Seq,
-    Session, Stream, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
-    containment::Orders, organisation::Organisation, policy_file::PolicyFile,
+    Account, Agent, Approval, Baseline, BaselineOf, Channel, Containment, Delivery, Digest, Drill, Envelope,
+    Finding, Invite, Issuer, Kind, Minted, Name, Object, ObjectKey, Passkey, Person, Proposal, Restraint,
+    Restriction, Seq, Session, Stream, System, Task, TaskId, Tool, ToolName, Workload,
+    application::Application, containment::Orders, organisation::Organisation, policy_file::PolicyFile,
 };
 use imbl::{HashMap, OrdMap};
 use std::sync::Arc;
@@ -63,6 +63,8 @@ pub struct Directory {
     pub drills: OrdMap<String, Arc<Drill>>,
     /// Streams of Shared Signals, by id.
     pub streams: OrdMap<String, Arc<Stream>>,
+    /// What is usual, by the key of whom for.
+    pub baselines: OrdMap<String, Arc<Baseline>>,
     /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
     /// [`crate::person::Login::claim`], [`Passkey::claim`]).
     subjects: OrdMap<Arc<str>, Name>,
@@ -118,6 +120,7 @@ impl Directory {
             Object::Containment(row) => self.containments.put(*row),
             Object::Drill(row) => drop(self.drills.insert(row.id.clone(), row.into())),
             Object::Stream(row) => drop(self.streams.insert(row.id.clone(), Arc::new(row))),
+            Object::Baseline(row) => drop(self.baselines.insert(row.key(), row.into())),
         }
     }
 
@@ -159,6 +162,7 @@ impl Directory {
             Kind::Containment => self.containments.remove(&key.key),
             Kind::Drill => drop(self.drills.remove(&key.key)),
             Kind::Stream => drop(self.streams.remove(&key.key)),
+            Kind::Baseline => drop(self.baselines.remove(&key.key)),
         }
     }
 
@@ -223,6 +227,9 @@ impl Directory {
             }
             Kind::Drill => self.drills.get(&key.key).map(|row| Object::Drill(Box::new(row.as_ref().clone()))),
             Kind::Stream => self.streams.get(&key.key).map(|row| Object::Stream(row.as_ref().clone())),
+            Kind::Baseline => {
+                self.baselines.get(&key.key).map(|row| Object::Baseline(Box::new(row.as_ref().clone())))
+            }
         }
     }
 
@@ -308,6 +315,20 @@ impl Directory {
         for word in after {
             self.subjects.insert(word.into(), name.clone());
         }
+    }
+
+    /// What is usual for somebody.
+    #[must_use]
+    pub fn baseline(&self, of: &BaselineOf) -> Option<&Arc<Baseline>> {
+        self.baselines.get(&of.key())
+    }
+
+    /// What is usual for an agent: everything it does first, then each kind of its tasks.
+    pub fn baselines_of<'a>(&'a self, agent: &'a Name) -> impl Iterator<Item = &'a Arc<Baseline>> {
+        self.baselines
+            .range(format!("agent:{agent}:")..)
+            .map(|(_key, row)| row)
+            .take_while(move |row| row.of.agent() == Some(agent))
     }
 
     /// The tools of one system, in order of their names.

@@ -1,9 +1,10 @@
 //! The rows of the plane: everything that a change can touch, each under one key.
 
 use crate::{
-    Account, Agent, Approval, Channel, Containment, Delivery, Digest, Drill, Envelope, Finding, Invite,
-    Issuer, Minted, Name, NameError, Passkey, Person, Proposal, Session, Stream, System, Task, TaskId, Tool,
-    ToolName, Workload, application::Application, organisation::Organisation, policy_file::PolicyFile,
+    Account, Agent, Approval, Baseline, Channel, Containment, Delivery, Digest, Drill, Envelope, Finding,
+    Invite, Issuer, Minted, Name, NameError, Passkey, Person, Proposal, Session, Stream, System, Task,
+    TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation,
+    policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -37,6 +38,7 @@ pub enum Kind {
     Containment,
     Drill,
     Stream,
+    Baseline,
 }
 
 /// A row: one of the nouns, whole.
@@ -68,6 +70,7 @@ pub enum Object {
     Containment(Box<Containment>),
     Drill(Box<Drill>),
     Stream(Stream),
+    Baseline(Box<Baseline>),
 }
 
 /// What names a row for ever: its kind and a key inside the kind.
@@ -108,6 +111,7 @@ impl Object {
             Self::Containment(order) => ObjectKey::containment(&order.id),
             Self::Drill(drill) => ObjectKey::drill(&drill.id),
             Self::Stream(stream) => ObjectKey::new(Kind::Stream, stream.id.as_str()),
+            Self::Baseline(baseline) => ObjectKey::new(Kind::Baseline, baseline.key()),
         }
     }
 
@@ -161,7 +165,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -186,6 +190,7 @@ impl Kind {
         Self::Containment,
         Self::Drill,
         Self::Stream,
+        Self::Baseline,
     ];
 
     /// Whether rows of this kind can let go of claims.
@@ -214,6 +219,7 @@ impl Kind {
                 | Self::Delivery
                 | Self::Drill
                 | Self::Stream
+                | Self::Baseline
         )
     }
 
@@ -245,6 +251,7 @@ impl Kind {
             Self::Containment => "containment",
             Self::Drill => "drill",
             Self::Stream => "stream",
+            Self::Baseline => "baseline",
         }
     }
 

@@ -1,20 +1,17 @@
 //! How unusual a run is, and why: against the charter first, then against its own past, then against peers.
 
-use crate::{
-    baseline::Baseline,
-    run::{Ended, Run},
-};
-use provost_domain::Origin;
+use crate::run::{Ended, Run};
+use provost_domain::{Origin, Usual};
 
 /// What a run is held against. Where there is nothing, it is not.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Against<'a> {
     /// Earlier runs of the same kind of task.
-    pub kind: Option<&'a Baseline>,
+    pub kind: Option<&'a Usual>,
     /// Everything the agent did.
-    pub agent: Option<&'a Baseline>,
+    pub agent: Option<&'a Usual>,
     /// What agents with the same purpose do.
-    pub peers: Option<&'a Baseline>,
+    pub peers: Option<&'a Usual>,
 }
 
 /// How unusual a run is.
@@ -89,7 +86,7 @@ fn steered(run: &Run) -> Option<Unusual> {
 }
 
 /// Against earlier runs of the same kind of task: the rarest tool, value and order.
-fn past(run: &Run, kind: &Baseline, drift: &mut Drift) {
+fn past(run: &Run, kind: &Usual, drift: &mut Drift) {
     let counts = &kind.reference;
     let steps = || run.steps.iter().enumerate();
     let tools = steps().map(|(at, step)| {
@@ -115,7 +112,7 @@ fn past(run: &Run, kind: &Baseline, drift: &mut Drift) {
 }
 
 /// Against everything the agent, or its peers, did: less is known, so less is said.
-fn at_large(run: &Run, wider: &Baseline, drift: &mut Drift) {
+fn at_large(run: &Run, wider: &Usual, drift: &mut Drift) {
     let counts = &wider.reference;
     let effectful = run.steps.iter().enumerate().filter(|(_, step)| step.effectful);
     drift.add(worst(effectful.map(|(at, step)| {
@@ -131,7 +128,7 @@ fn at_large(run: &Run, wider: &Baseline, drift: &mut Drift) {
 }
 
 /// Hour, number of calls, failures and refusals.
-fn around(run: &Run, baseline: &Baseline, drift: &mut Drift) {
+fn around(run: &Run, baseline: &Usual, drift: &mut Drift) {
     let counts = &baseline.reference;
     let times = counts.times_the_usual_calls(run.steps.len());
     let what = format!("it made {times:.1} times as many calls as usual");

@@ -27,7 +27,6 @@ pub mod together;
 pub mod trace;
 pub mod words;
 
-pub use baseline::Baseline;
 pub use memory::{Chunk, Memory};
 pub use run::Run;
 pub use seen::Content;

@@ -1,6 +1,7 @@
 //! One run of an agent, as baselines see it: what it did in order, without arguments' text.
 
 use crate::words::Key;
+pub use provost_domain::usual::Mark;
 use provost_domain::{Label, Origin};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -48,11 +49,6 @@ pub enum Ended {
     /// Refused because the charter does not name it at all.
     Undeclared,
 }
-
-/// A value at a place (tool and argument), as a number: the same on every node, no text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Mark(pub u64);
 
 /// Makes marks.
 #[derive(Debug, Clone)]

@@ -151,7 +151,8 @@ pub(crate) fn added(row: &Object) -> Said {
         | Object::Delivery(_)
         | Object::Containment(_)
         | Object::Drill(_)
-        | Object::Stream(_) => {}
+        | Object::Stream(_)
+        | Object::Baseline(_) => {}
     }
     said
 }

@@ -273,6 +273,8 @@ async fn story(store: &dyn Store) {
         vec![put(delivery("d1", true, true), 0), put(delivery("d2", false, false), 0)],
         vec![put(delivery("d3", false, true), 0), put(stream("stream-1"), 0)],
         vec![put(containment("c1", false), 0), put(containment("c2", true), 0), put(drill("d1"), 0)],
+        vec![put(baseline(3), 0)],
+        vec![put(baseline(4), 1)],
     ];
     for writes in sets {
         store.commit(set(writes)).await.unwrap();

@@ -4,10 +4,10 @@ use crate::{
     Attribution, ChangeSet, Charge, Intent, Sequenced, Store, TaskExpectation, TileKey, WindowKey, Write,
 };
 use provost_domain::{
-    Account, Agent, Charter, Completion, Containment, Decision, DecisionId, Delivery, Digest, Drill,
-    DurationMs, Environment, Finding, Invite, Issuer, Label, Minted, Name, NodeId, Object, Outcome, Passkey,
-    Person, Proof, Restraint, Seq, Session, Severity, Stream, System, Task, TaskId, Timestamp, Tool, Verdict,
-    Workload,
+    Account, Agent, Baseline, BaselineOf, Charter, Completion, Containment, Decision, DecisionId, Delivery,
+    Digest, Drill, DurationMs, Environment, Finding, Invite, Issuer, Label, Minted, Name, NodeId, Object,
+    Outcome, Passkey, Person, Proof, Restraint, Seq, Session, Severity, Stream, System, Task, TaskId,
+    Timestamp, Tool, Verdict, Workload,
     agent::{AgentStatus, Level, Provenance},
     approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
     containment::{ContainmentStatus, Scope, Who},
@@ -238,6 +238,15 @@ pub fn containment(id: &str, lifted: bool) -> Object {
         systems: Default::default(),
         settled: Default::default(),
     }))
+}
+
+/// What is usual for the clerk after so many runs.
+#[must_use]
+pub fn baseline(runs: u32) -> Object {
+    let mut row = Baseline::begun(BaselineOf::Agent { agent: name("clerk") }, NOON);
+    row.usual.reference.runs = runs;
+    row.usual.reference.marks.insert(provost_domain::usual::Mark(u64::MAX), runs);
+    Object::Baseline(Box::new(row))
 }
 
 /// A drill of the clerk.
