@@ -1,6 +1,6 @@
 //! Containment orders: stop, see what is proven, start again.
 
-use crate::{Moment, Took, agent::ChangeView};
+use crate::{Moment, Took, agent::ChangeView, passkey::Signed};
 use provost_domain::{DecisionId, Effect, Environment, Name, ToolName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -89,6 +89,10 @@ pub struct ContainmentAnswer {
     pub person: Option<Name>,
     /// Why.
     pub reason: String,
+    /// What the person's passkey made of the statement that `POST /containments/{id}/statement` gave; the second person's word
+    /// takes it where production was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
 }
 
 /// What became of a call that was cut half-way, as a person found out.
@@ -169,6 +173,9 @@ pub struct LiftView {
     /// Until when a second person may agree, while that is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Moment>,
+    /// Digest of what that person signs with their passkey; nothing, if their word is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// What an order ended.

@@ -4,6 +4,7 @@ use crate::{
     Moment, Span,
     agent::ChangeView,
     approval::{MissingView, VoteView},
+    passkey::Signed,
     plan::PlanStep,
 };
 use provost_domain::{Environment, Name};
@@ -74,6 +75,8 @@ pub struct ProposalView {
     pub steps: Vec<PlanStep>,
     /// The rows because of which each of those who must agree is asked.
     pub asks: Vec<AskedView>,
+    /// Whether a yes takes a signature of the person's passkey.
+    pub signed: bool,
     /// Each gate that still wants answers.
     pub missing: Vec<MissingView>,
     /// What people said, in order.
@@ -198,6 +201,10 @@ pub struct ProposalAnswer {
     /// As an administrator, without those who must agree; needs a reason and is reviewed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub break_glass: bool,
+    /// What the person's passkey made of the statement that `POST /proposals/{id}/statement` gave; a yes to what reaches
+    /// production takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
 }
 
 impl LineDiff {

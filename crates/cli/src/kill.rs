@@ -218,7 +218,7 @@ fn wanted(args: OrderArgs) -> ContainmentOrder {
 }
 
 async fn answer(args: AnswerArgs, rest: &str, client: &Client, out: Out) -> Result<Exit, Failure> {
-    let said = ContainmentAnswer { person: args.person, reason: args.reason };
+    let said = ContainmentAnswer { person: args.person, reason: args.reason, signed: None };
     let view: ContainmentView = client.post(&at(&args.id, rest), &said).await?;
     out.show(&view, answered);
     Ok(Exit::Ok)
@@ -322,11 +322,15 @@ fn answered(view: &ContainmentView, style: Style) -> String {
     match (row.status.as_str(), &view.lift) {
         ("lifted", _) => format!("{} {}: what it was about may act again", row.id, style.green("is lifted")),
         ("lift-asked", Some(lift)) => format!(
-            "{} {}, and binds until another person agrees{}: provost kill lift {} --as PERSON --reason …",
+            "{} {}, and binds until another person agrees{}: {}",
             row.id,
             style.yellow("is asked to be lifted"),
             lift.until.map(|until| format!(" ({})", when::short(until))).unwrap_or_default(),
-            row.id
+            match lift.digest {
+                Some(_) =>
+                    format!("they sign with their passkey, in a browser at /console/containments/{}", row.id),
+                None => format!("provost kill lift {} --as PERSON --reason …", row.id),
+            }
         ),
         _ => format!("{} stays in force", row.id),
     }

@@ -97,7 +97,8 @@ pub async fn run(command: ProposalCommand, client: &Client, out: Out) -> Result<
             out.show(&view, render_eligible);
         }
         ProposalCommand::Approve { id, who, break_glass, digest } => {
-            let answer = ProposalAnswer { person: who.person, reason: who.reason, digest, break_glass };
+            let answer =
+                ProposalAnswer { person: who.person, reason: who.reason, digest, break_glass, signed: None };
             return answered(&client.post(&at(&id, "/approve"), &answer).await?, out);
         }
         ProposalCommand::Refuse { id, who } => {
@@ -134,10 +135,10 @@ pub(crate) fn waits(view: &ProposalView, style: Style) -> String {
     for missing in &view.missing {
         let _written = write!(text, "\n  {}", wants(missing, style));
     }
+    let how = if view.signed { "they sign with their passkeys" } else { "they sign in and agree" };
     let _written = write!(
         text,
-        "\n  they agree in the browser at /proposals/{id}, or: provost proposal approve {id} --as PERSON\
-         \n  an answer counts until {}",
+        "\n  {how}, in a browser at /proposals/{id}\n  an answer counts until {}",
         when::long(view.summary.until)
     );
     text
@@ -195,6 +196,14 @@ fn render(view: &ProposalView, style: Style) -> String {
             ("reaches", environments.join(", ")),
             ("asks", asks.join("\n")),
             ("until", when::long(row.until)),
+            (
+                "a yes",
+                if view.signed {
+                    "is a signature: /proposals/ID in a browser".to_owned()
+                } else {
+                    String::new()
+                },
+            ),
             ("digest", view.digest.clone()),
         ],
         style,

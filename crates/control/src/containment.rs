@@ -8,6 +8,7 @@
 //! | `calls` | calls it cut half-way |
 //! | `clean` | what ends because of it, in the background: tasks, approvals, envelopes |
 //! | `prove` | what was shown of each system, and when |
+//! | `sign` | what the second person signs |
 //! | `evidence` | all of it with receipts of the ledger |
 
 mod calls;
@@ -15,6 +16,9 @@ pub mod clean;
 pub mod evidence;
 mod hits;
 pub mod prove;
+mod sign;
+
+pub use sign::statement;
 
 use crate::{
     Action, ControlError, Op, Operator,
@@ -169,22 +173,29 @@ async fn step(
 ) -> Result<ContainmentView, ControlError> {
     let authorised = op.authorize(Action::ContainmentLift)?;
     let why = reason(&answer.reason)?.to_owned();
-    let by = who(op, answer.person)?;
+    let (by, signature) = sign::with(op, who(op, answer.person)?, answer.signed).await?;
+    let signer = by.person.as_ref().zip(signature.as_deref());
+    let keys: Vec<ObjectKey> =
+        [ObjectKey::containment(id)].into_iter().chain(crate::sign::key(signer)).collect();
     let (_seq, row) = authorised
-        .change(&[ObjectKey::containment(id)], &why, |seen| {
+        .change(&keys, &why, |seen| {
             let row = in_force(op, id, seen.directory)?;
             check_person(by.person.as_ref(), seen.directory)?;
             let now = op.plane.now();
             let event = life::decide(&row, &wanted, &by, now)?;
-            let moved = life::apply(&row, &event, &by, &why, now);
+            sign::check(op, &row, (&event, &by), signature.as_deref(), seen.directory)?;
+            let moved = life::signed(life::apply(&row, &event, &by, &why, now), signature.clone());
             let word = match &moved.status {
                 ContainmentStatus::InForce => "kept in force",
                 ContainmentStatus::LiftAsked { .. } => "asked to be lifted",
                 ContainmentStatus::Lifted { .. } => "lifted",
             };
-            Ok(Change { drafts: vec![put(moved.clone())], what: format!("{id} {word}"), answer: moved })
+            let change =
+                Change { drafts: vec![put(moved.clone())], what: format!("{id} {word}"), answer: moved };
+            sign::concluded(op, seen, signer, change)
         })
         .await?;
+    let row = crate::sign::told(op, signer, row).await?;
     tracing::warn!(id = %row.id, status = row.status.as_str(), by = %by, "containment");
     view_of(op, &row).await
 }
@@ -269,7 +280,9 @@ async fn view_of(op: &Op, row: &Containment) -> Result<ContainmentView, ControlE
         ContainmentStatus::LiftAsked { by, at, reason } => {
             (Some(at.plus(ASKED_FOR)), Some((by, at, reason, None)))
         }
-        ContainmentStatus::Lifted { by, at, reason, asked } => (None, Some((by, at, reason, asked.as_ref()))),
+        ContainmentStatus::Lifted { by, at, reason, asked, .. } => {
+            (None, Some((by, at, reason, asked.as_ref())))
+        }
     };
     let lift = lift.map(|(by, at, reason, asked)| LiftView {
         by: by.to_string(),
@@ -277,6 +290,7 @@ async fn view_of(op: &Op, row: &Containment) -> Result<ContainmentView, ControlE
         reason: reason.clone(),
         asked: asked.map(ToString::to_string),
         until: waits.map(moment),
+        digest: sign::digest(row, &plane.replica.latest().directory),
     });
     let key = ObjectKey::containment(&row.id);
     Ok(ContainmentView {

@@ -59,6 +59,7 @@ pub mod rule;
 pub mod search;
 pub mod sequencer;
 pub mod session;
+mod sign;
 pub mod sign_in;
 pub mod signal;
 pub mod system;

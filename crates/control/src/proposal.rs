@@ -5,6 +5,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `answer` | yes, no, taking it back; writing the rows |
+//! | `sign` | what a person signs when they say yes |
 //! | `settle` | what housekeeping does |
 //! | `view`, `reach`, `lines` | what people are shown: words, what becomes reachable, the rows side by side |
 
@@ -12,10 +13,12 @@ mod answer;
 mod lines;
 mod reach;
 mod settle;
+mod sign;
 mod view;
 
 pub use answer::{approve, refuse, withdraw};
 pub(crate) use settle::settle;
+pub use sign::statement;
 pub(crate) use view::{missing, view};
 
 use crate::{Action, ControlError, Op, Operator, page::page};

@@ -3,11 +3,12 @@
 
 use crate::{
     Agent, Charter, DecisionId, Effect, Environment, Level, Name, TaskId, Timestamp, Tool, ToolName,
-    organisation::Organisation, pattern,
+    organisation::Organisation, pattern, statement::Signature,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+mod lift;
 mod orders;
 
 pub use orders::Orders;
@@ -129,6 +130,9 @@ pub enum ContainmentStatus {
         /// Who had asked for it, where two were needed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         asked: Option<Who>,
+        /// The passkey of who lifted it, over [`Containment::lift_matter`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signature: Option<Box<Signature>>,
     },
 }
 

@@ -15,8 +15,7 @@ pub struct Proposal {
     /// The person whose word it is: never among those who agree to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<Name>,
-    /// Made with the token of the machine: a yes that is handed in with the same token is the same hand's, and counts for
-    /// nothing.
+    /// Made with the token of the machine, which agrees to nothing, whoever proposed it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_token: bool,
     /// Why, in the author's words.

@@ -237,7 +237,7 @@ impl MatterKind {
     }
 }
 
-fn bound(pairs: &[(&str, Value)]) -> Map<String, Value> {
+pub(crate) fn bound(pairs: &[(&str, Value)]) -> Map<String, Value> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 

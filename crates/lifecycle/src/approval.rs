@@ -421,9 +421,9 @@ pub enum VoteError {
         /// The row.
         what: String,
     },
-    /// The token that proposed cannot agree.
+    /// The token of the machine agrees to no change, in whosever name.
     #[error(
-        "this was proposed with the token of the machine, and a yes that is handed in with the same token is nobody else's"
+        "a yes that is handed in with the token of the machine is nobody's own: whoever holds the token can give any name"
     )]
     SameHand,
     /// More than one person must agree.

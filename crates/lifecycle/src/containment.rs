@@ -9,7 +9,7 @@
 //! ```
 
 use provost_domain::{
-    Containment, DurationMs, Restraint, Timestamp,
+    Containment, Directory, DurationMs, Environment, Restraint, Signature, Timestamp,
     containment::{ContainmentStatus, Who},
 };
 
@@ -69,9 +69,37 @@ pub fn apply(order: &Containment, event: &Event, who: &Who, reason: &str, now: T
     let status = match event {
         Event::Asked => ContainmentStatus::LiftAsked { by, at: now, reason },
         Event::Kept => ContainmentStatus::InForce,
-        Event::Lifted { asked } => ContainmentStatus::Lifted { by, at: now, reason, asked: asked.clone() },
+        Event::Lifted { asked } => {
+            ContainmentStatus::Lifted { by, at: now, reason, asked: asked.clone(), signature: None }
+        }
     };
     Containment { status, ..order.clone() }
+}
+
+/// The order, lifted, with what the second person's passkey made of it.
+#[must_use]
+pub fn signed(mut order: Containment, by: Option<Box<Signature>>) -> Containment {
+    if let ContainmentStatus::Lifted { signature, .. } = &mut order.status {
+        *signature = by;
+    }
+    order
+}
+
+/// Whether the second person's word that it ends takes a signature of their passkey: it does where somebody or something in an
+/// environment of which answers are signed was stopped. What is nobody's and nothing's now may be production's.
+#[must_use]
+pub fn wants_signature(order: &Containment, directory: &Directory) -> bool {
+    let signed = crate::approval::rules(directory).signed;
+    let scope = &order.scope;
+    let organisation = directory.organisation.as_deref();
+    let agents = directory.agents.values().filter(|agent| scope.has_agent(agent, organisation));
+    let agents = agents.map(|agent| agent.charter.environment);
+    let system = scope.system.as_ref().and_then(|name| directory.systems.get(name));
+    let mut stopped = agents.chain(system.map(|system| system.environment)).peekable();
+    match stopped.peek() {
+        None => signed.wants(Environment::Production),
+        Some(_) => stopped.any(|environment| signed.wants(environment)),
+    }
 }
 
 /// Why an order does not move so.

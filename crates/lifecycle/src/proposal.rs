@@ -21,10 +21,10 @@ use crate::{
     voters::{Asked, Gate, Standing, group_gate, owner_gate, person},
 };
 use provost_domain::{
-    Directory, Name, ObjectKey, Proposal, Role, Timestamp,
+    Directory, Environment, Name, Object, ObjectKey, Proposal, Role, Timestamp,
     approval::Vote,
     organisation::ChangeRules,
-    proposal::{Asks, Broken, ChangeGate, ProposalStatus},
+    proposal::{Asks, Broken, ChangeGate, ProposalStatus, ProposedWrite},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Answer {
     /// What is said, by whom.
     pub ballot: Ballot,
-    /// Handed in with the token of the machine, in the person's name.
+    /// Handed in with the token of the machine, in the person's name: counts only with the person's signature.
     pub by_token: bool,
 }
 
@@ -94,18 +94,24 @@ pub fn answer(
             if !is_administrator(directory, &ballot.person, now) {
                 return Err(VoteError::NotAdministrator(ballot.person));
             }
-            if own || (by_token && proposal.by_token) {
+            if own {
                 return Err(VoteError::NotEligible(barred(&ballot.person)));
+            }
+            if by_token && ballot.signature.is_none() {
+                return Err(VoteError::SameHand);
             }
             let by = ballot.shown_by.clone();
             next.broken = Some(Broken { by, person: Some(ballot.person.clone()), reason, at: now });
             (proposal.gates.keys().cloned().collect(), None)
         }
-        (true, false) if by_token && proposal.by_token => return Err(VoteError::SameHand),
-        (true, false) if !stands.gates.is_empty() => {
-            (stands.gates.keys().cloned().collect(), stands.on_behalf_of())
+        (true, false) if stands.gates.is_empty() => return Err(VoteError::NotEligible(stands.why_not())),
+        (true, false) if ballot.signature.is_none() && wants_signature(proposal, directory) => {
+            return Err(VoteError::SignatureMissing { id: proposal.id.clone(), person: ballot.person });
         }
-        _ => return Err(VoteError::NotEligible(stands.why_not())),
+        // Whoever holds the token can give any name; what a passkey signed is that person's, whoever hands it in.
+        (true, false) if by_token && ballot.signature.is_none() => return Err(VoteError::SameHand),
+        (true, false) => (stands.gates.keys().cloned().collect(), stands.on_behalf_of()),
+        (false, _) => return Err(VoteError::NotEligible(stands.why_not())),
     };
     next.votes.push(Vote {
         person: ballot.person,
@@ -178,6 +184,39 @@ pub fn expire(proposal: &Proposal, now: Timestamp) -> Option<Proposal> {
     late.then(|| Proposal { status: ProposalStatus::Expired { at: now }, ..proposal.clone() })
 }
 
+/// Whether a yes to it takes a signature of the person's passkey.
+#[must_use]
+pub fn wants_signature(proposal: &Proposal, directory: &Directory) -> bool {
+    let signed = crate::approval::rules(directory).signed;
+    environments(proposal, directory).into_iter().any(|environment| signed.wants(environment))
+}
+
+/// The environments it reaches: those of the agents, systems and tools it writes, as they stand and as they are to stand; and
+/// with a row that holds everywhere (people, groups, policies, these rules), each in which an agent or a system stands.
+#[must_use]
+pub fn environments(proposal: &Proposal, directory: &Directory) -> BTreeSet<Environment> {
+    let now = proposal.writes.iter().filter_map(|write| directory.get(&write.key()));
+    let now: Vec<Object> = now.collect();
+    let rows = now.iter().chain(proposal.writes.iter().filter_map(ProposedWrite::after));
+    let (mut all, mut everywhere) = (BTreeSet::new(), false);
+    for row in rows {
+        match row {
+            Object::Agent(row) => drop(all.insert(row.charter.environment)),
+            Object::System(row) => drop(all.insert(row.environment)),
+            Object::Tool(row) => all.extend(directory.systems.get(&row.system).map(|row| row.environment)),
+            row => everywhere = everywhere || gates::is_declared(row),
+        }
+    }
+    let stands = |environment: &Environment| {
+        directory.systems.values().any(|row| row.environment == *environment)
+            || directory.agents.values().any(|row| row.charter.environment == *environment)
+    };
+    if everywhere {
+        all.extend(Environment::ALL.iter().copied().filter(stands));
+    }
+    all
+}
+
 /// Whether somebody is an administrator, by their own row or by what their identity provider said when they signed in.
 #[must_use]
 pub fn is_administrator(directory: &Directory, name: &Name, now: Timestamp) -> bool {
@@ -186,15 +225,20 @@ pub fn is_administrator(directory: &Directory, name: &Name, now: Timestamp) -> b
 
 /// What was said and still counts: whoever said it, or whom they stood in for, is still entitled.
 fn counting(proposal: &Proposal, directory: &Directory, now: Timestamp) -> Vec<Vote> {
+    let signed = wants_signature(proposal, directory);
     let still = |vote: &Vote| {
+        let is_good = vote.break_glass || vote.signature.is_some() || !signed;
         let principal = vote.on_behalf_of.as_ref().unwrap_or(&vote.person);
         let here = [principal, &vote.person]
             .into_iter()
             .all(|name| person(directory, name).is_some_and(|row| row.active));
         let may = |word: &String| {
             let gate = proposal.gates.get(word);
-            here && gate
-                .is_some_and(|gate| entitled(proposal, directory, gate, now).entitled.contains_key(principal))
+            is_good
+                && here
+                && gate.is_some_and(|gate| {
+                    entitled(proposal, directory, gate, now).entitled.contains_key(principal)
+                })
         };
         Vote { gates: vote.gates.iter().filter(|word| may(word)).cloned().collect(), ..vote.clone() }
     };

@@ -3,13 +3,13 @@
 //!
 //! ```text
 //! change of a passkey   ──▶ whose key it is, from when, until when
-//! change of an approval ──▶ the statement is made again from the row, and the signature beside the vote must be of it
+//! change of an answer   ──▶ the statement is made again from the row, and the signature beside the vote must be of it
 //! ```
 
 use crate::{StatementFault, verify_statement};
 use provost_domain::{
-    Digest, Envelope, Matter, MatterKind, Name, Object, Passkey, Signature, Statement, Timestamp,
-    approval::Vote,
+    Containment, Digest, Envelope, Matter, MatterKind, Name, Object, Passkey, Signature, Statement,
+    Timestamp, approval::Vote, containment::ContainmentStatus,
 };
 use provost_ledger::{EntryKind, RecordCheck, SeenRecord};
 use serde::Serialize;
@@ -23,6 +23,8 @@ pub struct SignedAnswers {
     /// What was seen of each thing people answer, by its kind and id.
     seen: HashMap<String, Votes>,
     envelopes: HashSet<String>,
+    /// The ends of orders at `off`, as they were first recorded.
+    lifts: HashMap<String, Option<Digest>>,
     found: Found,
 }
 
@@ -81,6 +83,7 @@ impl SignedAnswers {
                 let matter = row.matter().map_err(|error| error.to_string())?;
                 self.votes(record, &matter, &row.votes)
             }
+            Object::Containment(row) => self.lift(record, row),
             _ => Ok(()),
         }
     }
@@ -133,6 +136,33 @@ impl SignedAnswers {
         match (&row.signature, statement) {
             (Some(signature), Some(statement)) => self.signed(record, &statement, signature, row.granted),
             _ => {
+                self.unsigned(false);
+                Ok(())
+            }
+        }
+    }
+
+    /// The end of an order is judged when it is first on record; what became of calls may be added to the row afterwards.
+    fn lift(&mut self, record: u64, row: &Containment) -> Result<(), String> {
+        let ContainmentStatus::Lifted { at, asked: Some(_), signature, .. } = &row.status else {
+            // An order that was lifted never binds again, and its end never becomes that of a drill.
+            return match self.lifts.contains_key(&row.id) {
+                true => Err(format!("the end of {} that was on record already is another one now", row.id)),
+                false => Ok(()),
+            };
+        };
+        let now = Digest::of_json(&(&row.scope, &row.level, &row.reason, &row.by, &row.at, &row.status)).ok();
+        if let Some(known) = self.lifts.get(&row.id) {
+            return match known.is_some() && *known == now {
+                true => Ok(()),
+                false => Err(format!("the end of {} that was on record already is another one now", row.id)),
+            };
+        }
+        self.lifts.insert(row.id.clone(), now);
+        match (signature, row.lift_statement().map_err(|error| error.to_string())?) {
+            (Some(signature), Some(statement)) => self.signed(record, &statement, signature, *at),
+            (Some(_), None) => Err(format!("the signed end of {} says nobody's name", row.id)),
+            (None, _) => {
                 self.unsigned(false);
                 Ok(())
             }
@@ -195,7 +225,7 @@ fn digest(votes: &[Vote]) -> Option<Digest> {
 }
 
 /// The rows that are looked at.
-const KINDS: &[&str] = &["passkey", "approval", "envelope", "proposal"];
+const KINDS: &[&str] = &["passkey", "approval", "envelope", "proposal", "containment"];
 const ANSWERS_MAX: usize = 1_000;
 
 #[cfg(test)]

@@ -76,9 +76,11 @@ const deeds = {
   },
 }
 
-/** The answers to an approval, as they are sent. */
+/** The answers that can be signed, as they are sent: the deed, and what it says. */
 const answers = {
-  answer: (form) => ['approve', { action: form.dataset.action }],
+  answer: (form) => ['approve', { action: form.dataset.digest }],
+  proposal: (form) => ['approve', { digest: form.dataset.digest }],
+  lift: () => ['lift', {}],
   edit: (form) => ['edit', { args: parsed(form.elements.args.value) }],
   envelope(form) {
     const args = {}
@@ -97,33 +99,36 @@ function parsed(json) {
   try { return JSON.parse(json) } catch (error) { throw new Problem(`The arguments are not JSON: ${error.message}`) }
 }
 
+/** An approval is answered in more than one way, everything else in one. */
+const manyWays = ['answer', 'edit', 'envelope']
+
 async function answered(form) {
-  const box = form.closest('[data-approval]')
-  const at = `/api/v1/approvals/${encodeURIComponent(box.dataset.approval)}`
+  const box = form.closest('[data-of]')
+  const at = `/api/v1/${box.dataset.of}/${encodeURIComponent(box.dataset.id)}`
   const kind = form.dataset.answer
   const [deed, body] = answers[kind](form)
   const reason = form.elements.reason.value.trim()
   if (reason) body.reason = reason
   if (form.elements.sure?.checked) body.sure = true
   if ('signed' in box.dataset) {
-    const asked = await ask(`${at}/statement`, { [kind]: body })
+    const asked = await ask(`${at}/statement`, manyWays.includes(kind) ? { [kind]: body } : body)
     const digest = text(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(asked.text)))
     if (digest !== asked.challenge) throw new Problem('The plane asks for a signature over something else than it shows. Nothing was signed.')
-    if (kind === 'answer' && JSON.parse(asked.text).digest !== form.dataset.action) throw new Problem('This is another action than the one you read. Nothing was signed.')
+    if (form.dataset.digest && JSON.parse(asked.text).digest !== form.dataset.digest) throw new Problem('This is something else than what you read. Nothing was signed.')
     const shown = box.querySelector('[data-statement]')
     shown.hidden = false
     shown.querySelector('pre').textContent = JSON.stringify(JSON.parse(asked.text), null, 2)
     body.signed = await sign(asked, asked.passkeys)
   }
   const done = await ask(`${at}/${deed}`, body)
-  location.assign(kind === 'edit' ? `/approvals/${encodeURIComponent(done.id)}` : `/approvals/${encodeURIComponent(box.dataset.approval)}`)
+  location.assign(kind === 'edit' ? `/approvals/${encodeURIComponent(done.id)}` : location.pathname)
 }
 
 function handle(form, deed) {
   const said = (form.closest('section, main')).querySelector('[data-said]')
   form.addEventListener('submit', async (event) => {
-    // A no needs no signature, and no script.
-    if (event.submitter?.value === 'no') return
+    // A no needs no signature, and no script; nor does what keeps things as they are.
+    if (['no', 'keep'].includes(event.submitter?.value)) return
     event.preventDefault()
     const buttons = form.querySelectorAll('button')
     for (const button of buttons) button.disabled = true

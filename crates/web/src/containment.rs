@@ -13,6 +13,7 @@ use provost_api::{
         ContainmentAnswer, ContainmentEvidence, ContainmentHits, ContainmentOrder, ContainmentQuery,
         ContainmentSettle, ContainmentSummary, ContainmentView,
     },
+    passkey::StatementView,
 };
 use provost_control::containment;
 
@@ -109,6 +110,24 @@ pub(crate) async fn containment_lift(
     Said(answer): Said<ContainmentAnswer>,
 ) -> Answer<ContainmentView> {
     Ok(Json(containment::lift(&op, &id, answer).await?))
+}
+
+/// What the second person is asked to sign for the lifting they are about to agree to; it is sent back with `lift` as `signed`.
+#[utoipa::path(
+    post,
+    path = "/containments/{id}/statement",
+    tag = "containment",
+    security(("token" = [])),
+    params(("id" = String, Path, description = "The order")),
+    request_body = ContainmentAnswer,
+    responses((status = 200, body = StatementView), Problems)
+)]
+pub(crate) async fn containment_statement(
+    Asked(op): Asked,
+    At(id): At<String>,
+    Said(answer): Said<ContainmentAnswer>,
+) -> Answer<StatementView> {
+    Ok(Json(containment::statement(&op, &id, answer).await?))
 }
 
 /// Keeps an order in force although somebody asked that it be lifted.

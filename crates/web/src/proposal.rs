@@ -10,6 +10,7 @@ use axum::Json;
 use provost_api::{
     Because, Page,
     approval::EligibleView,
+    passkey::StatementView,
     proposal::{ProposalAnswer, ProposalQuery, ProposalSummary, ProposalView},
 };
 use provost_control::proposal;
@@ -76,6 +77,24 @@ pub(crate) async fn proposal_approve(
     Said(answer): Said<ProposalAnswer>,
 ) -> Answer<ProposalView> {
     Ok(Json(proposal::approve(&op, &id, answer).await?))
+}
+
+/// What the person is asked to sign for the yes they are about to give; it is sent back with the yes as `signed`.
+#[utoipa::path(
+    post,
+    path = "/proposals/{id}/statement",
+    tag = "proposals",
+    security(("token" = [])),
+    params(("id" = String, Path, description = "The proposal")),
+    request_body = ProposalAnswer,
+    responses((status = 200, body = StatementView), Problems)
+)]
+pub(crate) async fn proposal_statement(
+    Asked(op): Asked,
+    At(id): At<String>,
+    Said(answer): Said<ProposalAnswer>,
+) -> Answer<StatementView> {
+    Ok(Json(proposal::statement(&op, &id, answer).await?))
 }
 
 /// One person's no: it closes the proposal.

@@ -118,6 +118,69 @@ async fn from_off_it_takes_two_and_from_less_it_takes_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_production_the_second_person_signs_what_they_start_again() {
+    let served = serve().await;
+    let mut files = common::files();
+    let text = files[0]["text"].as_str().unwrap().replace("signed = \"never\"", "signed = \"production\"");
+    files[0]["text"] = json!(text);
+    served.post("/apply", json!({ "files": files, "reason": "the test begins" })).await.ok();
+    let order = kill(&served, json!({"agent": "clerk"})).await;
+    let id = order["id"].as_str().unwrap();
+    let path = |deed: &str| format!("/containments/{id}/{deed}");
+    let by = |person: &str| json!({ "person": person, "reason": "it was a false alarm" });
+    let early = served.post(&path("statement"), by("jonas")).await;
+    assert_eq!(early.status, 409, "nobody has asked for it yet: {}", early.body);
+    // Asking takes nothing away from what is stopped, and no signature.
+    let asked = served.post(&path("lift"), by("maria")).await.ok();
+    let digest = asked["lift"]["digest"].as_str().unwrap().to_owned();
+    let word = served.post(&path("lift"), by("jonas")).await;
+    assert_eq!(word.status, 403, "{}", word.body);
+    assert!(
+        word.body["do"].as_str().unwrap().contains(&format!("/console/containments/{id}")),
+        "{}",
+        word.body
+    );
+    let without = served.post(&path("statement"), by("jonas")).await;
+    assert!(without.status == 403 && without.body["detail"].as_str().unwrap().contains("no passkey"));
+    common::device(&served, "jonas").await;
+    common::device(&served, "maria").await;
+    for (who, why) in [("maria", "than the one who asked")] {
+        let own = served.post(&path("statement"), by(who)).await;
+        assert!(own.status == 403 && own.body["detail"].as_str().unwrap().contains(why), "{}", own.body);
+    }
+    let ask = async |said: &Value| -> provost_api::passkey::StatementView {
+        serde_json::from_value(served.post(&path("statement"), said.clone()).await.ok()).unwrap()
+    };
+    let with = |said: &Value, signed: provost_api::passkey::Signed| {
+        let mut said = said.clone();
+        said["signed"] = serde_json::to_value(signed).unwrap();
+        said
+    };
+    // To other words, by another person, and once more than once: none of these counts.
+    let statement = ask(&by("jonas")).await;
+    assert_eq!(statement.statement["digest"], json!(digest), "what is signed is what was shown");
+    assert_eq!(statement.statement["bound"]["asked_by"]["person"], "maria");
+    let other = with(
+        &json!({ "person": "jonas", "reason": "other words" }),
+        common::signed(&served, "jonas", &statement).await,
+    );
+    assert_eq!(served.post(&path("lift"), other.clone()).await.status, 403);
+    assert_eq!(served.post(&path("lift"), other).await.status, 403, "nor again");
+    let statement = ask(&by("jonas")).await;
+    let hers = with(&by("jonas"), common::signed(&served, "maria", &statement).await);
+    assert_eq!(served.post(&path("lift"), hers).await.status, 404, "a passkey that is not his");
+    assert_eq!(served.get(&format!("/containments/{id}")).await.ok()["status"], "lift-asked");
+
+    let statement = ask(&by("jonas")).await;
+    let his = with(&by("jonas"), common::signed(&served, "jonas", &statement).await);
+    let lifted = served.post(&path("lift"), his).await.ok();
+    assert_eq!((&lifted["status"], &lifted["lift"]["asked"]), (&json!("lifted"), &json!("maria")));
+    let found = common::audit(&served).await;
+    assert_eq!((found.signed, found.answers[0].kind.as_str(), found.answers[0].id.as_str()), (1, "lift", id));
+    assert_eq!(found.answers[0].digest.to_string(), digest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_names_nobody_or_nothing_is_refused_before_anything_happens() {
     let served = serve().await;
     served.apply().await;

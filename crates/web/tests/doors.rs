@@ -42,6 +42,8 @@ const WITHOUT_RECORD: &[&str] = &[
     "revoke",
     "introspect",
     "approval_statement",
+    "proposal_statement",
+    "containment_statement",
     "passkey_begin",
 ];
 
@@ -204,6 +206,11 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     let edited = json!({
         "person": "maria", "reason": "because of the test", "args": { "payee": "ACME", "amount": 9.5 },
     });
+    // What the token of the machine hands in is a yes only with the person's signature.
+    common::device(&served, "maria").await;
+    let mut yes = answer().unwrap();
+    let asked = served.post(&at(2, "statement"), yes.clone()).await.ok();
+    yes["signed"] = json!(common::signed(&served, "maria", &serde_json::from_value(asked).unwrap()).await);
     let session = signed_in(&served).await;
     let passkey = json!({ "name": "phone", "reason": "because of the test" });
     let remove = json!({ "reason": "because of the test", "even_if_last": true });
@@ -229,7 +236,7 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         ("delivery_retry", "POST", "/deliveries/delivery_given_up/retry".into(), Some(why.clone())),
         ("proposal_refuse", "POST", at(0, "refuse"), answer()),
         ("proposal_withdraw", "POST", at(1, "withdraw"), Some(why.clone())),
-        ("proposal_approve", "POST", at(2, "approve"), answer()),
+        ("proposal_approve", "POST", at(2, "approve"), Some(yes)),
         ("containment_order", "POST", "/containments".into(), Some(json!({
             "system": "bank", "level": "observe", "reason": "because of the test" }))),
         ("containment_keep", "POST", format!("/containments/{off}/keep"), answer()),

@@ -8,15 +8,8 @@ mod common;
 
 use common::{Served, files, serve};
 use provost_domain::{DurationMs, Object, ObjectKey};
-use provost_ledger::{Options, verify_export};
-use provost_passkey::{
-    Party,
-    audit::{Found, SignedAnswers},
-    decode, encode,
-    soft::Authenticator,
-};
+use provost_passkey::{Party, decode, encode, soft::Authenticator};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// A person's browser and device.
 struct Browser {
@@ -414,7 +407,7 @@ async fn a_yes_in_production_is_a_signature_and_nobodys_word() {
         (&vote["shown_by"], &vote["passkey"]),
         (&json!("maria, by passkey laptop"), &json!(encode(&maria.device.id)))
     );
-    let found = audit(&served).await;
+    let found = common::audit(&served).await;
     assert_eq!((found.signed, found.unsigned, found.answers[0].id.as_str()), (1, 0, "approval_12.5"));
     assert_eq!(found.answers[0].digest, approval.action);
 }
@@ -431,7 +424,7 @@ async fn an_edit_and_an_envelope_are_signed_too_and_hold_in_the_ledger() {
         "args": { "amount": { "max": "100.0" } }, "sum": { "arg": "amount", "max": "250.0" } });
     let granted = maria.yes("approval_13.5", "envelope", "envelope", limits).await;
     assert_eq!((granted.status, &granted.body["status"]), (200, &json!("open")), "{}", granted.body);
-    let found = audit(&served).await;
+    let found = common::audit(&served).await;
     let kinds: Vec<(&str, &str)> =
         found.answers.iter().map(|it| (it.kind.as_str(), it.id.as_str())).collect();
     assert_eq!(kinds, [("approval", edited.body["id"].as_str().unwrap()), ("envelope", "approval_13.5")]);
@@ -494,7 +487,7 @@ async fn what_was_signed_counts_once_for_exactly_that_and_by_that_person_only() 
     assert_eq!(maria.post(&path("1", "statement"), &json!({})).await.status, 422);
     let view = served.plane.replica.latest();
     assert!(view.directory.approvals.values().all(|row| row.votes.is_empty()), "nothing was answered");
-    assert_eq!(audit(&served).await, Found::default());
+    assert_eq!(common::audit(&served).await, provost_passkey::audit::Found::default());
     // The administrator's token may carry it: what counts is the signature.
     let asked =
         served.post("/approvals/approval_1/statement", json!({ "answer": { "person": "maria" } })).await.ok();
@@ -528,7 +521,7 @@ async fn an_administrator_breaks_the_glass_without_a_passkey_with_a_reason_and_i
     let glass = json!({ "person": "jonas", "break_glass": true, "reason": "the building is on fire" });
     let granted = served.post("/approvals/approval_1/approve", glass).await.ok();
     assert_eq!((&granted["status"], &granted["votes"][0]["break_glass"]), (&json!("granted"), &json!(true)));
-    let found = audit(&served).await;
+    let found = common::audit(&served).await;
     assert_eq!((found.signed, found.unsigned, found.break_glass), (0, 1, 1));
 }
 
@@ -584,29 +577,4 @@ async fn change(served: &Served, name: &str, with: impl FnOnce(&mut provost_doma
     let writes = vec![provost_store::Write::Put { object: Object::Person(person), expected }];
     served.plane.store.commit(provost_store::ChangeSet { by, at: served.plane.now(), writes }).await.unwrap();
     served.plane.replica.catch_up().await.unwrap();
-}
-
-/// What the exported ledger says of signed answers, by itself.
-async fn audit(served: &Served) -> Found {
-    provost_control::sequencer::sequence_all(&served.plane).await.unwrap();
-    let (mut files, mut cursor) = (BTreeMap::new(), String::new());
-    loop {
-        let page = served.get(&format!("/ledger/export{cursor}")).await.ok();
-        for piece in page["pieces"].as_array().unwrap() {
-            use base64::Engine as _;
-            let bytes =
-                base64::engine::general_purpose::STANDARD.decode(piece["base64"].as_str().unwrap()).unwrap();
-            files.insert(piece["path"].as_str().unwrap().to_owned(), bytes);
-        }
-        match page["next"].as_str() {
-            Some(next) => cursor = format!("?cursor={next}"),
-            None => break,
-        }
-    }
-    let mut signed = SignedAnswers::default();
-    let mut options = Options::default();
-    options.checks.push(Box::new(&mut signed));
-    let report = verify_export(&files, options);
-    assert!(report.is_sound(), "{:?}", report.faults);
-    signed.found().clone()
 }

@@ -100,8 +100,25 @@ fn signed_in(served: &Served, name: &str) -> Op {
     Op { subject: Operator::Person(name.parse().unwrap(), roles), ..served.op() }
 }
 
+/// A yes with the person's passkey, where one is wanted.
 async fn yes(served: &Served, id: &str, name: &str) -> Result<ProposalView, ControlError> {
-    proposal::approve(&signed_in(served, name), id, ProposalAnswer::default()).await
+    let op = signed_in(served, name);
+    let answer = signed(served, &op, id, ProposalAnswer::default()).await?;
+    proposal::approve(&op, id, answer).await
+}
+
+/// The answer with what the person who operates signed of it.
+async fn signed(
+    served: &Served,
+    op: &Op,
+    id: &str,
+    answer: ProposalAnswer,
+) -> Result<ProposalAnswer, ControlError> {
+    let Operator::Person(name, _) = &op.subject else { panic!("no person") };
+    common::device(served, name.as_str()).await;
+    let asked = proposal::statement(op, id, answer.clone()).await?;
+    let signed = common::signed(served, name.as_str(), &asked).await;
+    Ok(ProposalAnswer { signed: Some(signed), ..answer })
 }
 
 async fn count_max(served: &Served) -> Value {
@@ -140,10 +157,18 @@ async fn a_wider_charter_in_production_waits_for_its_owner_and_the_group_and_the
     assert_eq!(served.get("/proposals?person=maria").await.ok()["items"], json!([]));
     assert_eq!(served.get("/proposals?agent=toy").await.ok()["items"], json!([]));
 
-    // What the token of the machine proposed, it does not agree to in somebody's name.
+    // The token of the machine agrees to nothing in somebody's name, nor does somebody's session alone.
+    assert_eq!(proposal["signed"], true);
     let relayed = served.post(&format!("/proposals/{id}/approve"), as_of("jonas")).await;
     assert_eq!(relayed.status, 403, "{:#}", relayed.body);
-    assert!(relayed.body["detail"].as_str().unwrap().contains("same token"));
+    assert!(relayed.body["detail"].as_str().unwrap().contains("takes jonas's passkey"), "{:#}", relayed.body);
+    let word =
+        proposal::approve(&signed_in(&served, "jonas"), id, ProposalAnswer::default()).await.unwrap_err();
+    let cure = word.text().cure.clone().unwrap();
+    assert!(
+        cure.contains(&format!("{}/proposals/{id}", provost_control::passkey::origin(&served.plane))),
+        "{cure}"
+    );
     for (who, why) in
         [("maria", "proposed this"), ("ada", "neither the owner"), ("ben", "not a member of security")]
     {
@@ -157,6 +182,15 @@ async fn a_wider_charter_in_production_waits_for_its_owner_and_the_group_and_the
     assert_eq!(two.summary.status, "applied");
     assert_eq!(count_max(&served).await, 5);
     assert!(yes(&served, id, "jonas").await.is_err(), "it is applied once");
+    let found = common::audit(&served).await;
+    let signed: Vec<(&str, &str, &str)> =
+        found.answers.iter().map(|it| (it.kind.as_str(), it.id.as_str(), it.person.as_str())).collect();
+    assert_eq!(
+        signed,
+        [("proposal", id, "sid"), ("proposal", id, "jonas")],
+        "anybody can verify who said yes"
+    );
+    assert_eq!((found.unsigned, &json!(found.answers[0].digest)), (0, &proposal["digest"]));
 
     let agent = served.get("/agents/clerk").await.ok();
     assert_eq!(agent["revision"], 2);
@@ -179,6 +213,71 @@ async fn a_wider_charter_in_production_waits_for_its_owner_and_the_group_and_the
     served.post("/agents/clerk/suspend", json!({ "reason": "odd" })).await.ok();
     let history = served.get("/agents/clerk").await.ok()["history"].clone();
     assert!(history[0]["revised"].is_null() && history[0]["summary"][0] == "status: active → suspended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_signed_is_a_yes_to_that_change_once_and_by_that_person_only() {
+    let served = plane().await;
+    let (one, two) = (proposed(&served).await, proposed(&served).await);
+    let sid = signed_in(&served, "sid");
+    let said = |reason: &str| ProposalAnswer { reason: Some(reason.to_owned()), ..Default::default() };
+    for (what, id, answer) in
+        [("to another change", &two, said("r")), ("with other words", &one, said("other"))]
+    {
+        let signed = signed(&served, &sid, &one, said("r")).await.unwrap().signed;
+        let answer = ProposalAnswer { signed, ..answer };
+        let error = proposal::approve(&sid, id, answer.clone()).await.unwrap_err().to_string();
+        assert!(error.contains("is not a yes to this"), "{what}: {error}");
+        let again = proposal::approve(&sid, id, answer).await.unwrap_err().to_string();
+        assert!(again.contains("came too late"), "{what}, again: {again}");
+    }
+    // His signature in another's name.
+    let his = signed(&served, &sid, &one, said("r")).await.unwrap();
+    common::device(&served, "sue").await;
+    let hers = proposal::approve(&signed_in(&served, "sue"), &one, his).await.unwrap_err().to_string();
+    assert!(hers.contains("passkey"), "{hers}");
+    assert!(served.get(&format!("/proposals/{one}")).await.ok()["votes"].as_array().unwrap().is_empty());
+    // Through whoever's hands it comes: the token that proposed it passes it on, and it is his.
+    let asked = served.post(&format!("/proposals/{one}/statement"), as_of("sid")).await.ok();
+    let asked: provost_api::passkey::StatementView = serde_json::from_value(asked).unwrap();
+    let mut relayed = as_of("sid");
+    relayed["signed"] = json!(common::signed(&served, "sid", &asked).await);
+    let vote = served.post(&format!("/proposals/{one}/approve"), relayed).await.ok()["votes"][0].clone();
+    assert_eq!((&vote["person"], &vote["shown_by"]), (&json!("sid"), &json!("sid, by passkey laptop")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_of_the_machine_agrees_to_nothing_that_somebody_who_signed_in_proposed() {
+    let served = serve().await;
+    let staging = clerk().replace("environment = \"production\"", "environment = \"staging\"");
+    let bank = common::BANK.replace("production", "staging");
+    let files = |clerk: &str| {
+        json!([{ "path": "organisation.toml", "text": ORGANISATION },
+            { "path": "systems/bank.toml", "text": bank }, { "path": "agents/clerk.toml", "text": clerk }])
+    };
+    apply_files(&served, files(&staging), json!({})).await.ok();
+    let request =
+        json!({ "files": files(&staging.replace("count_max = 3", "count_max = 5")), "reason": "more" });
+    let ada = signed_in(&served, "ada");
+    let applied = provost_control::plan::apply(&ada, serde_json::from_value(request).unwrap()).await.unwrap();
+    let waits = applied.proposal.unwrap();
+    assert!(!waits.signed, "what does not reach production takes no signature");
+    let id = waits.summary.id;
+    // Ada is at the machine, too: its token gives the owner's name, or breaks the glass in another administrator's.
+    let glass = json!({ "person": "ben", "break_glass": true, "reason": "fire" });
+    for said in [as_of("maria"), glass] {
+        let relayed = served.post(&format!("/proposals/{id}/approve"), said).await;
+        assert_eq!(relayed.status, 403, "{:#}", relayed.body);
+        assert!(
+            relayed.body["detail"].as_str().unwrap().contains("token of the machine"),
+            "{:#}",
+            relayed.body
+        );
+        assert!(relayed.body["do"].as_str().unwrap().contains("signs in"), "{:#}", relayed.body);
+    }
+    assert_eq!(count_max(&served).await, 3);
+    let own = proposal::approve(&signed_in(&served, "maria"), &id, ProposalAnswer::default()).await.unwrap();
+    assert_eq!(own.summary.status, "applied");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -323,14 +422,13 @@ async fn two_last_answers_at_once_apply_it_once_and_a_no_beside_a_yes_is_one_of_
         yes(&served, &id, "sid").await.unwrap();
         let revision = served.get("/agents/clerk").await.ok()["revision"].as_u64().unwrap();
         let (maria, jonas) = (signed_in(&served, "maria"), signed_in(&served, "jonas"));
+        let hers = signed(&served, &maria, &id, ProposalAnswer::default()).await.unwrap();
+        let his = signed(&served, &jonas, &id, ProposalAnswer::default()).await.unwrap();
         let (one, two) = if round % 2 == 0 {
-            tokio::join!(
-                proposal::approve(&maria, &id, ProposalAnswer::default()),
-                proposal::approve(&jonas, &id, ProposalAnswer::default())
-            )
+            tokio::join!(proposal::approve(&maria, &id, hers), proposal::approve(&jonas, &id, his))
         } else {
             tokio::join!(
-                proposal::approve(&maria, &id, ProposalAnswer::default()),
+                proposal::approve(&maria, &id, hers),
                 proposal::refuse(&jonas, &id, ProposalAnswer::default())
             )
         };
@@ -550,8 +648,9 @@ async fn a_person_reads_what_would_change_side_by_side_and_agrees_to_exactly_tha
     let list = maria.get("/proposals").await;
     assert!(list.status == 200 && list.body.contains(&format!("/proposals/{id}")), "{}", list.body);
     let page = maria.get(&format!("/proposals/{id}")).await;
-    for text in ["count_max = 3", "count_max = 5", "Yes, make this change", digest, "owner of clerk", "962s"]
-    {
+    let wanted =
+        ["count_max = 3", "count_max = 5", "Yes, make this change", digest, "owner of clerk", "962s"];
+    for text in wanted.into_iter().chain(["data-signed", "data-answer=\"proposal\"", "/assets/passkey.js"]) {
         assert!(page.body.contains(text), "{text}: {}", page.body);
     }
     assert!(!page.body.contains("<img") && page.body.contains("&#60;img src=x"), "it is text: {}", page.body);
@@ -566,18 +665,25 @@ async fn a_person_reads_what_would_change_side_by_side_and_agrees_to_exactly_tha
         (&ada, "same-origin", agree.as_str(), "by who wrote it"),
         (&maria, "same-origin", "answer=yes&digest=sha256:0000", "to another change than was read"),
         (&maria, "same-origin", "answer=perhaps", "neither yes nor no"),
+        (&maria, "same-origin", agree.as_str(), "without the signature"),
     ] {
         let status = form(&served, browser, &path, site, said).await;
         assert!((400..500).contains(&status), "{why}: {status}");
     }
     assert!(served.get(&format!("/proposals/{id}")).await.ok()["votes"].as_array().unwrap().is_empty());
-    assert_eq!(form(&served, &maria, &path, "same-origin", &agree).await, 200, "it leads back to the page");
+    yes(&served, id, "maria").await.unwrap();
     let page = sue.get(&format!("/proposals/{id}")).await;
     assert!(page.body.contains("security: 1 more must say yes"), "{}", page.body);
-    assert_eq!(form(&served, &sid, &path, "same-origin", &agree).await, 200);
+    yes(&served, id, "sid").await.unwrap();
     assert_eq!(count_max(&served).await, 5);
     let page = sid.get(&format!("/proposals/{id}")).await;
-    assert!(page.body.contains("applied") && !page.body.contains("Yes, make this change"), "{}", page.body);
+    assert!(
+        page.body.contains("applied")
+            && page.body.contains(">signed<")
+            && !page.body.contains("Yes, make this change"),
+        "{}",
+        page.body
+    );
     let agent = ada.get("/console/agents/clerk").await;
     assert!(
         agent.body.contains(&format!("/proposals/{id}")) && agent.body.contains("agreed to by"),

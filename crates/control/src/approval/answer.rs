@@ -1,10 +1,16 @@
 //! Answers: a person's yes or no, a yes to other arguments, and taking an answer back.
 
-use super::{answers_for, find, pace::Given, sign, view::view_of, waiting};
+use super::{
+    answers_for, find,
+    pace::Given,
+    sign::{missing, of_vote},
+    view::view_of,
+    waiting,
+};
 use crate::{
     Action, ControlError, Op, Operator,
     change::{Change, Draft},
-    check,
+    check, sign,
 };
 use provost_api::approval::{ApprovalAnswer, ApprovalEdit, ApprovalView};
 use provost_domain::{
@@ -55,13 +61,14 @@ pub(super) async fn said(
     let authorised = op.authorize(Action::ApprovalAnswer)?;
     let word = if ballot.yes { "approved" } else { "refused" };
     let why = why(&ballot, word);
-    let keys: Vec<ObjectKey> = [ObjectKey::approval(id)].into_iter().chain(sign::key(&ballot)).collect();
+    let keys: Vec<ObjectKey> =
+        [ObjectKey::approval(id)].into_iter().chain(sign::key(sign::by(&ballot))).collect();
     let (_seq, row) = authorised
         .change(&keys, &why, |seen| {
             let row = waiting(op, seen.directory, id)?;
             check_seen(&row, action)?;
             let voted = life::vote(&row, seen.directory, ballot.clone(), given.at)
-                .map_err(|error| sign::missing(op, error))?;
+                .map_err(|error| missing(op, id, error))?;
             let voted = given.mark(voted, &row)?;
             let voted = match check::known(&op.plane, &row)? {
                 Some(known) => rules::answered(voted, &known, ballot.yes, given.at),
@@ -71,12 +78,12 @@ pub(super) async fn said(
             if ballot.break_glass {
                 drafts.extend(crate::review::of_approval(&voted, seen.directory, given.at));
             }
-            let statement = sign::of_vote(&voted);
+            let statement = of_vote(&voted);
             let change = Change { drafts, what: format!("{id} {word}"), answer: voted };
-            sign::concluded(op, seen, (statement, &ballot), change)
+            sign::concluded(op, seen, (statement, sign::by(&ballot)), change)
         })
         .await?;
-    let row = sign::told(op, &ballot, row).await?;
+    let row = sign::told(op, sign::by(&ballot), row).await?;
     check::told(op, &row).await;
     Ok(row)
 }
@@ -91,7 +98,7 @@ pub async fn edit(op: &Op, id: &str, wanted: ApprovalEdit) -> Result<ApprovalVie
     let ballot = sign::with(op, ballot, wanted.signed).await?;
     let edit = Edit::read(op, id, wanted.args).await?;
     let keys = [ObjectKey::approval(id), ObjectKey::approval(&approval_id(&edit.digest, edit.nth))];
-    let keys: Vec<ObjectKey> = keys.into_iter().chain(sign::key(&ballot)).collect();
+    let keys: Vec<ObjectKey> = keys.into_iter().chain(sign::key(sign::by(&ballot))).collect();
     let (_seq, edited) = authorised
         .change(&keys, &why(&ballot, "edited"), |seen| {
             let (original, edited) = edit.made(op, seen.directory, id, ballot.clone())?;
@@ -101,16 +108,16 @@ pub async fn edit(op: &Op, id: &str, wanted: ApprovalEdit) -> Result<ApprovalVie
                 let answered = rules::answered(with_vote_of(row, &edited), &known, missed, op.plane.now());
                 let drafts = vec![Draft::Put(Object::Approval(Box::new(answered.clone())))];
                 let change = Change { drafts, what: format!("{id} edited"), answer: answered };
-                return sign::concluded(op, seen, (sign::of_vote(&edited), &ballot), change);
+                return sign::concluded(op, seen, (of_vote(&edited), sign::by(&ballot)), change);
             }
             let drafts = [original, edited.clone()].map(|row| Draft::Put(Object::Approval(Box::new(row))));
             let what = format!("{id} edited into {}", edited.id);
-            let statement = sign::of_vote(&edited);
+            let statement = of_vote(&edited);
             let change = Change { drafts: drafts.into(), what, answer: edited };
-            sign::concluded(op, seen, (statement, &ballot), change)
+            sign::concluded(op, seen, (statement, sign::by(&ballot)), change)
         })
         .await?;
-    let edited = sign::told(op, &ballot, edited).await?;
+    let edited = sign::told(op, sign::by(&ballot), edited).await?;
     check::told(op, &edited).await;
     view_of(op, &edited).await
 }
@@ -166,7 +173,7 @@ impl Edit {
         let row = waiting(op, directory, id)?;
         let gates = gates_of(op, &row, &self.args, &self.state)?;
         life::edit(&row, directory, (self.args.clone(), gates), (ballot, self.nth), op.plane.now())
-            .map_err(|error| sign::missing(op, error))
+            .map_err(|error| missing(op, id, error))
     }
 }
 

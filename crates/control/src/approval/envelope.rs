@@ -2,13 +2,16 @@
 
 use super::{
     answer::{ballot, why},
-    answers_for, find, sign, waiting,
+    answers_for, find,
+    sign::{missing, of_envelope},
+    waiting,
 };
 use crate::{
     Action, ControlError, Op, Operator,
     change::{Change, Draft},
     check,
     page::page,
+    sign,
 };
 use provost_api::{
     Page,
@@ -39,30 +42,30 @@ pub async fn grant(op: &Op, id: &str, mut wanted: EnvelopeGrant) -> Result<Envel
     let asked = find(op, id).await?;
     let envelope_id = format!("envelope_{}", hex::encode(op.plane.random::<12>()));
     let keys = [ObjectKey::approval(id), ObjectKey::envelope(&asked.agent, &envelope_id)];
-    let keys: Vec<ObjectKey> = keys.into_iter().chain(sign::key(&ballot)).collect();
+    let keys: Vec<ObjectKey> = keys.into_iter().chain(sign::key(sign::by(&ballot))).collect();
     let (_seq, envelope) = authorised
         .change(&keys, &why(&ballot, "granted an envelope"), |seen| {
             let (over, envelope) = made(op, seen.directory, id, (&wanted, &envelope_id), ballot.clone())?;
-            let statement = sign::of_envelope(&envelope)?;
+            let statement = of_envelope(&envelope)?;
             let row = waiting(op, seen.directory, id)?;
             if let Some(known) = check::known(&op.plane, &row)? {
                 let mut voted = life::vote(&row, seen.directory, ballot.clone(), op.plane.now())
-                    .map_err(|error| sign::missing(op, error))?;
+                    .map_err(|error| missing(op, id, error))?;
                 // What was signed was the envelope, which does not come to be.
                 voted.votes.iter_mut().rev().take(1).for_each(|vote| vote.signature = None);
                 let answered = rules::answered(voted, &known, true, op.plane.now());
                 let drafts = vec![Draft::Put(Object::Approval(Box::new(answered.clone())))];
                 let change = Change { drafts, what: format!("{id} answered"), answer: Err(answered) };
-                return sign::concluded(op, seen, (statement, &ballot), change);
+                return sign::concluded(op, seen, (statement, sign::by(&ballot)), change);
             }
             let drafts = over.into_iter().map(|row| Draft::Put(Object::Approval(Box::new(row))));
             let drafts = drafts.chain([Draft::Put(Object::Envelope(Box::new(envelope.clone())))]).collect();
             let change =
                 Change { drafts, what: format!("{envelope_id} granted on {id}"), answer: Ok(envelope) };
-            sign::concluded(op, seen, (statement, &ballot), change)
+            sign::concluded(op, seen, (statement, sign::by(&ballot)), change)
         })
         .await?;
-    match sign::told(op, &ballot, envelope).await? {
+    match sign::told(op, sign::by(&ballot), envelope).await? {
         Ok(envelope) => envelope_view(op, &envelope).await,
         Err(answered) => {
             check::told(op, &answered).await;
@@ -101,7 +104,7 @@ pub(super) fn made(
     };
     let now = op.plane.now();
     let envelope =
-        life::envelope(&row, directory, limits, ballot, now).map_err(|error| sign::missing(op, error))?;
+        life::envelope(&row, directory, limits, ballot, now).map_err(|error| missing(op, id, error))?;
     let over = life::withdraw(&row, &format!("answered with {envelope_id}"), now);
     Ok((over, envelope))
 }

@@ -1,12 +1,13 @@
 //! Answers to proposals, and what the last yes does.
 
-use super::{find, view, waiting};
+use super::{find, sign::of_vote, view, waiting};
 use crate::{
     Action, ControlError, Op, Operator,
     approval::{answer_why, ballot},
     bound::Links,
     change::{Change, Draft, Seen},
     plan::{recheck, stamped},
+    sign,
 };
 use provost_api::proposal::{ProposalAnswer, ProposalView};
 use provost_domain::{
@@ -46,24 +47,33 @@ pub async fn refuse(op: &Op, id: &str, answer: ProposalAnswer) -> Result<Proposa
 async fn vote(op: &Op, id: &str, said: ProposalAnswer, yes: bool) -> Result<ProposalView, ControlError> {
     let authorised = op.authorize(Action::ProposalAnswer)?;
     let ballot = ballot(op, said.person, said.reason, yes, said.break_glass)?;
+    let ballot = sign::with(op, ballot, said.signed.filter(|_signed| yes)).await?;
     let why = answer_why(&ballot, if yes { "approved" } else { "refused" });
     let answer = Answer { ballot, by_token: op.subject == Operator::LocalAdministrator };
+    let by = sign::by(&answer.ballot);
     let known = find(op, id).await?;
-    let keys = keys(&known, &op.plane.replica.latest().directory);
+    let mut keys = keys(&known, &op.plane.replica.latest().directory);
+    keys.extend(sign::key(by));
     let (_seq, told) = authorised
         .change(&keys, &why, |seen| {
             let row = waiting(op, seen.directory, id)?;
             check_seen(&row, said.digest.as_deref())?;
-            decide(op, seen, &row, answer.clone())
+            let change = decide(op, seen, &row, answer.clone())?;
+            match &change.answer {
+                Told::Stands(voted) => sign::concluded(op, seen, (of_vote(voted)?, by), change),
+                Told::Stale(_) => {
+                    Ok(Change { drafts: change.drafts, what: change.what, answer: Ok(change.answer) })
+                }
+            }
         })
         .await?;
-    match told {
+    match sign::told(op, by, told).await? {
         Told::Stale(error) => Err(error),
         Told::Stands(row) => view(op, &row).await,
     }
 }
 
-fn check_seen(row: &Proposal, saw: Option<&str>) -> Result<(), ControlError> {
+pub(super) fn check_seen(row: &Proposal, saw: Option<&str>) -> Result<(), ControlError> {
     let Some(saw) = saw else { return Ok(()) };
     let is = row.digest().map_err(|error| ControlError::us("a proposal has no digest", error))?;
     if saw == is.to_string() {
@@ -79,7 +89,7 @@ fn decide(op: &Op, seen: &Seen<'_>, row: &Proposal, answer: Answer) -> Result<Ch
     let answered = life::answer(row, seen.directory, |key| seen.version(key), answer, now);
     let (next, word, mut drafts) = match answered {
         Err(error @ VoteError::Moved { .. }) => return stale(op, row, error.to_string()),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(sign::refused(op, &format!("/proposals/{}", row.id), error)),
         Ok(Answered::Waits(next)) => (next, format!("{person} agrees"), Vec::new()),
         Ok(Answered::Refused(next)) => (next, format!("{person} refuses"), Vec::new()),
         Ok(Answered::Agreed(next)) => {

@@ -8,11 +8,10 @@ use provost_api::{
     proposal::{AskedView, BrokenView, ProposalSummary, ProposalView},
 };
 use provost_domain::{
-    Directory, Environment, Object, ObjectKey, Proposal, Timestamp,
-    proposal::{ProposalStatus, ProposedWrite, Step},
+    Directory, Object, ObjectKey, Proposal, Timestamp,
+    proposal::{ProposalStatus, Step},
 };
 use provost_lifecycle::proposal as life;
-use std::collections::BTreeSet;
 
 pub(super) fn summary(row: &Proposal, directory: &Directory) -> ProposalSummary {
     ProposalSummary {
@@ -23,7 +22,7 @@ pub(super) fn summary(row: &Proposal, directory: &Directory) -> ProposalSummary 
         status: row.status.as_str().to_owned(),
         gates: row.gates.keys().cloned().collect(),
         agents: agents(row).collect(),
-        environments: environments(row, directory).into_iter().collect(),
+        environments: life::environments(row, directory).into_iter().collect(),
         rows: row.steps.len(),
         made: row.made.into(),
         until: row.expires.into(),
@@ -55,6 +54,7 @@ pub(crate) async fn view(op: &Op, row: &Proposal) -> Result<ProposalView, Contro
                 rows: asked.rows.iter().map(ToString::to_string).collect(),
             })
             .collect(),
+        signed: life::wants_signature(row, directory),
         missing: if waits { missing(row, directory, now) } else { Vec::new() },
         votes: row.votes.iter().map(vote_view).collect(),
         moved: if waits {
@@ -106,19 +106,6 @@ async fn before(op: &Op, row: &Proposal) -> Result<Vec<Option<Object>>, ControlE
         rows.push(found);
     }
     Ok(rows)
-}
-
-/// Where the rows belong that it writes, as they stand and as they are to stand.
-fn environments(row: &Proposal, directory: &Directory) -> BTreeSet<Environment> {
-    let of = |object: &Object| match object {
-        Object::Agent(row) => Some(row.charter.environment),
-        Object::System(row) => Some(row.environment),
-        Object::Tool(row) => directory.systems.get(&row.system).map(|system| system.environment),
-        _ => None,
-    };
-    let now = row.writes.iter().filter_map(|write| directory.get(&write.key()));
-    let then = row.writes.iter().filter_map(ProposedWrite::after);
-    now.filter_map(|object| of(&object)).chain(then.filter_map(of)).collect()
 }
 
 fn over(status: &ProposalStatus) -> Option<String> {

@@ -171,7 +171,7 @@ fn environment(row: Option<&Object>) -> Option<Environment> {
 }
 
 /// Rows that files declare and that belong to no environment.
-fn is_declared(row: &Object) -> bool {
+pub(super) fn is_declared(row: &Object) -> bool {
     matches!(
         row,
         Object::Organisation(_)

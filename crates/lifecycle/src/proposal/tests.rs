@@ -1,8 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 use provost_domain::{
-    Agent, DurationMs, Environment, Object,
-    organisation::{Agree, Group, Organisation},
+    Agent, DurationMs, Environment, Object, Signature, Stamp,
+    organisation::{Agree, Group, Organisation, Signed},
     proposal::{Base, ProposedWrite},
 };
 use serde_json::{Value, json};
@@ -127,8 +127,25 @@ fn ballot(by: &str, yes: bool) -> Ballot {
         reason: Some("r".into()),
         shown_by: "test".into(),
         break_glass: false,
-        signature: None,
+        signature: Some(Box::new(signature())),
     }
+}
+
+/// Whoever hands a signature in has verified it: here it is there, or it is not.
+fn signature() -> Signature {
+    let none = String::new;
+    Signature {
+        stamp: Stamp { plane: none(), at: NOW, nonce: none() },
+        passkey: none(),
+        key: none(),
+        authenticator_data: none(),
+        client_data: none(),
+        signature: none(),
+    }
+}
+
+fn unsigned(by: &str) -> Ballot {
+    Ballot { signature: None, ..ballot(by, true) }
 }
 
 fn say(proposal: &Proposal, directory: &Directory, by: &str) -> Result<Answered, VoteError> {
@@ -372,12 +389,17 @@ fn ways_around_the_gate_end_at_a_gate() {
     assert!(refused(say(&proposal, &directory, "ada")).contains("proposed this"));
     assert!(matches!(say(&proposal, &directory, "ben"), Ok(Answered::Agreed(_))));
 
-    // A yes handed in by the hand that proposed is nobody's.
-    let by_token =
-        Proposal { by_token: true, ..propose(&directory, vec![wider(&directory, "stage")], "wim") };
-    let relayed = Answer { ballot: ballot("olga", true), by_token: true };
-    assert_eq!(answer(&by_token, &directory, |_| 1, relayed, NOW), Err(VoteError::SameHand));
-    assert!(matches!(say(&by_token, &directory, "olga"), Ok(Answered::Agreed(_))));
+    // A yes that is only a name beside the token of the machine is nobody's, whoever proposed it; a signed one is.
+    for by_token in [true, false] {
+        let row = Proposal { by_token, ..propose(&directory, vec![wider(&directory, "stage")], "wim") };
+        let said = |ballot: Ballot| answer(&row, &directory, |_| 1, Answer { ballot, by_token: true }, NOW);
+        assert_eq!(said(unsigned("olga")), Err(VoteError::SameHand), "proposed by token: {by_token}");
+        let glass = Ballot { break_glass: true, ..unsigned("ada") };
+        assert_eq!(said(glass), Err(VoteError::SameHand), "proposed by token: {by_token}");
+        assert!(matches!(said(ballot("olga", true)), Ok(Answered::Agreed(_))));
+        let own = Answer { ballot: unsigned("olga"), by_token: false };
+        assert!(matches!(answer(&row, &directory, |_| 1, own, NOW), Ok(Answered::Agreed(_))));
+    }
 
     // Somebody who left the group, or the company, after a yes has said it for nothing.
     let proposal = propose(&directory, vec![wider(&directory, "clerk")], "wim");
@@ -437,6 +459,80 @@ fn an_answer_to_one_proposal_is_none_to_another() {
 }
 
 #[test]
+fn a_yes_to_what_reaches_production_is_signed_and_one_to_what_does_not_need_not_be() {
+    let person = ObjectKey::new(provost_domain::Kind::Person, "newt");
+    let role = |directory: &Directory| edit(directory, &person, "/roles", json!(["operator"]));
+    let charter = |of: &'static str| move |directory: &Directory| wider(directory, of);
+    let moved = |directory: &Directory| {
+        edit(directory, &agent_key("stage"), "/charter/environment", json!("production"))
+    };
+    type Row<'a> = &'a dyn Fn(&Directory) -> Object;
+    let rows: [(&str, Row<'_>, &str, bool); 5] = [
+        ("a charter in production", &charter("clerk"), "olga", true),
+        ("one of staging", &charter("stage"), "olga", false),
+        ("one that moves there", &moved, "olga", true),
+        ("a role, which holds everywhere", &role, "ben", true),
+        (
+            "a system of production",
+            &|directory| {
+                edit(
+                    directory,
+                    &ObjectKey::new(provost_domain::Kind::System, "bank"),
+                    "/description",
+                    json!("b"),
+                )
+            },
+            "sid",
+            true,
+        ),
+    ];
+    for (what, row, by, wants) in rows {
+        let mut directory = both();
+        let proposal = propose(&directory, vec![row(&directory)], "wim");
+        let said = |directory: &Directory, ballot: Ballot| {
+            answer(&proposal, directory, |_| 1, Answer { ballot, by_token: false }, NOW)
+        };
+        assert_eq!(wants_signature(&proposal, &directory), wants, "{what}");
+        let word = said(&directory, unsigned(by));
+        let missing = matches!(word, Err(VoteError::SignatureMissing { ref id, .. }) if id == "proposal_1");
+        assert_eq!(missing, wants, "{what}: {word:?}");
+        assert!(said(&directory, ballot(by, true)).is_ok(), "{what}");
+        assert!(
+            said(&directory, Ballot { yes: false, ..unsigned(by) }).is_ok(),
+            "{what}: a no is never signed"
+        );
+        // The organisation may ask for it always, or never.
+        for (signed, wants) in [(Signed::Always, true), (Signed::Never, false)] {
+            let mut rules = directory.organisation.as_deref().unwrap().clone();
+            rules.approvals.signed = signed;
+            directory.put(Object::Organisation(rules));
+            assert_eq!(said(&directory, unsigned(by)).is_err(), wants, "{what}, {}", signed.as_str());
+        }
+    }
+    // A plane on which nothing stands in production has nothing of it to protect.
+    let mut directory = both();
+    for of in ["clerk", "stage"] {
+        directory.put(edit(&directory, &agent_key(of), "/charter/environment", json!("sandbox")));
+    }
+    directory.put(edit(
+        &directory,
+        &ObjectKey::new(provost_domain::Kind::System, "bank"),
+        "/environment",
+        json!("sandbox"),
+    ));
+    let proposal = propose(&directory, vec![role(&directory)], "wim");
+    assert!(!wants_signature(&proposal, &directory));
+    // And a word that was enough when it was given is none once it reaches production.
+    let Ok(Answered::Agreed(said)) =
+        answer(&proposal, &directory, |_| 1, Answer { ballot: unsigned("ben"), by_token: false }, NOW)
+    else {
+        panic!()
+    };
+    assert!(missing(&said, &directory, NOW).is_empty());
+    assert!(!missing(&said, &both(), NOW).is_empty());
+}
+
+#[test]
 fn breaking_the_glass_is_for_administrators_who_did_not_write_it_and_needs_a_reason() {
     let directory = both();
     let proposal = propose(&directory, vec![wider(&directory, "clerk")], "ada");
@@ -460,6 +556,7 @@ enum Do {
         yes: bool,
         glass: bool,
         token: bool,
+        signed: bool,
     },
     Change {
         key: usize,
@@ -477,8 +574,9 @@ enum Do {
 }
 
 fn moves() -> impl Strategy<Value = Vec<Do>> {
-    let say = (0..PEOPLE.len(), proptest::bool::weighted(0.9), proptest::bool::weighted(0.05), any::<bool>())
-        .prop_map(|(by, yes, glass, token)| Do::Say { by, yes, glass, token });
+    let weighted = proptest::bool::weighted;
+    let say = (0..PEOPLE.len(), weighted(0.9), weighted(0.05), any::<bool>(), weighted(0.8))
+        .prop_map(|(by, yes, glass, token, signed)| Do::Say { by, yes, glass, token, signed });
     let one = prop_oneof![
         12 => say,
         1 => (0_usize..3).prop_map(|key| Do::Change { key }),
@@ -513,11 +611,13 @@ proptest! {
         for step in moves {
             let before = row.clone();
             match step {
-                Do::Say { by, yes, glass, token } => {
+                Do::Say { by, yes, glass, token, signed } => {
                     let ballot = Ballot { break_glass: glass, ..ballot(PEOPLE[by], yes) };
+                    let ballot = Ballot { signature: ballot.signature.filter(|_| signed), ..ballot };
                     let said = answer(&row, &directory, |key| versions[key], Answer { ballot, by_token: token }, now);
                     let Ok(answered) = said else { continue };
                     prop_assert!(!before.is_over() && now < row.expires);
+                    prop_assert!(!yes || signed || !token, "a name beside the token of the machine is no yes");
                     prop_assert!(moved(&before, |key| versions[key]).is_empty());
                     match answered {
                         Answered::Waits(next) | Answered::Refused(next) => row = next,
@@ -529,7 +629,7 @@ proptest! {
                                 prop_assert!(is_administrator(&directory, &yes.person, now) && next.person.as_ref() != Some(&yes.person));
                             } else {
                                 let agreed = |gate: &str, of: &[&str]| next.votes.iter().any(|vote| {
-                                    vote.yes && vote.gates.contains(gate) && of.contains(&vote.person.as_str())
+                                    vote.yes && vote.signature.is_some() && vote.gates.contains(gate) && of.contains(&vote.person.as_str())
                                         && Some(&vote.person) != next.person.as_ref()
                                         && directory.people.get(&vote.person).unwrap().active
                                 });

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{Party, encode, soft::Authenticator};
 use provost_domain::{
-    Approval, DurationMs, Stamp, approval::ApprovalStatus, statement::VERSION, statement::Yes,
+    Approval, DurationMs, Proposal, Stamp, approval::ApprovalStatus, statement::VERSION, statement::Yes,
 };
 use provost_ledger::Entry;
 use serde_json::json;
@@ -180,4 +180,178 @@ fn a_yes_without_a_signature_is_counted_and_break_glass_apart() {
     row.votes[0].break_glass = true;
     let found = judged(passkey(), row).unwrap();
     assert_eq!((found.signed, found.unsigned, found.break_glass), (0, 1, 1));
+}
+
+fn signed(statement: &Statement) -> Box<Signature> {
+    Box::new(device().sign_statement(statement, &Party::of(PLANE).unwrap()).unwrap())
+}
+
+/// A change that maria said yes to, signed.
+fn proposal() -> Proposal {
+    let mut row: Proposal = serde_json::from_value(json!({
+        "id": "proposal_1", "author": "person ada", "person": "ada", "reason": "more is wanted",
+        "writes": [{"write": "remove", "key": {"kind": "policy", "key": "payments"}, "base": 3}],
+        "reads": [{"kind": "organisation", "key": "organisation", "version": 2}],
+        "plan": "sha256:00", "gates": {"administrators": {"asks": {"who": "administrators"}, "rows": []}},
+        "made": NOW, "expires": NOW.plus(DurationMs::from_mins(60)),
+        "votes": [{"person": "maria", "gates": ["administrators"], "yes": true,
+            "at": NOW.plus(DurationMs::from_secs(30)), "reason": "read it", "shown_by": "maria, by passkey laptop"}],
+        "status": {"is": "applied", "at": NOW},
+    }))
+    .unwrap();
+    row.votes[0].signature = Some(signed(&blank(row.matter().unwrap(), &row.votes[0])));
+    row
+}
+
+/// The statement of a vote that is not signed yet.
+fn blank(matter: Matter, vote: &Vote) -> Statement {
+    Statement {
+        v: VERSION,
+        matter,
+        answer: Yes::Yes,
+        person: vote.person.clone(),
+        gates: vote.gates.clone(),
+        on_behalf_of: vote.on_behalf_of.clone(),
+        reason: vote.reason.clone(),
+        break_glass: vote.break_glass,
+        stamp: Stamp { plane: PLANE.into(), at: NOW, nonce: "0123".into() },
+    }
+}
+
+/// An order at `off` that jonas asked to be lifted and maria agreed to, signed.
+fn lifted() -> Containment {
+    let mut row: Containment = serde_json::from_value(json!({
+        "id": "containment_1", "scope": {"agent": "clerk"}, "level": {"is": "off"}, "reason": "a key leaked",
+        "by": {"person": "ada", "shown_by": "ada, signed in"}, "at": NOW.minus(DurationMs::from_mins(9)),
+        "status": {"is": "lifted", "by": {"person": "maria", "shown_by": "maria, by passkey laptop"},
+            "at": NOW.plus(DurationMs::from_secs(30)), "reason": "it was changed",
+            "asked": {"person": "jonas", "shown_by": "jonas, signed in"}},
+    }))
+    .unwrap();
+    // What is signed is made as the plane makes it: with a signature that says nothing yet.
+    sign(&mut row, Some(nothing()));
+    let statement = row.lift_statement().unwrap().unwrap();
+    sign(&mut row, Some(signed(&statement)));
+    row
+}
+
+fn nothing() -> Box<Signature> {
+    let none = String::new;
+    let stamp = Stamp { plane: PLANE.into(), at: NOW, nonce: "0123".into() };
+    let (authenticator_data, client_data) = (none(), none());
+    Box::new(Signature {
+        stamp,
+        passkey: none(),
+        key: none(),
+        authenticator_data,
+        client_data,
+        signature: none(),
+    })
+}
+
+fn sign(row: &mut Containment, by: Option<Box<Signature>>) {
+    let ContainmentStatus::Lifted { signature, .. } = &mut row.status else { panic!() };
+    *signature = by;
+}
+
+#[test]
+fn whatever_is_changed_about_a_signed_change_or_the_signed_end_of_an_order_is_named() {
+    let judge = |object: Object| {
+        let mut check = SignedAnswers::default();
+        record(&mut check, 0, &Object::Passkey(Box::new(passkey()))).unwrap();
+        record(&mut check, 1, &object).map(|()| check.found().clone())
+    };
+    let found = judge(Object::Proposal(Box::new(proposal()))).unwrap();
+    assert_eq!(
+        (found.signed, found.answers[0].kind, found.answers[0].digest),
+        (1, MatterKind::Proposal, proposal().digest().unwrap())
+    );
+    let found = judge(Object::Containment(Box::new(lifted()))).unwrap();
+    assert_eq!(
+        (found.signed, found.answers[0].kind, found.answers[0].id.as_str()),
+        (1, MatterKind::Lift, "containment_1")
+    );
+
+    type Deed = fn(&mut Proposal);
+    let deeds: [(&str, Deed); 8] = [
+        ("another change", |row| row.id.push('2')),
+        ("the rows", |row| row.writes.clear()),
+        ("what they build on", |row| row.reads[0].version = 3),
+        ("the author", |row| row.author = "person eve".into()),
+        ("why", |row| row.reason = "less is wanted".into()),
+        ("who must agree", |row| row.gates.clear()),
+        ("the plan", |row| row.plan = "sha256:01".into()),
+        ("the words", |row| row.votes[0].reason = None),
+    ];
+    for (what, deed) in deeds {
+        let mut row = proposal();
+        deed(&mut row);
+        let fault = judge(Object::Proposal(Box::new(row))).unwrap_err();
+        assert!(fault.contains("another challenge"), "{what}: {fault}");
+    }
+    type Undo = fn(&mut Containment);
+    let deeds: [(&str, Undo, &str); 9] = [
+        ("another order", |row| row.id.push('2'), "another challenge"),
+        ("whom it stopped", |row| row.scope.agent = None, "another challenge"),
+        ("how far", |row| row.level = provost_domain::Restraint::ReadOnly, "another challenge"),
+        ("why it stopped them", |row| row.reason.push('x'), "another challenge"),
+        ("who ordered it", |row| row.by.person = Some("eve".parse().unwrap()), "another challenge"),
+        (
+            "who asked",
+            |row| {
+                let ContainmentStatus::Lifted { asked, .. } = &mut row.status else { panic!() };
+                asked.as_mut().unwrap().person = Some("eve".parse().unwrap());
+            },
+            "another challenge",
+        ),
+        (
+            "why it ends",
+            |row| {
+                let ContainmentStatus::Lifted { reason, .. } = &mut row.status else { panic!() };
+                reason.push('x');
+            },
+            "another challenge",
+        ),
+        (
+            "who agreed",
+            |row| {
+                let ContainmentStatus::Lifted { by, .. } = &mut row.status else { panic!() };
+                by.person = Some("jonas".parse().unwrap());
+            },
+            "was registered for that person",
+        ),
+        (
+            "nobody agreed",
+            |row| {
+                let ContainmentStatus::Lifted { by, .. } = &mut row.status else { panic!() };
+                by.person = None;
+            },
+            "says nobody's name",
+        ),
+    ];
+    for (what, deed, said) in deeds {
+        let mut row = lifted();
+        deed(&mut row);
+        let fault = judge(Object::Containment(Box::new(row))).unwrap_err();
+        assert!(fault.contains(said), "{what}: {fault}");
+    }
+}
+
+#[test]
+fn the_end_of_an_order_is_judged_once_and_stays_what_it_was() {
+    let mut check = SignedAnswers::default();
+    record(&mut check, 0, &Object::Passkey(Box::new(passkey()))).unwrap();
+    let row = lifted();
+    record(&mut check, 1, &Object::Containment(Box::new(row.clone()))).unwrap();
+    let mut looked_into = row.clone();
+    looked_into.ended.tasks = 3;
+    record(&mut check, 2, &Object::Containment(Box::new(looked_into))).unwrap();
+    assert_eq!(check.found().signed, 1);
+    let mut unsigned = row.clone();
+    sign(&mut unsigned, None);
+    let again = Containment { status: ContainmentStatus::InForce, ..row };
+    for other in [unsigned, again] {
+        let fault = record(&mut check, 3, &Object::Containment(Box::new(other))).unwrap_err();
+        assert!(fault.contains("is another one now"), "{fault}");
+    }
 }

@@ -157,7 +157,7 @@ async fn a_wider_charter(stage: &Stage, teller: &mut Teller) -> Result<(), Failu
         stage.plane.post(&format!("proposals/{id}/approve"), &yes).await;
     let refused = relayed.is_err();
     teller.answers(match refused {
-        true => "refused: that is the hand that proposed it, whatever name it gives",
+        true => "refused: a yes to this takes maria's passkey; her name in somebody's mouth is nothing",
         false => "taken",
     });
     let agent: AgentView = stage.plane.get("agents/invoice-clerk").await?;

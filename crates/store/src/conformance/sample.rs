@@ -220,9 +220,13 @@ pub fn approval(task: TaskId, used: bool) -> Object {
 pub fn containment(id: &str, lifted: bool) -> Object {
     let by = Who { person: Some(name("maria")), shown_by: "local administrator for maria".to_owned() };
     let status = match lifted {
-        true => {
-            ContainmentStatus::Lifted { by: by.clone(), at: NOON, reason: "over".to_owned(), asked: None }
-        }
+        true => ContainmentStatus::Lifted {
+            by: by.clone(),
+            at: NOON,
+            reason: "over".to_owned(),
+            asked: None,
+            signature: None,
+        },
         false => ContainmentStatus::InForce,
     };
     Object::Containment(Box::new(Containment {

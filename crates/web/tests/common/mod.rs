@@ -404,3 +404,81 @@ pub async fn given_up(served: &Served, id: &str) {
     served.plane.store.commit(provost_store::ChangeSet { by, at: now, writes }).await.unwrap();
     served.plane.replica.catch_up().await.unwrap();
 }
+
+/// The passkey of a person, made of their name: registered at the plane once, it signs what they are asked to.
+pub async fn device(served: &Served, person: &str) -> provost_passkey::soft::Authenticator {
+    use provost_passkey::{Party, encode, soft::Authenticator};
+    let mut seed = [7; 32];
+    seed.iter_mut().zip(person.bytes()).for_each(|(at, byte)| *at = byte);
+    let device = Authenticator::from_seed(&seed).unwrap();
+    let now = served.plane.now();
+    let row = provost_domain::Passkey {
+        id: encode(&device.id),
+        person: person.parse().unwrap(),
+        name: "laptop".to_owned(),
+        key: encode(&device.cose_key()),
+        party: Party::of(&served.plane.issuer).unwrap().id,
+        counter: 0,
+        synced: false,
+        added: now.minus(DurationMs::from_mins(60)),
+        used: None,
+        doubt: None,
+        removed: None,
+    };
+    let object = provost_domain::Object::Passkey(Box::new(row));
+    if served.plane.store.version(&object.key()).await.unwrap() == 0 {
+        let by = provost_store::Attribution { actor: "test".to_owned(), why: "test".to_owned() };
+        let writes = vec![provost_store::Write::Put { object, expected: 0 }];
+        served.plane.store.commit(provost_store::ChangeSet { by, at: now, writes }).await.unwrap();
+        served.plane.replica.catch_up().await.unwrap();
+    }
+    device
+}
+
+/// What the person's passkey makes of what they are asked to sign.
+pub async fn signed(
+    served: &Served,
+    person: &str,
+    asked: &provost_api::passkey::StatementView,
+) -> provost_api::passkey::Signed {
+    use provost_passkey::{Party, decode, encode};
+    let mut device = device(served, person).await;
+    let challenge = decode("challenge", &asked.challenge).unwrap();
+    let made = device.sign(&challenge, &Party::of(&served.plane.issuer).unwrap());
+    provost_api::passkey::Signed {
+        ticket: asked.ticket.clone(),
+        passkey: encode(&device.id),
+        client_data: encode(&made.client_data),
+        authenticator_data: encode(&made.authenticator_data),
+        signature: encode(&made.signature),
+        user: None,
+    }
+}
+
+/// What the exported ledger says of signed answers, by itself.
+pub async fn audit(served: &Served) -> provost_passkey::audit::Found {
+    use provost_ledger::{Options, verify_export};
+    use provost_passkey::audit::SignedAnswers;
+    use std::collections::BTreeMap;
+    provost_control::sequencer::sequence_all(&served.plane).await.unwrap();
+    let (mut files, mut cursor) = (BTreeMap::new(), String::new());
+    loop {
+        let page = served.get(&format!("/ledger/export{cursor}")).await.ok();
+        for piece in page["pieces"].as_array().unwrap() {
+            use base64::Engine as _;
+            let bytes =
+                base64::engine::general_purpose::STANDARD.decode(piece["base64"].as_str().unwrap()).unwrap();
+            files.insert(piece["path"].as_str().unwrap().to_owned(), bytes);
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("?cursor={next}"),
+            None => break,
+        }
+    }
+    let mut signed = SignedAnswers::default();
+    let mut options = Options::default();
+    options.checks.push(Box::new(&mut signed));
+    let report = verify_export(&files, options);
+    assert!(report.is_sound(), "{:?}", report.faults);
+    signed.found().clone()
+}

@@ -1,6 +1,6 @@
 //! The kill switch: one order over everything, what it ended, and what is proven of it.
 
-use super::{Said, call, describe, parse, start};
+use super::{Said, call, describe, parse, sign::Device, start};
 use crate::demo::{
     agent::{Agent, Speaks},
     stage::Stage,
@@ -9,6 +9,7 @@ use crate::demo::{
 use provost_api::{
     containment::{ContainmentAnswer, ContainmentOrder, ContainmentView},
     drill::{DrillRun, DrillView},
+    passkey::StatementView,
 };
 use provost_cli::Failure;
 use serde_json::json;
@@ -75,16 +76,29 @@ pub(crate) async fn one_order(stage: &Stage, teller: &mut Teller) -> Result<(), 
     let lift = |person: &str| ContainmentAnswer {
         person: person.parse().ok(),
         reason: "the key was changed".to_owned(),
+        signed: None,
     };
     let path = format!("containments/{}/lift", order.summary.id);
     let asked: ContainmentView = stage.plane.post(&path, &lift("maria")).await?;
     let alone = stage.plane.post::<ContainmentView>(&path, &lift("maria")).await;
-    let lifted: ContainmentView = stage.plane.post(&path, &lift("jonas")).await?;
+    let word = stage.plane.post::<ContainmentView>(&path, &lift("jonas")).await;
+    teller.answers(match &word {
+        Ok(_lifted) => "lifted, by two names that one token gave",
+        Err(_refused) => "maria asks for it; jonas is not believed by name: he signs with his passkey",
+    });
+    let mut jonas = Device::of(stage, "jonas").await?;
+    let asked_of: StatementView =
+        stage.plane.post(&format!("containments/{}/statement", order.summary.id), &lift("jonas")).await?;
+    let signed = ContainmentAnswer { signed: Some(jonas.sign(asked_of)?), ..lift("jonas") };
+    let lifted: ContainmentView = stage.plane.post(&path, &signed).await?;
     teller.answers(&lifted.summary.status);
     teller.promise(
         "One person can always stop; starting again takes two",
-        asked.summary.status == "lift-asked" && alone.is_err() && lifted.summary.status == "lifted",
-        format!("maria alone: {}; with jonas: {}", asked.summary.status, lifted.summary.status),
+        asked.summary.status == "lift-asked"
+            && alone.is_err()
+            && word.is_err()
+            && lifted.summary.status == "lifted",
+        format!("maria alone: {}; with jonas's signature: {}", asked.summary.status, lifted.summary.status),
     );
 
     teller.words(

@@ -48,29 +48,15 @@ pub(crate) async fn a_person_signs(
         if word.is_err() { "the administrator's token alone was refused" } else { "a word was enough" },
     );
 
-    let mut device =
-        Authenticator::from_seed(&rand::random()).ok_or_else(|| Failure::new("no key could be made"))?;
-    let party =
-        Party::of(stage.url()).map_err(|error| Failure::new("passkeys do not work here").because(error))?;
     teller.asks("provost person invite maria; maria opens the link and registers a passkey").await;
-    register(stage, &device, &party).await?;
+    let mut device = Device::of(stage, "maria").await?;
     teller.answers("registered: the plane keeps the public half, and the link is used up");
 
     teller.asks("maria reads what would run, and signs").await;
     let ask = StatementAsk { answer: Some(yes.clone()), ..StatementAsk::default() };
     let asked: StatementView = stage.plane.post(&format!("{path}/statement"), &ask).await?;
     teller.page(&provost_cli::out::wrapped(&asked.text, 70, ""));
-    let challenge =
-        decode("challenge", &asked.challenge).map_err(|fault| Failure::new("no challenge").because(fault))?;
-    let made = device.sign(&challenge, &party);
-    let signed = Signed {
-        ticket: asked.ticket,
-        passkey: encode(&device.id),
-        client_data: encode(&made.client_data),
-        authenticator_data: encode(&made.authenticator_data),
-        signature: encode(&made.signature),
-        user: None,
-    };
+    let signed = device.sign(asked)?;
     let yes = ApprovalAnswer { signed: Some(signed), ..yes };
     let granted: ApprovalView = stage.plane.post(&format!("{path}/approve"), &yes).await?;
     teller.answers(&format!("{}: this action, once", granted.summary.status));
@@ -91,24 +77,53 @@ pub(crate) async fn a_person_signs(
     Ok(())
 }
 
-/// A link, opened: what the page of the link does in a browser.
-async fn register(stage: &Stage, device: &Authenticator, party: &Party) -> Result<(), Failure> {
-    let reason = "the demo's owner".to_owned();
-    let link: InviteView =
-        stage.plane.post("people/maria/invite", &InviteMake { lasts: None, reason }).await?;
-    let failed = |error: ControlError| Failure::new("the passkey was not registered").because(error);
-    let secret = link.url.split_once('#').map(|(_page, secret)| secret.to_owned()).unwrap_or_default();
-    let begin = InviteBegin { secret: secret.clone(), person: None, display: None };
-    let asked = invite::begin(stage.control(), &begin).await.map_err(failed)?;
-    let challenge =
-        decode("challenge", &asked.challenge).map_err(|fault| Failure::new("no challenge").because(fault))?;
-    let made = device.register(&challenge, party);
-    let passkey = PasskeyAdd {
-        ticket: asked.ticket,
-        name: "a key in the demo".to_owned(),
-        id: encode(&made.id),
-        client_data: encode(&made.client_data),
-        attestation: encode(&made.attestation),
-    };
-    invite::finish(stage.control(), "demo", &InviteFinish { secret, passkey }).await.map(drop).map_err(failed)
+/// A key in this process in place of a person's device.
+pub(super) struct Device {
+    key: Authenticator,
+    party: Party,
+}
+
+impl Device {
+    /// A person's, registered with a link: what the page of the link does in a browser.
+    pub(super) async fn of(stage: &Stage, person: &str) -> Result<Self, Failure> {
+        let key =
+            Authenticator::from_seed(&rand::random()).ok_or_else(|| Failure::new("no key could be made"))?;
+        let party = Party::of(stage.url())
+            .map_err(|error| Failure::new("passkeys do not work here").because(error))?;
+        let reason = format!("{person} signs in the demo");
+        let link: InviteView =
+            stage.plane.post(&format!("people/{person}/invite"), &InviteMake { lasts: None, reason }).await?;
+        let failed = |error: ControlError| Failure::new("the passkey was not registered").because(error);
+        let secret = link.url.split_once('#').map(|(_page, secret)| secret.to_owned()).unwrap_or_default();
+        let begin = InviteBegin { secret: secret.clone(), person: None, display: None };
+        let asked = invite::begin(stage.control(), &begin).await.map_err(failed)?;
+        let made = key.register(&challenge(&asked.challenge)?, &party);
+        let passkey = PasskeyAdd {
+            ticket: asked.ticket,
+            name: "a key in the demo".to_owned(),
+            id: encode(&made.id),
+            client_data: encode(&made.client_data),
+            attestation: encode(&made.attestation),
+        };
+        let finish = InviteFinish { secret, passkey };
+        invite::finish(stage.control(), "demo", &finish).await.map_err(failed)?;
+        Ok(Self { key, party })
+    }
+
+    /// What it makes of what its person is asked to sign.
+    pub(super) fn sign(&mut self, asked: StatementView) -> Result<Signed, Failure> {
+        let made = self.key.sign(&challenge(&asked.challenge)?, &self.party);
+        Ok(Signed {
+            ticket: asked.ticket,
+            passkey: encode(&self.key.id),
+            client_data: encode(&made.client_data),
+            authenticator_data: encode(&made.authenticator_data),
+            signature: encode(&made.signature),
+            user: None,
+        })
+    }
+}
+
+fn challenge(text: &str) -> Result<Vec<u8>, Failure> {
+    decode("challenge", text).map_err(|fault| Failure::new("no challenge").because(fault))
 }

@@ -36,6 +36,8 @@ struct One {
     order: ContainmentView,
     /// Calls nobody has looked into.
     open: usize,
+    /// The digest of what a second person signs to lift it.
+    signs: Option<String>,
 }
 
 #[derive(Template)]
@@ -83,7 +85,8 @@ pub(super) async fn show(looker: Looker, Path(id): Path<String>) -> Shown {
     looker.may(Action::ContainmentRead)?;
     let order = containment::show(&looker.op, &id).await.map_err(|error| looker.failed(&error))?;
     let open = order.unknown.iter().filter(|call| call.found.is_none()).count();
-    Ok(looker.page(&One { frame: looker.frame("/console/containments"), order, open }))
+    let signs = order.lift.as_ref().and_then(|lift| lift.digest.clone());
+    Ok(looker.page(&One { frame: looker.frame("/console/containments"), order, open, signs }))
 }
 
 /// The form, empty or filled from a link.
@@ -121,7 +124,7 @@ pub(super) async fn answer(looker: Looker, Path(id): Path<String>, headers: Head
         call: String,
     }
     let said: Said = read(&body);
-    let answer = || ContainmentAnswer { person: None, reason: said.reason.clone() };
+    let answer = || ContainmentAnswer { reason: said.reason.clone(), ..Default::default() };
     let done = match said.act.as_str() {
         "lift" => containment::lift(&looker.op, &id, answer()).await,
         "keep" => containment::keep(&looker.op, &id, answer()).await,
