@@ -220,6 +220,21 @@ pub struct AgentUpdate {
     pub break_glass: bool,
 }
 
+/// A move of an agent through its life.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentStep {
+    /// Why, for the record.
+    pub reason: String,
+    /// As in [`AgentCreate::person`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+    /// As in [`AgentCreate::break_glass`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
+}
+
 /// What containment leaves an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

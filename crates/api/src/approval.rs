@@ -400,4 +400,11 @@ pub struct AwaySet {
     pub lasts: Option<Span>,
     /// Why, for the record.
     pub reason: String,
+    /// Whose change it is, where the local administrator makes it for somebody who cannot: never among those who agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+    /// At once, without those who must agree; needs a reason and is reviewed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }

@@ -15,6 +15,13 @@ pub struct KeyAdd {
     pub jwk: Map<String, Value>,
     /// Why, for the record.
     pub reason: String,
+    /// Whose change it is, where the local administrator makes it: never among those who agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+    /// At once, without those who must agree; needs a reason and is reviewed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 /// A way in which an agent proves itself, to register: either `issuer` and `subject`, or `client_id`.
@@ -34,6 +41,13 @@ pub struct ProofAdd {
     pub client_id: Option<String>,
     /// Why, for the record.
     pub reason: String,
+    /// Whose change it is, where the local administrator makes it: never among those who agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+    /// At once, without those who must agree; needs a reason and is reviewed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 /// Which way to prove itself an agent loses.

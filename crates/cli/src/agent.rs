@@ -6,12 +6,14 @@ use crate::{
     key,
     out::{clean, facts, table, wrapped},
     plan::AuthorArgs,
-    proof, when,
+    proof,
+    proposal::Outcome,
+    when,
 };
 use clap::{Args, Subcommand};
 use provost_api::{
     Because,
-    agent::{AgentQuery, AgentSummary, AgentView, ChangeView, Demote, Restrict, RevisionView},
+    agent::{AgentQuery, AgentStep, AgentSummary, AgentView, ChangeView, Demote, Restrict, RevisionView},
     plan::{Applied, ApplyRequest, FileText},
 };
 use provost_domain::Name;
@@ -49,8 +51,15 @@ pub enum AgentCommand {
     Resume(MoveArgs),
     /// End an agent for ever; its name is never given again
     Decommission(MoveArgs),
-    /// Confirm the charter of an agent that waits for it
-    Reapprove(MoveArgs),
+    /// Let an agent act as it is made now, after what it is made of changed; who must agree is asked
+    Reapprove {
+        /// Which, and why.
+        #[command(flatten)]
+        agent: MoveArgs,
+        /// Whose change it is.
+        #[command(flatten)]
+        author: AuthorArgs,
+    },
     /// Keys with which an agent proves itself
     #[command(subcommand)]
     Key(key::AgentKeyCommand),
@@ -129,7 +138,12 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
         AgentCommand::Suspend(args) => step(args, "suspend", client, out).await?,
         AgentCommand::Resume(args) => step(args, "resume", client, out).await?,
         AgentCommand::Decommission(args) => step(args, "decommission", client, out).await?,
-        AgentCommand::Reapprove(args) => step(args, "reapprove", client, out).await?,
+        AgentCommand::Reapprove { agent: MoveArgs { name, reason }, author } => {
+            let AuthorArgs { person, break_glass } = author;
+            let said = AgentStep { reason, person, break_glass };
+            let outcome: Outcome<AgentView> = client.post(&path(&name, "/reapprove"), &said).await?;
+            return Ok(outcome.show(out, |agent, style| moved(&agent.summary, style)));
+        }
         AgentCommand::Key(command) => return key::run(command, client, out).await,
         AgentCommand::Proof(command) => return proof::run(command, client, out).await,
         AgentCommand::Token(args) => return key::token(&args, client, out).await,

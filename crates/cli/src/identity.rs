@@ -5,6 +5,8 @@ use crate::{
     client::part,
     out::{clean, facts, table},
     passkey::{self, PasskeyCommand},
+    plan::AuthorArgs,
+    proposal::Outcome,
     when,
 };
 use clap::{Args, Subcommand};
@@ -78,6 +80,9 @@ pub struct AwayArgs {
     /// Why, for the record
     #[arg(long)]
     pub reason: String,
+    /// Whose change it is.
+    #[command(flatten)]
+    pub author: AuthorArgs,
 }
 
 /// `provost workload`.
@@ -151,12 +156,14 @@ pub async fn run_person(command: PersonCommand, client: &Client, out: Out) -> Re
             let person: PersonView = client.delete(&path, &change).await?;
             out.show(&person, show_person);
         }
-        PersonCommand::Away(AwayArgs { name, to, lasts, reason }) => {
-            let away: AwaySet = client.post(&path(&name, "/away"), &AwaySet { to, lasts, reason }).await?;
-            out.show(&away, |away, _style| match (&away.to, away.lasts) {
+        PersonCommand::Away(AwayArgs { name, to, lasts, reason, author }) => {
+            let AuthorArgs { person, break_glass } = author;
+            let wanted = AwaySet { to, lasts, reason, person, break_glass };
+            let outcome: Outcome<AwaySet> = client.post(&path(&name, "/away"), &wanted).await?;
+            return Ok(outcome.show(out, |away, _style| match (&away.to, away.lasts) {
                 (Some(to), Some(lasts)) => format!("{to} answers for {name} for {lasts}"),
                 _ => format!("{name} is back"),
-            });
+            }));
         }
     }
     Ok(Exit::Ok)

@@ -1,7 +1,9 @@
 //! Keys: with which agents prove themselves, and with which the plane signs tokens. A private key is made here, written
 //! to a file of its owner's, and goes nowhere else.
 
-use crate::{Client, Exit, Failure, Out, client::part, out::table, when};
+use crate::{
+    Client, Exit, Failure, Out, client::part, out::table, plan::AuthorArgs, proposal::Outcome, when,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
 use provost_api::{
@@ -34,6 +36,9 @@ pub enum AgentKeyCommand {
         /// Why, for the record
         #[arg(long)]
         reason: String,
+        /// Whose change it is.
+        #[command(flatten)]
+        author: AuthorArgs,
     },
     /// Register a public key that the agent's runtime made
     Add {
@@ -45,6 +50,9 @@ pub enum AgentKeyCommand {
         /// Why, for the record
         #[arg(long)]
         reason: String,
+        /// Whose change it is.
+        #[command(flatten)]
+        author: AuthorArgs,
     },
     /// Take a key from an agent
     Remove {
@@ -94,26 +102,26 @@ pub enum KeysCommand {
 pub async fn run(command: AgentKeyCommand, client: &Client, out: Out) -> Result<Exit, Failure> {
     let path = |name: &Name| format!("agents/{}/keys", part(name.as_str()));
     match command {
-        AgentKeyCommand::New { name, out: file, reason } => {
+        AgentKeyCommand::New { name, out: file, reason, author } => {
             let (private, public) = draw()?;
             // Written first: a registered key whose private half is lost is good for nothing.
             write_private(&file, &private)?;
-            let added: ProofView = client.post(&path(&name), &KeyAdd { jwk: public, reason }).await?;
-            out.show(&added, |added, style| {
+            let outcome: Outcome<ProofView> = client.post(&path(&name), &key(public, reason, author)).await?;
+            return Ok(outcome.show(out, |added, style| {
                 format!(
                     "{} proves itself with key {}\nits private half is in {}: keep it where the agent runs",
                     style.bold(name.as_str()),
                     style.cyan(&added.id),
                     file.display()
                 )
-            });
+            }));
         }
-        AgentKeyCommand::Add { name, jwk, reason } => {
-            let jwk = read_jwk(&jwk)?;
-            let added: ProofView = client.post(&path(&name), &KeyAdd { jwk, reason }).await?;
-            out.show(&added, |added, style| {
+        AgentKeyCommand::Add { name, jwk, reason, author } => {
+            let wanted = key(read_jwk(&jwk)?, reason, author);
+            let outcome: Outcome<ProofView> = client.post(&path(&name), &wanted).await?;
+            return Ok(outcome.show(out, |added, style| {
                 format!("{} proves itself with key {}", style.bold(name.as_str()), style.cyan(&added.id))
-            });
+            }));
         }
         AgentKeyCommand::Remove { name, thumbprint, reason } => {
             let path = format!("{}/{}", path(&name), part(&thumbprint));
@@ -124,6 +132,11 @@ pub async fn run(command: AgentKeyCommand, client: &Client, out: Out) -> Result<
         }
     }
     Ok(Exit::Ok)
+}
+
+fn key(jwk: Map<String, Value>, reason: String, author: AuthorArgs) -> KeyAdd {
+    let AuthorArgs { person, break_glass } = author;
+    KeyAdd { jwk, reason, person, break_glass }
 }
 
 /// Shows or rotates the plane's own keys.

@@ -1,7 +1,7 @@
 //! Ways in which an agent proves itself other than by a key of its own: a subject of a trusted issuer, or the software
 //! that people run it in.
 
-use crate::{Client, Exit, Failure, Out, client::part, out::clean};
+use crate::{Client, Exit, Failure, Out, client::part, out::clean, plan::AuthorArgs, proposal::Outcome};
 use clap::{Args, Subcommand};
 use provost_api::proof::{ProofAdd, ProofRemove, ProofView};
 use provost_domain::Name;
@@ -40,6 +40,9 @@ pub struct ProofAddArgs {
     /// Why, for the record
     #[arg(long)]
     pub reason: String,
+    /// Whose change it is.
+    #[command(flatten)]
+    pub author: AuthorArgs,
 }
 
 /// Does it.
@@ -49,16 +52,17 @@ pub struct ProofAddArgs {
 pub async fn run(command: AgentProofCommand, client: &Client, out: Out) -> Result<Exit, Failure> {
     let path = |name: &Name| format!("agents/{}/proofs", part(name.as_str()));
     match command {
-        AgentProofCommand::Add(ProofAddArgs { name, issuer, subject, client_id, reason }) => {
-            let wanted = ProofAdd { issuer, subject, client_id, reason };
-            let added: ProofView = client.post(&path(&name), &wanted).await?;
-            out.show(&added, |added, style| {
+        AgentProofCommand::Add(ProofAddArgs { name, issuer, subject, client_id, reason, author }) => {
+            let AuthorArgs { person, break_glass } = author;
+            let wanted = ProofAdd { issuer, subject, client_id, reason, person, break_glass };
+            let outcome: Outcome<ProofView> = client.post(&path(&name), &wanted).await?;
+            return Ok(outcome.show(out, |added, style| {
                 let id = style.cyan(&clean(&added.id));
                 match added.kind.as_str() {
                     "client" => format!("{} may be run by people in {id}", style.bold(name.as_str())),
                     _ => format!("{} proves itself as {id}", style.bold(name.as_str())),
                 }
-            });
+            }));
         }
         AgentProofCommand::Remove { name, id, reason } => {
             let gone: ProofView = client.delete(&path(&name), &ProofRemove { id, reason }).await?;

@@ -16,6 +16,7 @@ use provost_api::{
     proposal::{LineDiff, ProposalAnswer, ProposalQuery, ProposalSummary, ProposalView, ReachView, RowDiff},
 };
 use provost_domain::Name;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// `provost proposal`.
@@ -112,6 +113,27 @@ pub async fn run(command: ProposalCommand, client: &Client, out: Out) -> Result<
         }
     }
     Ok(Exit::Ok)
+}
+
+/// What came of a change: it is made, or waits for people.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Outcome<T> {
+    /// Nothing has changed yet.
+    Waits(Box<ProposalView>),
+    /// It is made.
+    Done(T),
+}
+
+impl<T: Serialize> Outcome<T> {
+    /// Shows it.
+    pub(crate) fn show(&self, out: Out, done: impl Fn(&T, Style) -> String) -> Exit {
+        out.show(self, |outcome, style| match outcome {
+            Self::Waits(view) => waits(view, style),
+            Self::Done(view) => done(view, style),
+        });
+        if matches!(self, Self::Waits(_)) { Exit::Waits } else { Exit::Ok }
+    }
 }
 
 /// A yes that was not the last one leaves it waiting.

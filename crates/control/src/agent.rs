@@ -2,22 +2,23 @@
 
 use crate::{
     Action, ControlError, Op,
+    access::Authorised,
     bound::{Links, bound},
     change::{Change, Draft, Seen},
     containment, diff,
     page::page,
-    plan::{Author, Checked, Made, Outcome, Wanted, make},
+    plan::{Author, Checked, Made, Outcome, Wanted, make, make_rows},
     reason::reason,
     task, words,
 };
 use provost_api::{
     Page,
-    agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Demote, Restrict},
+    agent::{AgentCreate, AgentQuery, AgentStep, AgentSummary, AgentUpdate, AgentView, Demote, Restrict},
     task::{BalanceView, TaskSummary},
 };
 use provost_declare::SourceFile;
 use provost_domain::{Agent, AgentStatus, Directory, Kind, Name, Object, ObjectKey, TaskId};
-use provost_lifecycle::agent::{Move, MoveError, decide, moves};
+use provost_lifecycle::agent::{Move, MoveError, decide, is_gain, moves, resumes_to};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -106,25 +107,57 @@ pub async fn update(op: &Op, name: &Name, wanted: AgentUpdate) -> Result<Outcome
 }
 
 async fn outcome(op: &Op, name: &Name, made: Made) -> Result<Outcome<AgentView>, ControlError> {
-    Ok(match made {
-        Made::Done(..) => Outcome::Done(view(op, name).await?),
-        Made::Waits(proposal, _checked) => Outcome::Waits(crate::proposal::view(op, &proposal).await?),
-    })
+    made.outcome(op, async || view(op, name).await).await
 }
 
-/// Moves an agent through its life. Decommissioning ends its tasks in the same transaction.
+/// Moves an agent through its life, or proposes it where somebody must agree: that it acts as nobody agreed to yet.
+/// Decommissioning ends its tasks in the same transaction.
 ///
 /// # Errors
 /// When the operator may not, nobody has that name, or its state has no such move.
-pub async fn step(op: &Op, name: &Name, wanted: Move, why: &str) -> Result<AgentView, ControlError> {
+pub async fn step(
+    op: &Op,
+    name: &Name,
+    wanted: Move,
+    said: AgentStep,
+) -> Result<Outcome<AgentView>, ControlError> {
     let authorised = op.authorize_on(Action::AgentMove, name)?;
     authorised.check_stops(wanted == Move::Suspend)?;
+    if is_gain(wanted) {
+        let author = Author::of(op, said.person, said.break_glass)?;
+        let what = format!("{} {name}", wanted.as_str());
+        let made = make_rows(&authorised, &author, (&what, reason(&said.reason)?), |directory| {
+            let agent = find(directory, name)?;
+            let status = decide(agent.status, wanted)?;
+            let text = format!("acts again as it is made now: {} becomes {}", agent.status, status);
+            Ok(vec![(Draft::Put(Object::Agent(Agent { status, ..agent.clone() })), text)])
+        });
+        return outcome(op, name, made.await?).await;
+    }
+    moved(&authorised, name, wanted, &said.reason).await?;
+    Ok(Outcome::Done(view(op, name).await?))
+}
+
+async fn moved(
+    authorised: &Authorised<'_>,
+    name: &Name,
+    wanted: Move,
+    why: &str,
+) -> Result<(), ControlError> {
+    let op = authorised.op;
+    let (stopped_at, before) = before_stop(op, name).await?;
     let mut keys = vec![key(name)];
     keys.extend(ended_tasks(&op.plane.replica.latest().directory, name).iter().map(Draft::key));
     authorised
         .change(&keys, why, |seen| {
             let agent = find(seen.directory, name)?;
-            let status = decide(agent.status, wanted)?;
+            let status = match decide(agent.status, wanted)? {
+                _ if wanted == Move::Resume && seen.version(&key(name)) != stopped_at => {
+                    return Err(ControlError::conflict("somebody changed it meanwhile").cure("try again"));
+                }
+                AgentStatus::Active if wanted == Move::Resume => resumes_to(before),
+                status => status,
+            };
             let mut drafts = Vec::new();
             if status == AgentStatus::Decommissioned {
                 // A task that started since the versions were read finds its agent unable to act, and expires.
@@ -135,8 +168,19 @@ pub async fn step(op: &Op, name: &Name, wanted: Move, why: &str) -> Result<Agent
             drafts.push(Draft::Put(Object::Agent(Agent { status, ..agent.clone() })));
             Ok(Change { drafts, what: format!("{} {name}", wanted.as_str()), answer: () })
         })
-        .await?;
-    view(op, name).await
+        .await
+        .map(drop)
+}
+
+/// The version an agent stands at, and the state it was in before it was stopped, if that is known.
+async fn before_stop(op: &Op, name: &Name) -> Result<(u64, Option<AgentStatus>), ControlError> {
+    let history = op.plane.store.history(&key(name), HISTORY_MAX).await?;
+    let version = history.first().map_or(0, |record| record.version);
+    let states = history.into_iter().filter_map(|record| match record.after {
+        Some(Object::Agent(row)) => Some(row.status),
+        _ => None,
+    });
+    Ok((version, states.into_iter().find(|status| *status != AgentStatus::Suspended)))
 }
 
 /// Sets what containment leaves an agent.

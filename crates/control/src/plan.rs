@@ -25,6 +25,31 @@ pub enum Outcome<T> {
     Waits(ProposalView),
 }
 
+impl<T> Outcome<T> {
+    /// The same of something else.
+    #[must_use]
+    pub fn map<U>(self, into: impl FnOnce(T) -> U) -> Outcome<U> {
+        match self {
+            Self::Done(done) => Outcome::Done(into(done)),
+            Self::Waits(proposal) => Outcome::Waits(proposal),
+        }
+    }
+}
+
+impl Made {
+    /// What to answer: `done`, or the proposal that waits.
+    pub(crate) async fn outcome<T>(
+        self,
+        op: &Op,
+        done: impl AsyncFnOnce() -> Result<T, ControlError>,
+    ) -> Result<Outcome<T>, ControlError> {
+        Ok(match self {
+            Self::Done(..) => Outcome::Done(done().await?),
+            Self::Waits(row, _checked) => Outcome::Waits(crate::proposal::view(op, &row).await?),
+        })
+    }
+}
+
 /// The same, inside.
 pub(crate) enum Made {
     Done(Seq, Checked),
@@ -88,24 +113,46 @@ pub(crate) async fn make(
     why: &str,
     guard: impl Fn(&Directory, &BTreeMap<ObjectKey, u64>, &Checked) -> Result<(), ControlError>,
 ) -> Result<Made, ControlError> {
+    let check = |directory| checked(wanted.clone(), directory);
+    take(authorised, (&wanted.author, &wanted.keys_read), check, (what, why), guard).await
+}
+
+/// Commits the rows of an operation that comes from no file, or a proposal of them. `decide` is asked again on newer rows, and
+/// says of each row in words what is gained.
+pub(crate) async fn make_rows(
+    authorised: &Authorised<'_>,
+    author: &Author,
+    (what, why): (&str, &str),
+    decide: impl Fn(&Directory) -> Result<Vec<(Draft, String)>, ControlError>,
+) -> Result<Made, ControlError> {
+    let check = |directory: Directory| {
+        let made = decide(&directory).map(|rows| Checked::of_rows(rows, directory));
+        std::future::ready(made)
+    };
+    take(authorised, (author, &[]), check, (what, why), |_directory, _versions, _checked| Ok(())).await
+}
+
+async fn take<F: Future<Output = Result<Checked, ControlError>>>(
+    authorised: &Authorised<'_>,
+    (author, keys_read): (&Author, &[ObjectKey]),
+    check: impl Fn(Directory) -> F,
+    (what, why): (&str, &str),
+    guard: impl Fn(&Directory, &BTreeMap<ObjectKey, u64>, &Checked) -> Result<(), ControlError>,
+) -> Result<Made, ControlError> {
     let replica = &authorised.op.plane.replica;
     for _attempt in 0..ATTEMPTS_MAX {
         replica.catch_up().await?;
-        let first = checked(wanted.clone(), replica.latest().directory.clone()).await?;
+        let first = check(replica.latest().directory.clone()).await?;
         refuse_faults(&first)?;
         let mut keys: BTreeSet<ObjectKey> = first.drafts.iter().map(Draft::key).collect();
-        keys.extend(wanted.keys_read.iter().cloned());
-        keys.extend(gate::keys(&replica.latest().directory, &first, &wanted.author));
+        keys.extend(keys_read.iter().cloned());
+        keys.extend(gate::keys(&replica.latest().directory, &first, author));
         let keys: Vec<ObjectKey> = keys.into_iter().collect();
         // Versions before rows, as everywhere (`change.rs`): decide again on rows that are newer than the versions.
         let versions = authorised.versions(&keys).await?;
         let seq = replica.catch_up().await?;
         let directory = replica.latest().directory.clone();
-        let checked = if directory.seq == first.seq() {
-            first
-        } else {
-            checked(wanted.clone(), directory.clone()).await?
-        };
+        let checked = if directory.seq == first.seq() { first } else { check(directory.clone()).await? };
         refuse_faults(&checked)?;
         if !checked.drafts.iter().all(|draft| versions.contains_key(&draft.key())) {
             continue;
@@ -115,7 +162,7 @@ pub(crate) async fn make(
             return Ok(Made::Done(seq, checked));
         }
         let now = authorised.op.plane.now();
-        let Some(force) = gate::force(&wanted.author, &directory, &versions, &checked, why, now)? else {
+        let Some(force) = gate::force(author, &directory, &versions, &checked, why, now)? else {
             continue;
         };
         let what = force.what.as_deref().unwrap_or(what);

@@ -4,6 +4,8 @@
 use crate::{
     Action, ControlError, Op,
     change::{Change, Draft},
+    plan::{Author, Outcome, make_rows},
+    reason::reason,
 };
 use provost_api::proof::{KeyAdd, ProofAdd, ProofView};
 use provost_domain::{
@@ -12,57 +14,65 @@ use provost_domain::{
 use provost_token::{KeySet, PublicKey, SpiffeId};
 use serde_json::{Map, Value};
 
-/// Registers a public key, with which the agent signs assertions (RFC 7523).
+/// Registers a public key, with which the agent signs assertions (RFC 7523); or proposes it to those who must agree: whoever
+/// has the private half is the agent.
 ///
 /// # Errors
 /// When the operator may not, nobody has that name, the key is no public key that is used here, or somebody has it.
-pub async fn add_key(op: &Op, name: &Name, wanted: &KeyAdd) -> Result<ProofView, ControlError> {
+pub async fn add_key(op: &Op, name: &Name, wanted: &KeyAdd) -> Result<Outcome<ProofView>, ControlError> {
     let authorised = op.authorize(Action::AgentProof)?;
+    let author = Author::of(op, wanted.person.clone(), wanted.break_glass)?;
     let key = PublicKey::from_jwk(&wanted.jwk).map_err(|fault| {
         ControlError::caller(fault.to_string())
             .cure("send the public half of an Ed25519, P-256 or RSA key as a JWK")
     })?;
     let thumbprint = key.thumbprint().to_string();
     let proof = Proof::Key { thumbprint: thumbprint.clone(), jwk: bare(&wanted.jwk), added: op.plane.now() };
-    let key = ObjectKey::new(provost_domain::Kind::Agent, name.as_str());
-    authorised
-        .change(&[key], &wanted.reason, |seen| {
-            let (row, known) = with(seen.directory, name, &proof)?;
-            // A set with one name for two keys reads as no set at all, and the agent could prove itself by neither.
-            if !known && KeySet::of(row.proofs.iter().filter_map(public_key)).is_err() {
-                return Err(ControlError::caller(format!("{name} has another key of the same `kid`"))
-                    .cure("give this one another `kid`, or none"));
-            }
-            let drafts = if known { Vec::new() } else { vec![Draft::Put(Object::Agent(row))] };
-            Ok(Change { drafts, what: format!("key {thumbprint} registered for {name}"), answer: () })
-        })
-        .await?;
-    Ok(view(&proof))
+    let what = format!("key {thumbprint} registered for {name}");
+    let made = make_rows(&authorised, &author, (&what, reason(&wanted.reason)?), |directory| {
+        let (row, known) = with(directory, name, &proof)?;
+        // A set with one name for two keys reads as no set at all, and the agent could prove itself by neither.
+        if !known && KeySet::of(row.proofs.iter().filter_map(public_key)).is_err() {
+            return Err(ControlError::caller(format!("{name} has another key of the same `kid`"))
+                .cure("give this one another `kid`, or none"));
+        }
+        let text = format!("proves itself with the key {thumbprint}");
+        Ok(if known { Vec::new() } else { vec![(Draft::Put(Object::Agent(row)), text)] })
+    })
+    .await?;
+    made.outcome(op, async || Ok(view(&proof))).await
 }
 
-/// Registers a subject of a trusted issuer, or a client that people run the agent in.
+/// Registers a subject of a trusted issuer, or a client that people run the agent in; or proposes it to those who must agree.
 ///
 /// # Errors
 /// When the operator may not, nobody has that name, the request says neither or both, the issuer does not vouch for
 /// workloads, the client id is none, or another agent is that subject.
-pub async fn add(op: &Op, name: &Name, wanted: &ProofAdd) -> Result<ProofView, ControlError> {
+pub async fn add(op: &Op, name: &Name, wanted: &ProofAdd) -> Result<Outcome<ProofView>, ControlError> {
     let authorised = op.authorize(Action::AgentProof)?;
+    let author = Author::of(op, wanted.person.clone(), wanted.break_glass)?;
     let proof = read(wanted, &op.plane.issuer, op.plane.now())?;
-    let key = ObjectKey::new(provost_domain::Kind::Agent, name.as_str());
-    let (_seq, proof) = authorised
-        .change(&[key], &wanted.reason, |seen| {
-            if let Proof::Subject { issuer, subject, .. } = &proof {
-                let row = seen.directory.issuers.get(issuer);
-                check_subject(row.ok_or_else(|| ControlError::unknown("issuer", issuer.as_str()))?, subject)?;
-            }
-            let (row, known) = with(seen.directory, name, &proof)?;
-            let registered = row.proofs.iter().find(|registered| registered.id() == proof.id());
-            let answer = registered.unwrap_or(&proof).clone();
-            let drafts = if known { Vec::new() } else { vec![Draft::Put(Object::Agent(row))] };
-            Ok(Change { drafts, what: format!("{} registered for {name}", proof.id()), answer })
-        })
-        .await?;
-    Ok(view(&proof))
+    let what = format!("{} registered for {name}", proof.id());
+    let made = make_rows(&authorised, &author, (&what, reason(&wanted.reason)?), |directory| {
+        if let Proof::Subject { issuer, subject, .. } = &proof {
+            let row = directory.issuers.get(issuer);
+            check_subject(row.ok_or_else(|| ControlError::unknown("issuer", issuer.as_str()))?, subject)?;
+        }
+        let (row, known) = with(directory, name, &proof)?;
+        let text = match &proof {
+            Proof::Client { client_id, .. } => format!("may be run by people in {client_id}"),
+            _ => format!("proves itself as {}", proof.id()),
+        };
+        Ok(if known { Vec::new() } else { vec![(Draft::Put(Object::Agent(row)), text)] })
+    });
+    let made = made.await?;
+    made.outcome(op, async || {
+        let view_now = op.plane.replica.latest();
+        let row = view_now.directory.agents.get(name);
+        let registered = row.and_then(|row| row.proofs.iter().find(|known| known.id() == proof.id()));
+        Ok(view(registered.unwrap_or(&proof)))
+    })
+    .await
 }
 
 /// Takes a way to prove itself from an agent. Tokens it got with it live out their minutes; end its tasks to end them.

@@ -50,6 +50,22 @@ pub fn decide(from: AgentStatus, wanted: Move) -> Result<AgentStatus, MoveError>
     }
 }
 
+/// What an agent that was stopped goes back to: to act, or to wait for the person it waited for before it was stopped.
+/// `before` is the state before the stop; where nobody knows it, a person looks.
+#[must_use]
+pub const fn resumes_to(before: Option<AgentStatus>) -> AgentStatus {
+    match before {
+        Some(AgentStatus::Active) => AgentStatus::Active,
+        _ => AgentStatus::PendingReapproval,
+    }
+}
+
+/// Whether a move lets an agent act that nobody had agreed to as it is: such a move waits for those who must agree.
+#[must_use]
+pub const fn is_gain(wanted: Move) -> bool {
+    matches!(wanted, Move::Activate | Move::Reapprove)
+}
+
 /// Whether an agent in this state may act at all.
 #[must_use]
 pub const fn may_act(status: AgentStatus) -> bool {

@@ -138,8 +138,15 @@ fn changes(before: &ChangeRules, after: &ChangeRules) -> bool {
 /// address by which they come in, a manager who may answer in their place.
 fn person(before: &Person, after: &Person) -> bool {
     let logins = after.logins.iter().all(|login| before.logins.contains(login));
-    let same = Person { active: after.active, logins: after.logins.clone(), ..before.clone() };
-    *after == same && logins && (before.active || !after.active)
+    // Whoever stands in answers in their place; that nobody does any more gains nobody anything.
+    let away = after.away == before.away || after.away.is_none();
+    let same = Person {
+        active: after.active,
+        logins: after.logins.clone(),
+        away: after.away.clone(),
+        ..before.clone()
+    };
+    *after == same && away && logins && (before.active || !after.active)
 }
 
 /// Results carry more labels than before.

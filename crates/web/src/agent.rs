@@ -8,8 +8,8 @@ use crate::{
 };
 use axum::Json;
 use provost_api::{
-    Because, Page,
-    agent::{AgentCreate, AgentQuery, AgentSummary, AgentUpdate, AgentView, Demote, Restrict},
+    Page,
+    agent::{AgentCreate, AgentQuery, AgentStep, AgentSummary, AgentUpdate, AgentView, Demote, Restrict},
     proof::{ProofAdd, ProofRemove, ProofView},
     proposal::ProposalView,
 };
@@ -120,7 +120,8 @@ pub(crate) async fn agent_demote(
     Ok(Json(agent::demote(&op, &name, &wanted).await?))
 }
 
-/// Moves an agent through its life: `adopt`, `activate`, `reapprove`, `suspend`, `resume`, `decommission`.
+/// Moves an agent through its life: `adopt`, `activate`, `reapprove`, `suspend`, `resume`, `decommission`. `activate` and
+/// `reapprove` wait for those who must agree.
 #[utoipa::path(
     post,
     path = "/agents/{name}/{move}",
@@ -130,15 +131,19 @@ pub(crate) async fn agent_demote(
         ("name" = String, Path, description = "The agent"),
         ("move" = String, Path, description = "The move"),
     ),
-    request_body = Because,
-    responses((status = 200, body = AgentView), Problems)
+    request_body = AgentStep,
+    responses(
+        (status = 200, body = AgentView),
+        (status = 202, description = "Nothing has changed: this waits for those who must agree", body = ProposalView),
+        Problems
+    )
 )]
 pub(crate) async fn agent_move(
     Asked(op): Asked,
     At((name, wanted)): At<(Name, String)>,
-    Said(why): Said<Because>,
-) -> Answer<AgentView> {
-    Ok(Json(agent::step(&op, &name, agent::move_named(&wanted)?, &why.reason).await?))
+    Said(said): Said<AgentStep>,
+) -> Proposed<AgentView> {
+    Ok(agent::step(&op, &name, agent::move_named(&wanted)?, said).await?.into())
 }
 
 /// Registers a way in which an agent proves itself other than by a key: a subject of a trusted issuer, or the client that
@@ -150,14 +155,18 @@ pub(crate) async fn agent_move(
     security(("token" = [])),
     params(("name" = String, Path, description = "The agent")),
     request_body = ProofAdd,
-    responses((status = 200, body = ProofView), Problems)
+    responses(
+        (status = 200, body = ProofView),
+        (status = 202, description = "Nothing has changed: this waits for those who must agree", body = ProposalView),
+        Problems
+    )
 )]
 pub(crate) async fn agent_proof_add(
     Asked(op): Asked,
     At(name): At<Name>,
     Said(wanted): Said<ProofAdd>,
-) -> Answer<ProofView> {
-    Ok(Json(proof::add(&op, &name, &wanted).await?))
+) -> Proposed<ProofView> {
+    Ok(proof::add(&op, &name, &wanted).await?.into())
 }
 
 /// Takes a way to prove itself from an agent, keys too.

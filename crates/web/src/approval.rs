@@ -1,7 +1,7 @@
 //! Approvals and envelopes.
 
 use crate::{
-    app::Answer,
+    app::{Answer, Proposed},
     asked::Asked,
     input::{Asking, At, Said},
     problem::Problems,
@@ -14,6 +14,7 @@ use provost_api::{
         ApprovalView, ApprovalsAnswered, AwaySet, EligibleView, EnvelopeGrant, EnvelopeView,
     },
     passkey::{StatementAsk, StatementView},
+    proposal::ProposalView,
 };
 use provost_control::approval;
 use provost_domain::Name;
@@ -237,7 +238,8 @@ pub(crate) async fn envelope_revoke(
     Ok(Json(approval::revoke_envelope(&op, &id, &why.reason).await?))
 }
 
-/// Says who stands in for a person who is away, and until when.
+/// Says who stands in for a person who is away, and until when. For somebody else than oneself it waits for those who must
+/// agree.
 #[utoipa::path(
     post,
     path = "/people/{name}/away",
@@ -245,13 +247,16 @@ pub(crate) async fn envelope_revoke(
     security(("token" = [])),
     params(("name" = String, Path, description = "The person")),
     request_body = AwaySet,
-    responses((status = 200, body = AwaySet), Problems)
+    responses(
+        (status = 200, body = AwaySet),
+        (status = 202, description = "Nothing has changed: this waits for those who must agree", body = ProposalView),
+        Problems
+    )
 )]
 pub(crate) async fn person_away(
     Asked(op): Asked,
     At(name): At<Name>,
     Said(wanted): Said<AwaySet>,
-) -> Answer<AwaySet> {
-    approval::away(&op, &name, wanted.clone()).await?;
-    Ok(Json(wanted))
+) -> Proposed<AwaySet> {
+    Ok(approval::away(&op, &name, wanted.clone()).await?.map(|()| wanted).into())
 }

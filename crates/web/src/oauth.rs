@@ -2,7 +2,7 @@
 //! `provost_control::oauth`.
 
 use crate::{
-    app::{Answer, App},
+    app::{Answer, App, Proposed},
     asked::{Asked, bearer},
     door::RequestId,
     input::{Asking, At, Said},
@@ -19,6 +19,7 @@ use provost_api::{
     Because,
     oauth::KeySet,
     proof::{KeyAdd, ProofView},
+    proposal::ProposalView,
 };
 use provost_control::{Operator, oauth, proof, session, token_keys};
 use provost_domain::Name;
@@ -174,14 +175,18 @@ pub(crate) async fn keys_rotate(Asked(op): Asked, Said(why): Said<Because>) -> A
     security(("token" = [])),
     params(("name" = String, Path, description = "The agent")),
     request_body = KeyAdd,
-    responses((status = 200, body = ProofView), Problems)
+    responses(
+        (status = 200, body = ProofView),
+        (status = 202, description = "Nothing has changed: this waits for those who must agree", body = ProposalView),
+        Problems
+    )
 )]
 pub(crate) async fn agent_key_add(
     Asked(op): Asked,
     At(name): At<Name>,
     Said(wanted): Said<KeyAdd>,
-) -> Answer<ProofView> {
-    Ok(Json(proof::add_key(&op, &name, &wanted).await?))
+) -> Proposed<ProofView> {
+    Ok(proof::add_key(&op, &name, &wanted).await?.into())
 }
 
 /// Takes a key from an agent.

@@ -61,7 +61,12 @@ async fn who_stands_in_for_the_owner_answers_in_the_owners_place_and_nobody_else
     let path = "/approvals/approval_12.5/approve";
     assert_eq!(served.post(path, by("jonas")).await.status, 403);
     let away = json!({ "to": "jonas", "lasts": "1d", "reason": "on leave" });
-    served.post("/people/maria/away", away).await.ok();
+    let maria = provost_control::Op {
+        subject: provost_control::Operator::Person("maria".parse().unwrap(), Default::default()),
+        ..served.op()
+    };
+    let away = serde_json::from_value(away).unwrap();
+    provost_control::approval::away(&maria, &"maria".parse().unwrap(), away).await.unwrap();
     let granted = served.post(path, by("jonas")).await.ok();
     assert_eq!(
         (&granted["status"], &granted["votes"][0]["on_behalf_of"]),

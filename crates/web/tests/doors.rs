@@ -244,7 +244,7 @@ async fn every_change_leaves_a_record_of_who_and_why() {
             "decision": lost, "found": "it did not happen, because of the test" }))),
         ("containment_lift", "POST", format!("/containments/{looked_at}/lift"), answer()),
         ("person_away", "POST", "/people/jonas/away".into(), Some(json!({
-            "to": "maria", "lasts": "1d", "reason": "because of the test" }))),
+            "to": "maria", "lasts": "1d", "reason": "because of the test", "person": "maria", "break_glass": true }))),
         ("person_link", "POST", "/people/jonas/logins".into(), Some(json!({
             "issuer": "okta", "subject": "00u1", "reason": "because of the test" }))),
         (
@@ -303,7 +303,7 @@ async fn every_change_leaves_a_record_of_who_and_why() {
             "agent_key_add",
             "POST",
             "/agents/clerk/keys".into(),
-            Some(json!({ "jwk": key, "reason": "because of the test" })),
+            Some(json!({ "jwk": key, "reason": "because of the test", "person": "maria", "break_glass": true })),
         ),
         (
             "agent_key_remove",
@@ -316,7 +316,8 @@ async fn every_change_leaves_a_record_of_who_and_why() {
             "agent_proof_add",
             "POST",
             "/agents/clerk/proofs".into(),
-            Some(json!({ "client_id": "https://app.example/client.json", "reason": "because of the test" })),
+            Some(json!({ "client_id": "https://app.example/client.json", "reason": "because of the test",
+                "person": "maria", "break_glass": true })),
         ),
         (
             "agent_proof_remove",

@@ -319,7 +319,13 @@ async fn an_agent_acts_for_the_person_their_identity_provider_names_and_the_toke
     let served = ready().await;
     let key = provost_token::SigningKey::from_seed(&[11; 32]).unwrap();
     let jwk = serde_json::to_value(key.verifying().jwk()).unwrap();
-    served.post("/agents/clerk/keys", json!({"jwk": jwk, "reason": "its runtime"})).await.ok();
+    served
+        .post(
+            "/agents/clerk/keys",
+            json!({"jwk": jwk, "reason": "its runtime", "person": "maria", "break_glass": true}),
+        )
+        .await
+        .ok();
     let okta = TestIssuer::start().await;
     let row = json!({
         "name": "okta", "description": "our identity provider", "issuer": okta.url, "owner": "maria",

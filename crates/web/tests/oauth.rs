@@ -127,9 +127,14 @@ async fn ready() -> Served {
     served.post("/apply", json!({"files": files, "reason": "the test begins"})).await.ok();
     for runtime in [CLERK, HELPER] {
         let path = format!("/agents/{}/keys", runtime.name);
-        served.post(&path, json!({"jwk": runtime.public(), "reason": "its runtime"})).await.ok();
+        served.post(&path, registered(runtime.public())).await.ok();
     }
     served
+}
+
+/// What registers a key at once. That others are asked has a test of its own (`ways_in.rs`).
+fn registered(jwk: Value) -> Value {
+    json!({"jwk": jwk, "reason": "its runtime", "person": "maria", "break_glass": true})
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -368,16 +373,16 @@ async fn a_token_is_known_to_those_it_names_until_it_is_taken_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_belongs_to_one_agent_for_ever() {
     let served = ready().await;
-    let twice = served.post("/agents/helper/keys", json!({"jwk": CLERK.public(), "reason": "shared"})).await;
+    let twice = served.post("/agents/helper/keys", registered(CLERK.public())).await;
     assert_eq!(twice.status, 409, "{}", twice.body);
     let id = served.get("/agents/clerk").await.ok()["proofs"][0]["id"].as_str().unwrap().to_owned();
     served.delete(&format!("/agents/clerk/keys/{id}?reason=rotated")).await.ok();
     assert_eq!(CLERK.bound(&served, &[("grant_type", "client_credentials")]).await.0, 401);
-    let later = served.post("/agents/helper/keys", json!({"jwk": CLERK.public(), "reason": "shared"})).await;
+    let later = served.post("/agents/helper/keys", registered(CLERK.public())).await;
     assert_eq!(later.status, 409, "a key that was another's stays the other's: {}", later.body);
     let mut same_name = STRANGER.public();
     same_name["kid"] = HELPER.public()["kid"].clone();
-    let twin = served.post("/agents/helper/keys", json!({"jwk": same_name, "reason": "twin"})).await;
+    let twin = served.post("/agents/helper/keys", registered(same_name)).await;
     assert_eq!(twin.status, 422, "one name for two keys would be no key at all: {}", twin.body);
     let mut private = CLERK.public();
     private["d"] = json!(URL_SAFE_NO_PAD.encode(CLERK.seed));

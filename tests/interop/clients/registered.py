@@ -24,7 +24,7 @@ def registered(issuer, agent):
     ).decode()
     administrator = {"authorization": f"Bearer {os.environ['ADMIN_TOKEN']}"}
     jwk = ECKey.import_key(pem).as_dict(private=False)
-    posted(f"{issuer}/api/v1/agents/{agent}/keys", {"jwk": jwk, "reason": "interop"}, administrator)
+    posted(f"{issuer}/api/v1/agents/{agent}/keys", {"jwk": jwk, "reason": "interop", "person": "maria", "break_glass": True}, administrator)
     return pem
 
 

@@ -63,6 +63,25 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// Rows that an operation makes, each with what it gains in words.
+    pub(crate) fn of_rows(rows: Vec<(Draft, String)>, directory: Directory) -> Self {
+        let step = |(draft, text): &(Draft, String)| {
+            let key = draft.key();
+            let reach = reach(Reach::Widens).to_owned();
+            PlanStep {
+                verb: "change".to_owned(),
+                kind: key.kind.as_str().to_owned(),
+                key: key.key,
+                words: vec![PlanWords { text: text.clone(), reach: reach.clone() }],
+                reach,
+            }
+        };
+        let steps = rows.iter().map(step).collect();
+        let drafts: Vec<Draft> = rows.into_iter().map(|(draft, _text)| draft).collect();
+        let after = applied(&directory, &drafts);
+        Self { view: view(&directory, steps, 0, Vec::new()), drafts, after }
+    }
+
     /// The position it was made on.
     pub(crate) fn seq(&self) -> Seq {
         Seq(self.view.seq)

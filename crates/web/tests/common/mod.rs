@@ -410,7 +410,7 @@ pub async fn device(served: &Served, person: &str) -> provost_passkey::soft::Aut
     use provost_passkey::{Party, encode, soft::Authenticator};
     let mut seed = [7; 32];
     seed.iter_mut().zip(person.bytes()).for_each(|(at, byte)| *at = byte);
-    let device = Authenticator::from_seed(&seed).unwrap();
+    let mut device = Authenticator::from_seed(&seed).unwrap();
     let now = served.plane.now();
     let row = provost_domain::Passkey {
         id: encode(&device.id),
@@ -432,6 +432,10 @@ pub async fn device(served: &Served, person: &str) -> provost_passkey::soft::Aut
         served.plane.store.commit(provost_store::ChangeSet { by, at: now, writes }).await.unwrap();
         served.plane.replica.catch_up().await.unwrap();
     }
+    served.plane.replica.catch_up().await.unwrap();
+    let directory = &served.plane.replica.latest().directory;
+    let known = directory.passkeys_of(&person.parse().unwrap()).find(|row| row.id == encode(&device.id));
+    device.counter = known.unwrap().counter;
     device
 }
 

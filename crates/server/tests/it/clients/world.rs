@@ -87,6 +87,9 @@ impl World {
                 client_id,
                 "--reason",
                 "interop",
+                "--as",
+                "maria",
+                "--break-glass",
             ]);
         }
     }

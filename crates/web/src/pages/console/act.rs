@@ -21,7 +21,7 @@ use axum::{
     response::Response,
 };
 use provost_api::problem::Fault;
-use provost_control::ControlError;
+use provost_control::{ControlError, plan::Outcome};
 
 /// What is asked before something is done.
 pub(super) struct Act {
@@ -118,6 +118,22 @@ impl Act {
     pub(super) fn ask(self, looker: &Looker) -> Response {
         let frame = looker.frame(self.here);
         looker.page(&Page { frame, act: self, why: String::new(), refusal: None })
+    }
+
+    /// As [`Act::over`], of what may have to wait for people: then it leads to where they answer.
+    pub(super) fn over_or_waits<T>(
+        self,
+        looker: &Looker,
+        sent: &Sent,
+        outcome: Result<Outcome<T>, ControlError>,
+        word: &str,
+    ) -> Shown {
+        match outcome {
+            Ok(Outcome::Waits(proposal)) => {
+                Ok(done(&format!("/proposals/{}", proposal.summary.id), "proposed"))
+            }
+            other => self.over(looker, sent, other, word),
+        }
     }
 
     /// Back to where it is seen, once it is done; the same page with what was typed, if it was refused.

@@ -270,6 +270,7 @@ const DONE: &[(&str, &str)] = &[
     ("forgotten", "The credential is forgotten."),
     ("linked", "The login is theirs now."),
     ("moved", "Done, and in force."),
+    ("proposed", "Proposed: nothing has changed yet. Those who must agree are told."),
     ("repinned", "The definitions are taken as reviewed, and calls to them are decided again."),
     ("restricted", "What it is left is in force."),
     ("revoked", "The envelope is revoked."),

@@ -3,7 +3,7 @@
 use super::{Act, Field, Sent};
 use crate::pages::console::look::{Looker, Shown, Stopped};
 use axum::extract::Path;
-use provost_api::agent::{AgentView, Demote, Restrict};
+use provost_api::agent::{AgentStep, AgentView, Demote, Restrict};
 use provost_control::{Action, ControlError, access::allows_on, agent};
 use provost_domain::{AgentStatus, Autonomy, Level, Name};
 
@@ -67,10 +67,13 @@ pub(in crate::pages::console) async fn make(Path((name, word)): Path<(String, St
         }
         word => {
             let outcome = match agent::move_named(word) {
-                Ok(wanted) => agent::step(&looker.op, name, wanted, &reason).await,
+                Ok(wanted) => {
+                    let said = AgentStep { reason, ..AgentStep::default() };
+                    agent::step(&looker.op, name, wanted, said).await
+                }
                 Err(error) => Err(error),
             };
-            act.over(looker, &sent, outcome, "moved")
+            act.over_or_waits(looker, &sent, outcome, "moved")
         }
     }
 }

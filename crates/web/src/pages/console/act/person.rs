@@ -55,11 +55,11 @@ pub(in crate::pages::console) async fn make(
                 Ok(wanted) => approval::away(op, &name, wanted).await,
                 Err(error) => Err(error),
             };
-            act.over(looker, &sent, outcome, "away")
+            act.over_or_waits(looker, &sent, outcome, "away")
         }
         _ => {
-            let outcome = approval::away(op, &name, AwaySet { to: None, lasts: None, reason }).await;
-            act.over(looker, &sent, outcome, "back")
+            let outcome = approval::away(op, &name, AwaySet { reason, ..AwaySet::default() }).await;
+            act.over_or_waits(looker, &sent, outcome, "back")
         }
     }
 }
@@ -71,7 +71,7 @@ fn away(sent: &Sent, reason: String) -> Result<AwaySet, ControlError> {
     })?;
     let lasts = sent.text("lasts").parse::<Span>();
     let lasts = lasts.map_err(|_| ControlError::caller("say for how long, such as 5d or 8h"))?;
-    Ok(AwaySet { to: Some(to), lasts: Some(lasts), reason })
+    Ok(AwaySet { to: Some(to), lasts: Some(lasts), reason, ..AwaySet::default() })
 }
 
 fn act(looker: &Looker, name: &str, word: &str, about: &About) -> Result<(Act, Name), Stopped> {
