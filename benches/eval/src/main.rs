@@ -36,6 +36,9 @@ struct Cli {
     /// Only runs of these models
     #[arg(long = "model")]
     models: Vec<String>,
+    /// Judge without one mechanism, as if whoever labelled the tools had not known of it
+    #[arg(long)]
+    without: Option<world::Without>,
     /// Say which calls were held, and which attacks went through
     #[arg(long)]
     explain: bool,
@@ -58,7 +61,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<String> {
-    let world = world::World::read(&cli.organisation)?;
+    let world = world::World::read(&cli.organisation, cli.without)?;
     let records = records::Records::read(&cli.records, &cli.models)?;
     let figures = report::measure(&world, &records, cli.explain);
     if cli.json { Ok(serde_json::to_string_pretty(&figures)? + "\n") } else { Ok(report::tables(&figures)) }

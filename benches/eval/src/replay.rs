@@ -11,6 +11,7 @@ use provost_domain::{Digest, Origin, TaskState, Tool, Usual, Verdict};
 use provost_policy::Question;
 use provost_watch::{
     Content, Memory,
+    drift::{Against, Drift, Measure},
     memory::Received,
     run::{self, Ended, Marker, Step},
     trace,
@@ -41,6 +42,7 @@ pub fn replay(
     answers: &Answers<'_>,
     run: &Run,
     usual: Option<&Usual>,
+    past: &Against<'_>,
 ) -> Replayed {
     let words = run.prompt.as_deref().unwrap_or_default();
     let id = *Digest::of(run.id.as_bytes()).as_bytes().first_chunk().unwrap_or(&[0; 16]);
@@ -50,6 +52,7 @@ pub fn replay(
     let mut state = TaskState::default();
     let mut replayed =
         Replayed { stopped: Vec::new(), run: run::Run { hour: 12, ..run::Run::default() }, malformed: 0 };
+    let mut measure = Measure::begun(12);
     let mut turn: Vec<&Call> = Vec::new();
     for (at, call) in run.calls.iter().enumerate().filter(|(_, call)| call.executed) {
         if turn.last().is_some_and(|last| last.turn != call.turn) {
@@ -61,9 +64,13 @@ pub fn replay(
             continue;
         };
         let path = tool.path();
-        let known = trace::trace(&memory, tool, &call.args, &|arg, value| {
+        let mut known = trace::trace(&memory, tool, &call.args, &|arg, value| {
             usual.is_some_and(|known| known.is_usual(marker.mark(&path, arg, value)))
         });
+        if !tool.only_reads() || tool.sends_out {
+            let with = step(tool, call, &known.steered, &marker, Ended::Done);
+            known.drift = Drift::hundredths(measure.score_with(&with, past));
+        }
         let evaluation = world.pdp.decide(&Question {
             agent: &suite.agent,
             task: &task,
@@ -94,7 +101,9 @@ pub fn replay(
                 Ended::Held
             }
         };
-        replayed.run.push(step(tool, call, &known.steered, &marker, ended));
+        let step = step(tool, call, &known.steered, &marker, ended);
+        measure.add(&step, past);
+        replayed.run.push(step);
     }
     replayed
 }

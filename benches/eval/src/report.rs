@@ -47,16 +47,21 @@ type Baselines = BTreeMap<(String, String, String), Usual>;
 pub fn measure(world: &World, records: &Records, explain: bool) -> Figures {
     let answers = Answers::new(&records.results);
     let scored: Vec<&Run> = records.runs.iter().filter(|run| is_scored(run)).collect();
-    let one = |run: &Run, usual: Option<&Usual>| {
-        world.suite(&run.suite).map(|suite| replay(world, suite, &answers, run, usual))
+    let one = |run: &Run, usual: Option<&Usual>, agent: Option<&Usual>| {
+        let past = drift::Against { kind: usual, agent, peers: None };
+        world.suite(&run.suite).map(|suite| replay(world, suite, &answers, run, usual, &past))
     };
-    let new: Vec<(&Run, Replayed)> = scored.iter().filter_map(|run| Some((*run, one(run, None)?))).collect();
+    let new: Vec<(&Run, Replayed)> =
+        scored.iter().filter_map(|run| Some((*run, one(run, None, None)?))).collect();
     let history = History::new(new.iter().map(|(run, replayed)| (*run, replayed)));
     let tasks = history.table(&scored, Scope::Task);
     let others = history.table(&scored, Scope::OtherTasks);
     let agents = history.table(&scored, Scope::Agent);
-    let known: Vec<(&Run, Replayed)> =
-        scored.iter().filter_map(|run| Some((*run, one(run, tasks.get(&key(run, Scope::Task)))?))).collect();
+    let of_kind = |run: &Run| {
+        let (kind, agent) = (tasks.get(&key(run, Scope::Task)), agents.get(&key(run, Scope::Agent)));
+        one(run, kind, agent)
+    };
+    let known: Vec<(&Run, Replayed)> = scored.iter().filter_map(|run| Some((*run, of_kind(run)?))).collect();
     let malformed = new.iter().filter(|(run, _)| run.kind == Kind::Benign).map(|(_, r)| r.malformed).sum();
     let mut lines = Vec::new();
     if explain {

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use provost_declare::{SourceFile, any_error, read, render_all};
 use provost_domain::{
-    Agent, AgentStatus, Directory, DurationMs, Level, Name, Object, System, Task, Timestamp, Tool,
+    Agent, AgentStatus, Directory, DurationMs, Label, Level, Name, Object, System, Task, Timestamp, Tool,
     agent::Provenance, ids::AgentId, ids::TaskId, task::TaskStatus,
 };
 use provost_policy::Pdp;
@@ -14,6 +14,36 @@ pub struct World {
     suites: BTreeMap<String, Suite>,
 }
 
+/// A mechanism to judge without: what the tools' files say is taken back that far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Without {
+    /// Labels of single fields: a result with any is that altogether.
+    Fields,
+    /// Colleagues apart from strangers: what they wrote is a stranger's.
+    Insiders,
+    /// Text that goes along: links and labelled data in it.
+    Carries,
+    /// Where arguments come from, at all: only what the task has read (`guardrail/flow`).
+    Origins,
+}
+
+impl Without {
+    fn from(self, tool: &mut Tool) {
+        match self {
+            Self::Fields => tool.returns.iter_mut().for_each(|returns| returns.field = None),
+            Self::Insiders => {
+                let insiders = tool.returns.iter_mut().filter(|returns| returns.label.is_integrity());
+                let untrusted: Option<Label> = "untrusted".parse().ok();
+                insiders.zip(std::iter::repeat(untrusted)).for_each(|(returns, untrusted)| {
+                    returns.label = untrusted.unwrap_or_else(|| returns.label.clone());
+                });
+            }
+            Self::Carries => tool.steering.carries.clear(),
+            Self::Origins => tool.steering = Default::default(),
+        }
+    }
+}
+
 /// One suite.
 pub struct Suite {
     pub agent: Arc<Agent>,
@@ -22,7 +52,7 @@ pub struct Suite {
 }
 
 impl World {
-    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+    pub fn read(folder: &Path, without: Option<Without>) -> anyhow::Result<Self> {
         let (declared, faults) = read(&files(folder)?);
         if any_error(&faults) {
             bail!("the organisation has faults:\n{}", render_all(&faults));
@@ -31,7 +61,10 @@ impl World {
         declared.organisation.into_iter().for_each(|row| directory.put(Object::Organisation(row)));
         declared.people.into_values().for_each(|row| directory.put(Object::Person(row)));
         declared.systems.into_values().for_each(|row| directory.put(Object::System(row)));
-        declared.tools.into_values().for_each(|row| directory.put(Object::Tool(row)));
+        for mut tool in declared.tools.into_values() {
+            without.into_iter().for_each(|without| without.from(&mut tool));
+            directory.put(Object::Tool(tool));
+        }
         for agent in declared.agents.into_values() {
             let provenance = Provenance {
                 created_by: "files".into(),
@@ -77,6 +110,7 @@ impl Suite {
             for_person: false,
             refresh: None,
             trial: None,
+            inputs: Default::default(),
         }
     }
 }

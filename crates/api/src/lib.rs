@@ -14,6 +14,7 @@
 
 pub mod agent;
 pub mod approval;
+pub mod baseline;
 pub mod channel;
 pub mod containment;
 pub mod credential;

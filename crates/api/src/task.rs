@@ -23,6 +23,11 @@ pub struct TaskStart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub requester: Option<Name>,
+    /// What that person gives it to work with besides the purpose, by name: an invoice number, an account, an address. Such a
+    /// value is the requester's wherever it steers a call. At most 64, of 8,192 bytes together.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = std::collections::HashMap<String, String>)]
+    pub inputs: BTreeMap<String, String>,
     /// How long it may last; the charter's longest, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<Span>,

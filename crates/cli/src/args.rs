@@ -1,8 +1,8 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    agent, approval, care, channel, credential, decision, drill, finding, identity, issuer, key, kill,
-    ledger, node, passkey, plan, policy, proposal, rule, run, search, shell, system, task, wrap,
+    agent, approval, baseline, care, channel, credential, decision, drill, finding, identity, issuer, key,
+    kill, ledger, node, passkey, plan, policy, proposal, rule, run, search, shell, system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -58,6 +58,9 @@ pub enum Command {
     /// What people should know, and what was done about it
     #[command(subcommand, visible_alias = "findings")]
     Finding(finding::FindingCommand),
+    /// What is usual for an agent, and what waits for a person about it
+    #[command(subcommand, visible_alias = "baselines")]
+    Baseline(baseline::BaselineCommand),
     /// Changes that wait for people's yes, and the answers
     #[command(subcommand, visible_alias = "proposals")]
     Proposal(proposal::ProposalCommand),

@@ -11,6 +11,7 @@ pub mod approval;
 mod approval_quality;
 mod approval_together;
 pub mod args;
+pub mod baseline;
 pub mod care;
 pub mod channel;
 pub mod client;
@@ -98,6 +99,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Task(command) => task::run(command, &client, out).await,
             Command::Approval(command) => approval::run(command, &client, out).await,
             Command::Finding(command) => finding::run(command, &client, out).await,
+            Command::Baseline(command) => baseline::run(command, &client, out).await,
             Command::Proposal(command) => proposal::run(command, &client, out).await,
             Command::Kill(args) => kill::run(*args, &client, out).await,
             Command::Drill(command) => drill::run(command, &client, out).await,

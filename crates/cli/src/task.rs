@@ -66,6 +66,9 @@ pub struct StartArgs {
     /// The person who asks for it; the agent's owner, if not given
     #[arg(long, value_name = "PERSON")]
     pub requester: Option<Name>,
+    /// Something that person gives it to work with, such as payee=DE89…; may be given several times
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = input)]
+    pub inputs: Vec<(String, String)>,
     /// How long it may last, such as 15m or 2h; the charter's longest, if not given
     #[arg(long, value_name = "SPAN")]
     pub duration: Option<Span>,
@@ -117,6 +120,7 @@ async fn start(args: StartArgs, client: &Client, out: Out) -> Result<(), Failure
         agent: args.agent,
         purpose: args.purpose,
         requester: args.requester,
+        inputs: args.inputs.into_iter().collect(),
         duration: args.duration,
         scope: (!args.only.is_empty()).then(|| merged(args.only)),
         system: args.system,
@@ -128,6 +132,12 @@ async fn start(args: StartArgs, client: &Client, out: Out) -> Result<(), Failure
         out.show(&started, render_started);
     }
     Ok(())
+}
+
+fn input(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = parts.ok_or_else(|| "an input is NAME=VALUE".to_owned())?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn render_started(started: &TaskStarted, style: Style) -> String {

@@ -38,6 +38,8 @@ pub enum Action {
     ApprovalRead,
     ApprovalSettle,
     Backup,
+    BaselineAgree,
+    BaselineLearn,
     ChannelRead,
     ChannelTest,
     BreakGlass,
@@ -173,6 +175,7 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
             Action::TaskEnd
                 | Action::TaskTry
                 | Action::AgentDiscover
+                | Action::BaselineLearn
                 | Action::ApprovalSettle
                 | Action::FindingSettle
                 | Action::DeliveryKeep
@@ -231,6 +234,7 @@ const fn of_owner(action: Action) -> bool {
             | Action::AgentMove
             | Action::AgentRead
             | Action::AgentRestrict
+            | Action::BaselineAgree
             | Action::DecisionRead
             | Action::TaskRead
     )
@@ -248,6 +252,7 @@ const fn of_role(role: Role, action: Action) -> bool {
                         | Action::AgentMove
                         | Action::AgentRestrict
                         | Action::Backup
+                        | Action::BaselineAgree
                         | Action::ChannelTest
                         | Action::DeliveryRetry
                         | Action::DrillRun
@@ -353,6 +358,8 @@ actions! {
     ApprovalRead = "approval read",
     ApprovalSettle = "approval settle",
     Backup = "backup",
+    BaselineAgree = "baseline agree",
+    BaselineLearn = "baseline learn",
     ChannelRead = "channel read",
     ChannelTest = "channel test",
     BreakGlass = "break glass",

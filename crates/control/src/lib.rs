@@ -17,6 +17,7 @@ pub mod account;
 pub mod agent;
 pub mod anchor;
 pub mod approval;
+pub mod baseline;
 mod bound;
 pub mod browser;
 pub mod care;

@@ -76,6 +76,7 @@ pub(crate) async fn begin(op: &Op, wanted: &TaskStart, behalf: Behalf<'_>) -> Re
                 id,
                 purpose: wanted.purpose.clone(),
                 requester,
+                inputs: wanted.inputs.clone(),
                 duration: wanted.duration.map(|span| span.0),
                 scope,
                 parent: parent.map(|parent| parent.id),
@@ -426,7 +427,7 @@ impl From<StartError> for ControlError {
     fn from(error: StartError) -> Self {
         let text = error.to_string();
         match error {
-            StartError::Purpose | StartError::TooLong { .. } => Self::caller(text),
+            StartError::Purpose | StartError::Inputs | StartError::TooLong { .. } => Self::caller(text),
             StartError::NotActive { .. } | StartError::Retired { .. } | StartError::OutsideCharter { .. } => {
                 Self::refused(text)
             }

@@ -46,6 +46,12 @@ pub struct ArgsFrom {
     /// How it is known, a line for each argument.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub why: Vec<String>,
+    /// How far the run would be, with this call, from what is usual, in hundredths; 0 below [`DRIFT_NOTED`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub drift: u32,
+    /// What is unusual about it then, worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusual: Vec<String>,
 }
 
 /// Something a task did that is dangerous together with other things.
@@ -110,7 +116,17 @@ pub static NOTHING: ArgsFrom = ArgsFrom {
     carries: BTreeSet::new(),
     past: BTreeSet::new(),
     why: Vec::new(),
+    drift: 0,
+    unusual: Vec::new(),
 };
+
+/// Less drift than this, in hundredths, is what runs have that differ from each other at all.
+pub const DRIFT_NOTED: u32 = 100;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
 
 impl ArgsFrom {
     /// Whether there is nothing to tell.

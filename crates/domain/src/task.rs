@@ -1,6 +1,6 @@
 //! Tasks: bounded runs of an agent. Tokens belong to tasks, and a task ends.
 
-use crate::charter::ArgRule;
+use crate::charter::{ArgRule, Scalar};
 use crate::{Digest, DurationMs, Label, Name, TaskId, Timestamp, ToolName};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -19,6 +19,9 @@ pub struct Task {
     pub purpose: Arc<str>,
     /// The person who asked for it.
     pub requester: Name,
+    /// What they gave it to work with besides the purpose, by name: an invoice number, an account, an address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, String>,
     /// The part of the charter it may use; all of it, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Arc<[TaskScope]>>,
@@ -152,7 +155,26 @@ impl Trial {
     }
 }
 
+fn text_of(value: &Scalar) -> String {
+    match value {
+        Scalar::Bool(value) => value.to_string(),
+        Scalar::Long(value) => value.to_string(),
+        Scalar::Text(text) => text.clone(),
+    }
+}
+
 impl Task {
+    /// What its requester gave besides the purpose: the inputs, and the values that limits of its scope name.
+    pub fn given(&self) -> impl Iterator<Item = (&str, String)> {
+        let inputs = self.inputs.iter().map(|(name, text)| (name.as_str(), text.clone()));
+        let parts = self.scope.iter().flat_map(|parts| parts.iter());
+        let limits = parts.flat_map(|part| &part.args);
+        inputs.chain(
+            limits
+                .flat_map(|(arg, rule)| rule.one_of.iter().map(move |value| (arg.as_str(), text_of(value)))),
+        )
+    }
+
     /// Whether it may act at `now`.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {

@@ -32,7 +32,7 @@ pub struct Counts {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<String, u32>,
     /// A tool and the one after it; `^` and `$` are the ends of a run.
-    #[serde(with = "pairs", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
     pub pairs: BTreeMap<(String, String), u32>,
     /// Values that steered calls, at their places.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -44,7 +44,7 @@ pub struct Counts {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub systems: BTreeMap<String, u32>,
     /// Hours of the day at which runs began.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
     pub hours: BTreeMap<u8, u32>,
     /// Calls of all runs together.
     pub calls: u64,
@@ -243,19 +243,22 @@ impl<'de> Deserialize<'de> for Mark {
     }
 }
 
-/// A map with pairs for keys, as a list.
-mod pairs {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+/// A map whose keys are no texts, as a list.
+mod listed {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::collections::BTreeMap;
 
-    type Pairs = BTreeMap<(String, String), u32>;
-
-    pub(super) fn serialize<S: Serializer>(pairs: &Pairs, to: S) -> Result<S::Ok, S::Error> {
-        pairs.iter().collect::<Vec<_>>().serialize(to)
+    pub(super) fn serialize<K: Serialize, S: Serializer>(
+        counts: &BTreeMap<K, u32>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        counts.iter().collect::<Vec<_>>().serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Pairs, D::Error> {
-        Ok(Vec::<((String, String), u32)>::deserialize(from)?.into_iter().collect())
+    pub(super) fn deserialize<'de, K: Deserialize<'de> + Ord, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<K, u32>, D::Error> {
+        Ok(Vec::<(K, u32)>::deserialize(from)?.into_iter().collect())
     }
 }
 
@@ -291,6 +294,12 @@ mod tests {
         let text = serde_json::to_string(&usual).unwrap();
         assert!(text.contains("ffffffffffffffff"), "no number that is too large for JSON: {text}");
         assert_eq!(serde_json::from_str::<Usual>(&text).unwrap(), usual);
+        // As a row of the plane, too, whose kind is read before what is in it.
+        let of = crate::BaselineOf::Agent { agent: "clerk".parse().unwrap() };
+        let row = crate::Baseline { usual, ..crate::Baseline::begun(of, crate::Timestamp::from_millis(1)) };
+        let row = crate::Object::Baseline(Box::new(row));
+        let text = serde_json::to_string(&row).unwrap();
+        assert_eq!(serde_json::from_str::<crate::Object>(&text).unwrap(), row);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! whole life of the call, streams included.
 
 mod api;
+mod look;
 
 pub use api::{ApiWork, ask_api};
 

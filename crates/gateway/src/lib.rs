@@ -26,6 +26,7 @@ mod plant;
 pub mod proxy;
 mod refusal;
 mod subject;
+mod watching;
 pub mod wrap;
 
 pub use act::{Running, Work};

@@ -29,11 +29,17 @@ impl Memories {
 }
 
 impl Pipeline {
-    /// Where the arguments of a call come from, for a task in this state.
+    /// Where the arguments of a call come from, for a task in this state, and how far its run is from what is usual.
     ///
     /// # Errors
     /// When what the task has read cannot be read: then nothing may be decided on it.
     pub(crate) async fn args_from(&self, attempt: &Attempt, version: u64) -> Result<ArgsFrom, Refusal> {
+        let mut known = self.traced(attempt, version).await?;
+        self.drift(attempt, &mut known).await?;
+        Ok(known)
+    }
+
+    async fn traced(&self, attempt: &Attempt, version: u64) -> Result<ArgsFrom, Refusal> {
         let Some(tool) = attempt.tool.as_ref().filter(|_| is_traced(attempt)) else {
             return Ok(ArgsFrom::default());
         };
@@ -42,7 +48,7 @@ impl Pipeline {
             return Ok(ArgsFrom::default());
         }
         let memory = self.memory(&attempt.caller, version).await?;
-        Ok(trace::trace(&memory, tool, &attempt.args, &|_, _| false))
+        Ok(trace::trace(&memory, tool, &attempt.args, &self.usual(attempt)))
     }
 
     /// What a result adds to the task's memory, before anybody sees it.
@@ -120,6 +126,7 @@ impl Pipeline {
 fn begun(caller: &Caller) -> Memory {
     let first = caller.chain.last().map_or(&caller.task, |link| &link.task);
     let mut memory = Memory::new(&caller.task.id.to_string(), &first.purpose);
+    first.given().for_each(|(name, text)| memory.given(name, &text));
     if !caller.chain.is_empty() {
         memory.handed_on(&caller.task.purpose);
     }

@@ -14,10 +14,14 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// An answer whose inside is not looked into: it counts as having every field.
+    /// An answer of an HTTP API: with its structure, if it was read and has one; otherwise it counts as having every field.
     #[must_use]
-    pub fn unstructured(outcome: Outcome) -> Self {
-        Self { outcome, structured: None }
+    pub fn of_api(outcome: Outcome, brought: &Brought) -> Self {
+        let structured = match brought {
+            Brought::Structured(value) => Some(value.clone()),
+            Brought::Text(_) | Brought::Error(_) | Brought::Unseen => None,
+        };
+        Self { outcome, structured }
     }
 }
 
@@ -67,6 +71,18 @@ pub fn read_brought(response: &[u8]) -> Brought {
     match Message::parse(response, &limits) {
         Ok(Message::Response(response)) => brought(&response),
         Ok(_) | Err(_) => Brought::Unseen,
+    }
+}
+
+/// What the body of an HTTP API's answer brings.
+#[must_use]
+pub fn brought_by_api(body: &[u8], failed: bool) -> Brought {
+    if failed {
+        return Brought::Error(String::from_utf8_lossy(body).into_owned());
+    }
+    match serde_json::from_slice(body) {
+        Ok(value) => Brought::Structured(value),
+        Err(_not_json) => Brought::Text(String::from_utf8_lossy(body).into_owned()),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     memory::Memories,
     observe::Metrics,
     refusal::Refusal,
+    watching::Watching,
 };
 use moka::sync::Cache;
 use provost_broker::Broker;
@@ -37,6 +38,7 @@ pub struct Pipeline {
     /// What this node last saw of each task's state. The store has the last word when a decision is recorded.
     states: Cache<TaskId, TaskState>,
     pub(crate) memories: Memories,
+    pub(crate) watching: Watching,
 }
 
 impl Pipeline {
@@ -108,6 +110,7 @@ impl Pipeline {
             match self.journal.record(intent).await {
                 Ok(recorded) => {
                     self.metrics.decided(recorded.decision());
+                    self.watched(attempt, &moment.args_from, recorded.decision()).await;
                     if let Some(grant) = grant.filter(|grant| grant.once) {
                         self.mark_used(grant.id, recorded.decision().id);
                     }
@@ -197,6 +200,7 @@ impl From<Parts> for Pipeline {
             journal: Arc::new(journal),
             states: Cache::new(TASK_STATES_MAX),
             memories: Memories::new(),
+            watching: Watching::new(),
             metrics: Metrics::default(),
             slots: approval::Slots::new(&parts.limits),
             store: parts.store,

@@ -4,7 +4,7 @@ use provost_domain::{
     Agent, DurationMs, Name, Task, TaskId, Timestamp,
     task::{TaskScope, TaskStatus},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a new task is to be.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Start {
     pub purpose: String,
     /// The person who asked for it.
     pub requester: Name,
+    /// What they gave it besides the purpose.
+    pub inputs: BTreeMap<String, String>,
     /// How long; the charter's longest, if absent.
     pub duration: Option<DurationMs>,
     /// The part of the charter it may use.
@@ -46,12 +48,14 @@ pub fn start(agent: &Agent, wanted: Start, now: Timestamp) -> Result<Task, Start
     if charter_end <= now {
         return Err(StartError::Retired { agent: agent.name.clone() });
     }
+    check_inputs(&wanted.inputs)?;
     check_scope(agent, wanted.scope.as_deref().unwrap_or_default())?;
     Ok(Task {
         id: wanted.id,
         agent: agent.name.clone(),
         purpose: purpose.into(),
         requester: wanted.requester,
+        inputs: wanted.inputs,
         scope: wanted.scope.map(Into::into),
         started: now,
         expires: now.plus(duration).min(charter_end),
@@ -68,6 +72,16 @@ pub fn start(agent: &Agent, wanted: Start, now: Timestamp) -> Result<Task, Start
 #[must_use]
 pub fn end(task: &Task) -> Task {
     Task { status: TaskStatus::Ended, ..task.clone() }
+}
+
+fn check_inputs(inputs: &BTreeMap<String, String>) -> Result<(), StartError> {
+    let bytes: usize = inputs.iter().map(|(name, text)| name.len().saturating_add(text.len())).sum();
+    let named = inputs.keys().all(|name| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        (1..=INPUT_NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain)
+    });
+    let fits = named && inputs.len() <= INPUTS_MAX && bytes <= INPUTS_BYTES_MAX;
+    if fits { Ok(()) } else { Err(StartError::Inputs) }
 }
 
 fn check_scope(agent: &Agent, scope: &[TaskScope]) -> Result<(), StartError> {
@@ -106,6 +120,12 @@ pub enum StartError {
     /// A purpose is what a person later judges the task by.
     #[error("a task needs a purpose of 1 to {PURPOSE_BYTES_MAX} bytes: say what this run is for")]
     Purpose,
+    /// Inputs are values, not documents.
+    #[error(
+        "the inputs of a task are at most {INPUTS_MAX}, of {INPUTS_BYTES_MAX} bytes together, each under a name of letters, \
+         digits, `_`, `-` and `.`"
+    )]
+    Inputs,
     /// Longer than the charter allows.
     #[error("a task of this agent lasts at most {most}, and {wanted} was asked for")]
     TooLong {
@@ -125,3 +145,6 @@ pub enum StartError {
 }
 
 const PURPOSE_BYTES_MAX: usize = 2_000;
+const INPUTS_MAX: usize = 64;
+const INPUTS_BYTES_MAX: usize = 8_192;
+const INPUT_NAME_BYTES_MAX: usize = 64;

@@ -3,8 +3,9 @@
 
 use crate::{Pdp, Question, charter};
 use provost_domain::{
-    Directory, Label, Name, Task, TaskState, Timestamp, ToolName, Verdict,
+    ArgsFrom, Directory, Label, Name, Origin, Task, TaskState, Timestamp, ToolName, Verdict,
     ids::TaskId,
+    origin::Past,
     task::{TaskScope, TaskStatus},
 };
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,18 @@ pub struct Given {
     /// The part of the charter its task may use; all of it, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Vec<TaskScope>>,
+    /// Where values come from that steer the call, as `context.steered` has them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub steered: BTreeSet<Origin>,
+    /// Labels of data that the arguments hold.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub carries: BTreeSet<Label>,
+    /// What the task did before that is dangerous with what comes next.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub past: BTreeSet<Past>,
+    /// How far the run is from what is usual, in hundredths.
+    #[serde(default)]
+    pub drift: u32,
     /// Whether the server still defines the tool as it was reviewed.
     #[serde(default = "yes")]
     pub pinned: bool,
@@ -145,8 +158,16 @@ fn run(pdp: &Pdp, case: &Case) -> Result<Verdict, String> {
         for_person: false,
         refresh: None,
         trial: None,
+        inputs: Default::default(),
     };
     let state = TaskState { version: 0, labels: case.given.labels.clone() };
+    let args_from = ArgsFrom {
+        steered: case.given.steered.clone(),
+        carries: case.given.carries.clone(),
+        past: case.given.past.clone(),
+        drift: case.given.drift,
+        ..ArgsFrom::default()
+    };
     let evaluation = pdp.decide(&Question {
         agent,
         task: &task,
@@ -157,7 +178,7 @@ fn run(pdp: &Pdp, case: &Case) -> Result<Verdict, String> {
         args: &when.args,
         approvals: &case.given.approvals,
         exhausted: &case.given.exhausted,
-        args_from: &provost_domain::origin::NOTHING,
+        args_from: &args_from,
         chain: &[],
         now,
     });

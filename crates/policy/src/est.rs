@@ -154,7 +154,7 @@ pub(crate) struct Reads(u16);
 
 impl Reads {
     /// The members there are.
-    pub(crate) const MEMBERS: [&str; 12] = [
+    pub(crate) const MEMBERS: [&str; 13] = [
         "now",
         "weekday",
         "minute",
@@ -167,6 +167,7 @@ impl Reads {
         "steered",
         "carries",
         "past",
+        "drift",
     ];
     /// Every member: for whoever takes the context whole.
     pub(crate) const ALL: Self = Self(u16::MAX);

@@ -14,7 +14,7 @@ pub(crate) struct Facts {
 }
 
 /// The moment nearly every call is made at: a live task, a tool in its scope and as it was reviewed, every budget with
-/// room, no approval yet, no labelled data in its arguments, and nothing done before that is dangerous with what comes next. What differs even then is what the task has read.
+/// room, no approval yet, no labelled data in its arguments, nothing done before that is dangerous with what comes next, and a run like others. What differs even then is what the task has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UsualMoment {
     untrusted: bool,
@@ -33,6 +33,7 @@ impl UsualMoment {
             && exhausted.is_empty()
             && args_from.carries.is_empty()
             && args_from.past.is_empty()
+            && args_from.drift == 0
             && task.is_live(*now)
             && task.includes(&system.name, &tool.name);
         usual.then(|| Self {
@@ -88,7 +89,7 @@ impl Facts {
     /// Nothing is known but that the moment is a usual one.
     pub(crate) fn of_usual_moments() -> Self {
         let task = json!({"live": true, "in_scope": true});
-        let context = json!({"task": task, "tool": {"pinned": true}, "exhausted": [], "approvals": [], "carries": [], "past": []});
+        let context = json!({"task": task, "tool": {"pinned": true}, "exhausted": [], "approvals": [], "carries": [], "past": [], "drift": 0});
         Self { principal: Value::Null, resource: Value::Null, context }
     }
 
@@ -100,6 +101,7 @@ impl Facts {
             context.insert("approvals".to_owned(), json!([]));
             context.insert("carries".to_owned(), json!([]));
             context.insert("past".to_owned(), json!([]));
+            context.insert("drift".to_owned(), json!(0));
             if let Some(tool) = context.get_mut("tool").and_then(Value::as_object_mut) {
                 tool.insert("pinned".to_owned(), Value::Bool(true));
             }
@@ -144,6 +146,17 @@ impl Facts {
                 let (left, right) = (self.value(left)?, self.value(right)?);
                 let scalar = |value: &Value| value.is_string() || value.is_boolean() || value.is_i64();
                 (scalar(&left) && scalar(&right)).then(|| Value::Bool((left == right) == (name == "==")))
+            }
+            "<" | "<=" | ">" | ">=" => {
+                let (left, right) = sides()?;
+                let (left, right) = (self.value(left)?.as_i64()?, self.value(right)?.as_i64()?);
+                let holds = match name.as_str() {
+                    "<" => left < right,
+                    "<=" => left <= right,
+                    ">" => left > right,
+                    _ => left >= right,
+                };
+                Some(Value::Bool(holds))
             }
             "contains" => {
                 let (left, right) = sides()?;

@@ -290,12 +290,16 @@ fn shared<T: Clone>(row: Option<&Arc<T>>, asked: &T) -> Arc<T> {
     }
 }
 
-/// A person who is asked because of where an argument came from hears which argument, and where. Never its value.
+/// A person who is asked because of where an argument came from hears which argument, and where; because of what is usual,
+/// what is unusual. Never a value.
 fn told(mut reasons: Vec<Reason>, question: &Question<'_>) -> Vec<Reason> {
     let known = question.args_from;
     let steered = |reason: &&mut Reason| reason.policy.starts_with(STEERED);
     for reason in reasons.iter_mut().filter(steered).filter(|_| !known.why.is_empty()) {
         reason.reason = format!("{} ({})", reason.reason, known.why.join("; "));
+    }
+    for reason in reasons.iter_mut().filter(|reason| reason.policy == DRIFT && !known.unusual.is_empty()) {
+        reason.reason = format!("{} ({})", reason.reason, known.unusual.join("; "));
     }
     reasons
 }
@@ -527,6 +531,9 @@ pub(crate) fn context<E: Evaluate + ?Sized>(
     if reads.has("past") {
         put("past", bucket::texts(known.past.iter().map(|past| past.as_str())));
     }
+    if reads.has("drift") {
+        put("drift", RestrictedExpression::new_long(i64::from(known.drift)));
+    }
     if reads.has("args_from") {
         put("args_from", args_from(question)?);
     }
@@ -590,5 +597,6 @@ fn sorted(mut reasons: Vec<Reason>) -> Vec<Reason> {
 
 /// What the guardrails about origins are called.
 const STEERED: &str = "guardrail/steered-";
+const DRIFT: &str = "guardrail/drift";
 /// Each round adds at least one approver, so this is also how many different approvers one call may need.
 const GATE_ROUNDS_MAX: usize = 8;

@@ -324,13 +324,14 @@ fn steering() -> provost_domain::tool::Steering {
 
 fn args_from() -> impl Strategy<Value = ArgsFrom> {
     let some = |weight: f64| prop::bool::weighted(weight);
-    (prop::sample::select(Origin::ALL.to_vec()), some(0.6), some(0.2), some(0.2)).prop_map(
-        |(origin, steered, carries, past)| ArgsFrom {
+    (prop::sample::select(Origin::ALL.to_vec()), some(0.6), some(0.2), some(0.2), some(0.3)).prop_map(
+        |(origin, steered, carries, past, drifts)| ArgsFrom {
             from: steered.then(|| ("y".to_owned(), origin)).into_iter().collect(),
             steered: steered.then_some(origin).into_iter().collect(),
             carries: carries.then(|| LABELS[1].parse().unwrap()).into_iter().collect(),
             past: past.then_some(Past::ReadMany).into_iter().collect(),
-            why: Vec::new(),
+            drift: if drifts { 450 } else { 0 },
+            ..ArgsFrom::default()
         },
     )
 }
@@ -461,6 +462,7 @@ proptest! {
             for_person: false,
             refresh: None,
             trial: None,
+            inputs: Default::default(),
         };
         let labels = world.labels.iter().map(|index| LABELS[*index].parse().unwrap()).collect();
         let state = TaskState { version: 0, labels };

@@ -135,7 +135,7 @@ const ARG_DEPTH_MAX: usize = 12;
 const ARG_NODES_MAX: usize = 2_048;
 
 const CONTEXT: &str = "{ now: Long, weekday: String, minute: Long, task: Task, tool: Tool, \
-approvals: Set<String>, exhausted: Set<String>, steered: Set<String>, carries: Set<String>, past: Set<String>, \
+approvals: Set<String>, exhausted: Set<String>, steered: Set<String>, carries: Set<String>, past: Set<String>, drift: Long, \
 args: {}, args_from: {} }";
 
 const HEAD: &str = r#"// A person: owners, and those who ask for tasks.

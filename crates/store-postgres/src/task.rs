@@ -54,7 +54,21 @@ pub(crate) async fn balances(
 
 /// Forgets some charges of slots that ended at or before this moment; says how many.
 pub(crate) async fn sweep(connections: &Connections, before: Timestamp) -> Result<u64, StoreError> {
-    connections.execute("sweep charges", SWEEP, &[&before.as_millis()]).await
+    let swept = connections.execute("sweep charges", SWEEP, &[&before.as_millis()]).await?;
+    forget_ended(connections).await?;
+    Ok(swept)
+}
+
+/// Forgets what calls brought into tasks that had ended by then; of some tasks, the oldest first.
+async fn forget_ended(connections: &Connections) -> Result<(), StoreError> {
+    let doing = "forget what ended tasks have read";
+    let rows = connections.query(doing, REMEMBERED, &[]).await?;
+    let id = |row: &tokio_postgres::Row| row.try_get::<_, Vec<u8>>(0).map_err(failed(doing));
+    let tasks = rows.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+    let key = |task: &Vec<u8>| task.as_slice().try_into().map(|id| TaskId::from_bytes(id).to_string());
+    let keys = tasks.iter().map(key).collect::<Result<Vec<String>, _>>();
+    let keys = keys.map_err(|_length| backend(doing, "an id of another length"))?;
+    connections.execute(doing, FORGET_ENDED, &[&tasks, &keys]).await.map(drop)
 }
 
 /// What each of these keys used after each of these moments, in their order. A sum beyond 64 bits is as large as can be.
@@ -68,6 +82,13 @@ const MEMORY: &str = "SELECT version, chunk
 FROM task_memory
 WHERE task = $1 AND version > $2
 ORDER BY version";
+
+const REMEMBERED: &str = "SELECT DISTINCT task FROM task_memory ORDER BY task LIMIT 500";
+
+const FORGET_ENDED: &str = "DELETE FROM task_memory
+USING unnest($1::bytea[], $2::text[]) AS known (task, key)
+JOIN object ON object.kind = 'task' AND object.key = known.key AND object.state <> 'live'
+WHERE task_memory.task = known.task";
 
 const SWEEP: &str = "DELETE FROM charge
 WHERE (key, slot) IN (SELECT key, slot FROM charge WHERE slot <= $1 ORDER BY slot LIMIT 5000)";

@@ -136,8 +136,29 @@ pub(crate) fn sweep(tx: &mut Tx<'_>, before: Timestamp) -> Result<i64, StoreErro
     if swept > 0 {
         tx.balances.forget();
     }
+    forget_ended(tx)?;
     Ok(i64::try_from(swept).unwrap_or(i64::MAX))
 }
+
+/// Forgets what calls brought into tasks that had ended by then; of some tasks, the oldest first.
+fn forget_ended(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let read = || -> rusqlite::Result<Vec<[u8; 16]>> {
+        tx.db.prepare_cached(REMEMBERED)?.query_map([], |row| row.get(0))?.collect()
+    };
+    for task in read().map_err(failed("find what ended tasks have read"))? {
+        let key = TaskId::from_bytes(task).to_string();
+        tx.db
+            .prepare_cached(FORGET_ENDED)
+            .and_then(|mut delete| delete.execute((&task[..], key)))
+            .map_err(failed("forget what ended tasks have read"))?;
+    }
+    Ok(())
+}
+
+const REMEMBERED: &str = "SELECT DISTINCT task FROM task_memory ORDER BY task LIMIT 500";
+
+const FORGET_ENDED: &str = "DELETE FROM task_memory
+WHERE task = ?1 AND EXISTS (SELECT 1 FROM object WHERE kind = 'task' AND key = ?2 AND state <> 'live')";
 
 const DECISION: &str = "SELECT decision.row, decision.verdict, decision.completion
 FROM journal JOIN decision ON decision.row = journal.row

@@ -220,7 +220,8 @@ pub trait Store: Send + Sync + 'static {
     /// A consistent copy, made while running. SQLite writes one file; PostgreSQL refuses and names `pg_dump`.
     async fn backup(&self, to: &std::path::Path) -> Result<(), StoreError>;
 
-    /// Forgets charges whose window has passed, at most a bounded batch. Called now and then by the plane.
+    /// Forgets charges whose window has passed, and what calls brought into tasks that had ended by then; at most a bounded
+    /// batch. Called now and then by the plane.
     async fn sweep(&self, now: Timestamp, window_max: DurationMs) -> Result<u64, StoreError>;
 
     /// Writes out everything queued and stops the writer. Later writes are [`StoreError::Closed`].

@@ -43,16 +43,30 @@ pub fn put_aside(usual: &mut Usual, run: &Run, now: Timestamp) -> bool {
     true
 }
 
+/// Whether one more run would count, or be put aside, now.
+#[must_use]
+pub fn has_room(usual: &Usual, now: Timestamp) -> bool {
+    taken(usual, now).1 < places(usual)
+}
+
 /// Takes one of the places of the period, if one is left.
 fn takes(usual: &mut Usual, now: Timestamp) -> bool {
-    let period = now.as_millis().div_euclid(PERIOD_MS);
-    let max = if usual.reference.runs < REFERENCE_RUNS { RUNS_PER_PERIOD_MAX } else { SAMPLE_PER_PERIOD_MAX };
-    let taken = if usual.period.0 == period { usual.period.1 } else { 0 };
-    if taken >= max {
+    let (period, taken) = taken(usual, now);
+    if taken >= places(usual) {
         return false;
     }
-    usual.period = (period, taken + 1);
+    usual.period = (period, taken.saturating_add(1));
     true
+}
+
+/// The period, and how many of its places are taken.
+fn taken(usual: &Usual, now: Timestamp) -> (i64, u32) {
+    let period = now.as_millis().div_euclid(PERIOD_MS);
+    (period, if usual.period.0 == period { usual.period.1 } else { 0 })
+}
+
+fn places(usual: &Usual) -> u32 {
+    if usual.reference.runs < REFERENCE_RUNS { RUNS_PER_PERIOD_MAX } else { SAMPLE_PER_PERIOD_MAX }
 }
 
 fn add(counts: &mut Counts, run: &Run) {

@@ -103,6 +103,11 @@ pub fn days(text: &str) -> BTreeSet<Day> {
     for window in parts.windows(3).chain(parts.windows(2).rev().take(1)) {
         let (first, second, third) = (window.first(), window.get(1), window.get(2));
         let (Some(first), Some(second)) = (first, second) else { continue };
+        // Whatever the form, a number is among the first two.
+        let digit = |part: &str| part.as_bytes().first().is_some_and(u8::is_ascii_digit);
+        if !digit(first) && !digit(second) {
+            continue;
+        }
         let year = third.and_then(|part| part.parse().ok()).filter(|year| (1900..2200).contains(year));
         // A time may stand against the day: `2024-05-30T10:20`.
         let clean = |part: &str| -> Option<u8> { number(part.split(['T', 't']).next().unwrap_or(part)) };
@@ -142,17 +147,18 @@ fn put(days: &mut BTreeSet<Day>, year: u16, month: u8, day: u8) {
 /// A day or month, with or without `st`, `nd`, `rd`, `th`.
 fn number(part: &str) -> Option<u8> {
     let digits = part.trim_end_matches(|char: char| char.is_ascii_alphabetic());
-    let suffix = part.get(digits.len()..).unwrap_or_default().to_ascii_lowercase();
-    let fits = suffix.is_empty() || ["st", "nd", "rd", "th"].contains(&suffix.as_str());
+    let suffix = part.get(digits.len()..).unwrap_or_default();
+    let fits =
+        suffix.is_empty() || ["st", "nd", "rd", "th"].iter().any(|one| suffix.eq_ignore_ascii_case(one));
     if fits && digits.len() <= 2 { digits.parse().ok() } else { None }
 }
 
 fn month(part: &str) -> Option<u8> {
-    let part = part.to_ascii_lowercase();
     if part.len() < 3 {
         return None;
     }
-    MONTHS.iter().position(|month| month.starts_with(&part)).and_then(|at| u8::try_from(at + 1).ok())
+    let begins = |month: &str| month.get(..part.len()).is_some_and(|start| start.eq_ignore_ascii_case(part));
+    MONTHS.iter().position(|month| begins(month)).and_then(|at| u8::try_from(at + 1).ok())
 }
 
 /// The numbers of a text in one form: digits, a point, no trailing zeros. Where a separator can be read two ways, both.

@@ -12,7 +12,10 @@
 //! | [`together`] | what a task did that is dangerous with what comes next |
 //! | [`run`] | one run of an agent, as baselines see it |
 //! | [`baseline`] | what is usual, learned slowly, held against a frozen reference |
-//! | [`drift`] | how unusual a run is, and why |
+//! | [`drift`] | how unusual a run is, call by call |
+//! | [`unusual`] | one thing that is, and what people are told of it |
+//! | [`kind`] | what kind of task a purpose is |
+//! | [`record`] | from what is on record to what baselines see |
 //!
 //! **Invariant:** this crate is pure. It knows neither tokio, nor SQL, nor the clock, nor randomness.
 
@@ -20,11 +23,14 @@ pub mod baseline;
 pub mod drift;
 pub mod flow;
 pub mod gist;
+pub mod kind;
 pub mod memory;
+pub mod record;
 pub mod run;
 pub mod seen;
 pub mod together;
 pub mod trace;
+pub mod unusual;
 pub mod words;
 
 pub use memory::{Chunk, Memory};

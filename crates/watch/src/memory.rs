@@ -81,6 +81,11 @@ impl Memory {
         Self { key, asked: Arc::new(gist), chunks: BTreeMap::new() }
     }
 
+    /// What its requester gave besides the purpose, under a name.
+    pub fn given(&mut self, name: &str, text: &str) {
+        Arc::make_mut(&mut self.asked).add(&self.key, name, text, ASKED_WORDS_MAX);
+    }
+
     /// The task was handed on by another agent, for this purpose: that agent's words, which may be anybody's.
     pub fn handed_on(&mut self, purpose: &str) {
         let mut chunk = Chunk { tool: "the agent that handed this on".to_owned(), ..Chunk::default() };

@@ -1,7 +1,7 @@
 //! The routes, and what their handlers share.
 
 use crate::{
-    agent, approval, channel, containment, credential, decision, document, door,
+    agent, approval, baseline, channel, containment, credential, decision, document, door,
     door::Hosts,
     drill, finding, home, identity, issuer, ledger, oauth, pages, passkey, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
@@ -86,6 +86,9 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(approval::envelope_list))
         .routes(routes!(approval::envelope_revoke))
         .routes(routes!(approval::person_away))
+        .routes(routes!(baseline::baseline_list))
+        .routes(routes!(baseline::baseline_agree))
+        .routes(routes!(baseline::baseline_reset))
         .routes(routes!(finding::finding_list))
         .routes(routes!(finding::finding_show))
         .routes(routes!(finding::finding_acknowledge))

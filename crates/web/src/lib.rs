@@ -15,6 +15,7 @@ mod agent;
 mod app;
 mod approval;
 mod asked;
+mod baseline;
 mod channel;
 mod containment;
 mod credential;

@@ -193,6 +193,7 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         let id: &String = proposals.get(nth).unwrap();
         format!("/proposals/{id}/{what}")
     };
+    common::put_aside(&served).await;
     let order = |answer: Value| answer["id"].as_str().unwrap().to_owned();
     let about = json!({ "agent": "clerk", "level": "observe", "reason": "because" });
     let looked_at = order(served.post("/containments", about).await.ok());
@@ -232,6 +233,9 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         ("finding_suppress", "POST", format!("/findings/{finding}/suppress"), Some(json!({
             "lasts": "1d", "reason": "because of the test" }))),
         ("finding_close", "POST", format!("/findings/{finding}/close"), answer()),
+        ("baseline_agree", "POST", "/agents/clerk/baselines/agree".into(), Some(json!({
+            "new": true, "reason": "because of the test" }))),
+        ("baseline_reset", "POST", "/agents/clerk/baselines/reset".into(), Some(why.clone())),
         ("channel_test", "POST", "/channels/nowhere/test".into(), Some(why.clone())),
         ("delivery_retry", "POST", "/deliveries/delivery_given_up/retry".into(), Some(why.clone())),
         ("proposal_refuse", "POST", at(0, "refuse"), answer()),

@@ -56,7 +56,15 @@ impl Plane {
         purpose: String,
         duration: Option<Span>,
     ) -> Result<Self, Failure> {
-        let start = TaskStart { agent, purpose, requester: None, duration, scope: None, system: None };
+        let start = TaskStart {
+            agent,
+            purpose,
+            requester: None,
+            inputs: Default::default(),
+            duration,
+            scope: None,
+            system: None,
+        };
         let started: TaskStarted = starter.post("tasks", &start).await?;
         let task = started.task.id;
         let folder = std::env::temp_dir().join(format!("provost-run-{task}"));

@@ -301,6 +301,7 @@ impl Plane {
             agent: wanted.agent.clone(),
             purpose: wanted.purpose.clone(),
             requester: None,
+            inputs: Default::default(),
             duration: wanted.duration,
             scope: Some(vec![ScopePart {
                 system: system.clone(),

@@ -341,6 +341,7 @@ fn let_through(plane: &Plane, about: &Reach, system: &System, now: Timestamp) ->
             for_person: false,
             refresh: None,
             trial: None,
+            inputs: Default::default(),
         };
         let tools = view.directory.tools_of(&system.name);
         for tool in tools.filter(|tool| agent.charter.grants_tool(&system.name, &tool.name)) {

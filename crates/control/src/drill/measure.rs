@@ -217,6 +217,7 @@ async fn begin(authorised: &Authorised<'_>, drill: &Drill, twin: &Agent) -> Resu
         id: plane.new_task_id(),
         purpose: format!("{}: to be stopped", drill.id),
         requester: twin.charter.owner.clone(),
+        inputs: Default::default(),
         duration: Some(TASK_LASTS.min(twin.charter.task_duration_max)),
         scope: None,
         parent: None,

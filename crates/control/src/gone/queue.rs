@@ -140,6 +140,7 @@ mod tests {
             for_person: false,
             refresh: None,
             trial,
+            inputs: Default::default(),
         };
         let by = Attribution { actor: "plane".to_owned(), why: "w".to_owned() };
         let key = ObjectKey::task(id);

@@ -60,6 +60,7 @@ async fn start(ask: &Ask<'_>, person: &Name, grant: &IdJag) -> Result<AccessClai
         agent: ask.agent.name.clone(),
         purpose: ask.purpose(),
         requester: Some(person.clone()),
+        inputs: Default::default(),
         duration: None,
         scope: ask.parts_at(ask.request.details.as_ref(), system.as_ref())?,
         system: system.clone(),

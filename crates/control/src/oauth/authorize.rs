@@ -196,6 +196,7 @@ async fn agree(
         agent: name.clone(),
         purpose: answer.purpose.clone(),
         requester: Some(visitor.person.name.clone()),
+        inputs: Default::default(),
         duration: None,
         scope: Some(scope),
         system: asked.system.clone(),

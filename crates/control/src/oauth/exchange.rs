@@ -55,6 +55,7 @@ pub(super) async fn exchange(ask: &Ask<'_>, wanted: &TokenExchange) -> Result<Ac
         agent: ask.agent.name.clone(),
         purpose: ask.purpose(),
         requester: Some(parent.requester.clone()),
+        inputs: Default::default(),
         duration: None,
         scope: ask.parts_at(delegated.details.as_ref(), system.as_ref())?,
         system: system.clone(),

@@ -196,6 +196,7 @@ impl Ask<'_> {
             agent: self.agent.name.clone(),
             purpose: self.purpose(),
             requester: None,
+            inputs: Default::default(),
             duration: None,
             scope: self.parts(self.request.details.as_ref())?,
             system: system.clone(),

@@ -1,9 +1,11 @@
 //! Acting on an HTTP API. The head of an answer says what came of it, so the outcome and the labels go on record before
-//! the first byte is released; the body then streams, and is cut when a stop is ordered.
+//! the first byte is released; the body then streams, and is cut when a stop is ordered. For agents whose calls are traced, a
+//! body that is text and not too long is read first, and what it brings goes into the task's memory (`look`).
 
 use super::{Place, Running};
 use crate::{
     decide::Attempt,
+    memory,
     outcome::{Brought, Seen},
     pipeline::Pipeline,
     refusal::Refusal,
@@ -57,8 +59,12 @@ pub async fn ask_api(
         }
         Err(why) => return Err(running.cut(why).await),
     };
-    let seen = Seen::unstructured(outcome(method, answer.status));
-    running.put_on_record(&seen, &Brought::Unseen, None).await?;
+    let (brought, answer) = match memory::is_traced(&running.attempt) {
+        true => running.look_into(answer).await?,
+        false => (Brought::Unseen, answer),
+    };
+    let seen = Seen::of_api(outcome(method, answer.status), &brought);
+    running.put_on_record(&seen, &brought, None).await?;
     Ok((running, answer))
 }
 

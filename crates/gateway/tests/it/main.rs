@@ -33,6 +33,7 @@ mod proxy_faults;
 mod shop;
 mod small;
 mod waiting_tasks;
+mod watching;
 
 #[path = "../../../store-postgres/tests/support/mod.rs"]
 #[expect(dead_code, reason = "a part of what the tests of the store share")]

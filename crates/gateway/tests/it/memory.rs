@@ -4,6 +4,7 @@
 use crate::{
     approvals::another_node,
     plane::{Plane, answer, charter},
+    shop::Stage,
 };
 use provost_domain::{Object, ObjectKey, TaskId, task::TaskStatus, tool::Steering};
 use provost_store::DecisionFilter;
@@ -114,4 +115,73 @@ async fn end(plane: &Plane, task: TaskId) {
     let Some(Object::Task(mut row)) = newest.after else { panic!("no task") };
     row.status = TaskStatus::Ended;
     plane.change(Object::Task(row), newest.version).await;
+}
+
+/// A shop, of which an operation says where its values may come from, and another that strangers write into its answers.
+async fn shop() -> Stage {
+    let stage = Stage::open().await;
+    let directory = &stage.plane.replica.latest().directory;
+    let tool = |name: &str| {
+        let key = ("shop".parse().unwrap(), name.parse().unwrap());
+        directory.tools.get(&key).unwrap().as_ref().clone()
+    };
+    let mut search = tool("search");
+    search.steering = Steering { steers: ["q".to_owned()].into(), carries: Default::default() };
+    let mut list = tool("list");
+    list.returns = serde_json::from_value(json!([{"label": "untrusted", "field": "lines.memo"}])).unwrap();
+    for tool in [search, list] {
+        stage.plane.change(Object::Tool(tool), 1).await;
+    }
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_http_api_answered_does_not_steer_the_next_call() {
+    let stage = shop().await;
+    let search =
+        async |q: &str| stage.json(stage.ask("GET", &format!("/proxy/shop/orders/search?q={q}"))).await;
+    assert_eq!(search("hi").await.0, 200, "nobody has said it yet");
+    let (status, listed) = stage.json(stage.ask("GET", "/proxy/shop/orders/")).await;
+    assert_eq!(
+        (status, &listed["lines"][0]["memo"]),
+        (200, &json!("hi")),
+        "and it is released whole: {listed}"
+    );
+    let (status, held) = search("hi").await;
+    assert_ne!(status, 200, "{held}");
+    assert!(held.to_string().contains("guardrail/steered-untrusted"), "{held}");
+    assert_eq!(search("November").await.0, 200, "the requester said it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_nobody_can_look_into_is_released_as_it_comes_and_counts_as_anything() {
+    let stage = shop().await;
+    let directory = &stage.plane.replica.latest().directory;
+    let key = ("shop".parse().unwrap(), "short".parse().unwrap());
+    let mut short = directory.tools.get(&key).unwrap().as_ref().clone();
+    short.returns = serde_json::from_value(json!([{"label": "untrusted"}])).unwrap();
+    stage.plane.change(Object::Tool(short), 1).await;
+    let response = stage.ask("GET", "/proxy/shop/short").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err(), "no client takes a part for the whole");
+    let (status, held) = stage.json(stage.ask("GET", "/proxy/shop/orders/search?q=elsewhere")).await;
+    assert_ne!(status, 200, "it may have said anything: {held}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_requester_gave_besides_the_purpose_is_theirs() {
+    let plane = plane().await;
+    let send = async |token: &str| {
+        read(&plane, token).await;
+        plane.call(token, "send_message", message(STRANGERS, "hello")).await.1
+    };
+    let (_, token) = plane.task().await;
+    assert_eq!(held(&send(&token).await), ["guardrail/steered-untrusted"]);
+    let (task, token) = plane.task().await;
+    let Some(Object::Task(mut row)) = plane.replica.latest().directory.get(&ObjectKey::task(task)) else {
+        panic!("no task")
+    };
+    row.inputs.insert("payee".to_owned(), "LT121000011101001000".to_owned());
+    plane.change(Object::Task(row), 1).await;
+    assert_eq!(held(&send(&token).await), [""; 0]);
 }

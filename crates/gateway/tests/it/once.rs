@@ -587,6 +587,7 @@ fn first_rows(task: TaskId, now: Timestamp, two: bool) -> Vec<Object> {
         for_person: false,
         refresh: None,
         trial: None,
+        inputs: Default::default(),
     }));
     rows
 }

@@ -223,6 +223,7 @@ impl Plane {
             for_person: false,
             refresh: None,
             trial: None,
+            inputs: Default::default(),
         };
         self.change(Object::Task(task), 0).await;
         (id, self.token(id, |_| {}))

@@ -353,6 +353,7 @@ fn new_task() -> Task {
         for_person: false,
         refresh: None,
         trial: None,
+        inputs: Default::default(),
     }
 }
 

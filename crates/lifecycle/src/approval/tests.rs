@@ -76,6 +76,7 @@ fn task() -> Task {
         for_person: false,
         refresh: None,
         trial: None,
+        inputs: Default::default(),
     }
 }
 

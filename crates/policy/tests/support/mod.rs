@@ -130,6 +130,7 @@ pub fn task(of: &Agent) -> Task {
         for_person: false,
         refresh: None,
         trial: None,
+        inputs: Default::default(),
     }
 }
 

@@ -40,6 +40,7 @@ const FILES: &[(&str, &str)] = acme![
     "organisation.toml",
     "people.toml",
     "policies/data.cedar",
+    "policies/drift.cedar",
     "policies/payments.cedar",
     "systems/bank.toml",
     "workloads.toml",

@@ -361,10 +361,14 @@ async fn the_other_agent(stage: &Stage, teller: &mut Teller) -> Result<Worker, F
     )
     .await;
     teller.answered(&home, |_| String::new());
-    teller.words("Even the way home waits: this task has read a stranger's words beside confidential data, so whatever \
-        it sends is looked at by a person first.");
-    let flow = told(&home).verdict == "hold" && has(&told(&home), "guardrail/flow");
-    teller.promise("After reading strangers' words, sending data out is held", flow, describe(&home));
+    teller.words("Even the way home waits: this task has read a stranger's words, and nobody who asked for it named that \
+        address. Where an argument comes from is known to the plane, whatever the model believes.");
+    let steered = told(&home).verdict == "hold" && has(&told(&home), "guardrail/steered-untrusted");
+    teller.promise(
+        "After reading strangers' words, an address that nobody asked for is held",
+        steered,
+        describe(&home),
+    );
     Ok(keeper)
 }
 
@@ -445,6 +449,7 @@ async fn start(stage: &Stage, name: &str, requester: &str, purpose: &str) -> Res
         agent: parse(name)?,
         purpose: purpose.to_owned(),
         requester: Some(parse(requester)?),
+        inputs: Default::default(),
         duration: None,
         scope: None,
         system: None,

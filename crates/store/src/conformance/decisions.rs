@@ -204,8 +204,21 @@ pub async fn what_a_result_brought_is_kept_with_its_outcome_until_the_task_ends(
     drop(store);
     let store = ground.open(&Limits::default()).await;
     assert_eq!(store.task_memory(task, 0).await.unwrap(), all, "after a restart");
+    let late = on_task(task, 4);
+    let id = late.decision.id;
+    store.record(late).await.unwrap();
+    store.commit(set(vec![put(super::sample::task(other, TaskStatus::Running), 0)])).await.unwrap();
+    let lives = on_task(other, 0);
+    let lives_id = lives.decision.id;
+    store.record(lives).await.unwrap();
+    store.complete_remembering(completion(lives_id, &[]), other, b"lives".to_vec()).await.unwrap();
     store.commit(set(vec![put(super::sample::task(task, TaskStatus::Ended), 1)])).await.unwrap();
     assert_eq!(store.task_memory(task, 0).await.unwrap(), []);
+    // A call that was under way when the task ended comes back after it.
+    store.complete_remembering(completion(id, &[]), task, b"late".to_vec()).await.unwrap();
+    store.sweep(NOON, DurationMs::from_mins(1)).await.unwrap();
+    assert_eq!(store.task_memory(task, 0).await.unwrap(), [], "swept");
+    assert_eq!(store.task_memory(other, 0).await.unwrap().len(), 1, "and what runs keeps its own");
     assert!(store.check().await.unwrap().is_empty());
 }
 

@@ -249,6 +249,9 @@ pub fn containment(id: &str, lifted: bool) -> Object {
 pub fn baseline(runs: u32) -> Object {
     let mut row = Baseline::begun(BaselineOf::Agent { agent: name("clerk") }, NOON);
     row.usual.reference.runs = runs;
+    row.usual.reference.hours.insert(9, runs);
+    row.usual.reference.pairs.insert(("^".to_owned(), "bank/pay".to_owned()), runs);
+    row.usual.reference.labels.insert("payroll".parse().unwrap(), runs);
     row.usual.reference.marks.insert(provost_domain::usual::Mark(u64::MAX), runs);
     Object::Baseline(Box::new(row))
 }
@@ -491,6 +494,7 @@ pub fn task(id: TaskId, status: TaskStatus) -> Object {
         for_person: false,
         refresh: None,
         trial: None,
+        inputs: Default::default(),
     })
 }
 

@@ -379,6 +379,20 @@ pub fn open_envelope(served: &Served) -> String {
     view.directory.envelopes.values().next().map_or("none".to_owned(), |row| row.id.clone())
 }
 
+/// Something about the clerk waits to be agreed to.
+pub async fn put_aside(served: &Served) {
+    use provost_domain::Object;
+    use provost_store::{Attribution, ChangeSet, Write};
+    let agent = "clerk".parse().unwrap();
+    let of = provost_domain::BaselineOf::Agent { agent };
+    let mut row = provost_domain::Baseline::begun(of, served.plane.now());
+    row.usual.aside.runs = 1;
+    let writes = vec![Write::Put { object: Object::Baseline(Box::new(row)), expected: 0 }];
+    let by = Attribution { actor: "plane".into(), why: "learned".into() };
+    served.plane.store.commit(ChangeSet { by, at: served.plane.now(), writes }).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+}
+
 /// Puts something there that was owed to somebody and is not tried any more.
 pub async fn given_up(served: &Served, id: &str) {
     use provost_domain::{Clock as _, Delivery, Object, delivery::DeliveryState};

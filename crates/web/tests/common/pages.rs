@@ -62,6 +62,9 @@ pub fn asking(town: &Town) -> Vec<(&'static str, String)> {
         .collect();
     pages.extend([
         of("/console/agents/{name}/{act}", "/console/agents/web-scraper/resume"),
+        of("/console/agents/{name}/baseline/{act}", "/console/agents/invoice-clerk/baseline/approve"),
+        of("/console/agents/{name}/baseline/{act}", "/console/agents/invoice-clerk/baseline/keep"),
+        of("/console/agents/{name}/baseline/{act}", "/console/agents/invoice-clerk/baseline/reset"),
         of("/console/tasks/{id}/end", &format!("/console/tasks/{}/end", town.tasks[1].1)),
         of("/console/people/{name}/{act}", "/console/people/maria/link"),
         of("/console/people/{name}/{act}", "/console/people/maria/unlink?issuer=okta&subject=00u1"),

@@ -2,6 +2,7 @@
 //! typed stands there again when it was refused, secrets excepted; what was done leads back to where it is seen.
 
 pub(super) mod agent;
+pub(super) mod baseline;
 pub(super) mod credential;
 pub(super) mod person;
 pub(super) mod plane;

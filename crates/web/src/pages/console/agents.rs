@@ -11,11 +11,12 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use provost_api::{
     agent::{AgentQuery, AgentSummary, AgentView},
+    baseline::BaselineView,
     decision::{DecisionQuery, DecisionSummary},
     system::{ToolQuery, ToolView},
     task::BalanceView,
 };
-use provost_control::{Action, agent, decision, system};
+use provost_control::{Action, access::allows_on, agent, baseline, decision, system};
 use provost_domain::{Name, ToolName};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -56,6 +57,10 @@ struct One {
     tools: Vec<ToolView>,
     graph: Graph,
     offers: Vec<Offer>,
+    baselines: Vec<BaselineView>,
+    /// Something about them waits for a person.
+    waiting: bool,
+    may_agree: bool,
 }
 
 /// Agents, searched here.
@@ -104,7 +109,22 @@ pub(super) async fn show(looker: Looker, Path(name): Path<String>) -> Shown {
     let tools = tools(&looker, &agent).await?;
     let graph = graph::of(&agent, &tools);
     let (frame, offers) = (looker.frame("/console/agents"), offers(&looker, &agent));
-    Ok(looker.page(&One { frame, agent, balances, decisions, tools, graph, offers }))
+    let baselines = baseline::list(&looker.op, &agent.summary.name).map_err(failed)?;
+    let waiting = baselines.iter().any(|row| row.waits.is_some() || row.aside.runs > 0);
+    let may_agree =
+        !baselines.is_empty() && allows_on(&looker.op, Action::BaselineAgree, &agent.summary.name);
+    Ok(looker.page(&One {
+        frame,
+        agent,
+        balances,
+        decisions,
+        tools,
+        graph,
+        offers,
+        baselines,
+        waiting,
+        may_agree,
+    }))
 }
 
 /// The tools its charter grants, as they were reviewed.

@@ -89,6 +89,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/console/agents", get(agents::list))
         .route("/console/agents/{name}", get(agents::show))
         .route("/console/agents/{name}/{act}", get(act::agent::ask).post(act::agent::make))
+        .route("/console/agents/{name}/baseline/{act}", get(act::baseline::ask).post(act::baseline::make))
         .route("/console/tasks", get(tasks::list))
         .route("/console/tasks/{id}", get(tasks::show))
         .route("/console/tasks/{id}/end", get(act::task::ask).post(act::task::make))
