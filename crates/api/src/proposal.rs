@@ -11,7 +11,7 @@ use provost_domain::{Environment, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// Which proposals. Those that are over are found by their id.
+/// Which proposals.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -20,6 +20,10 @@ pub struct ProposalQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>)]
     pub agent: Option<Name>,
+    /// `waiting`, if absent; `applied`, `refused`, `expired`, `withdrawn` or `stale`; or `all`. Those that are over are found among
+    /// the newest 20,000 changes, older ones by their id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
     /// That this person may answer now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>)]

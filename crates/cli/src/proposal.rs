@@ -30,6 +30,12 @@ pub enum ProposalCommand {
         /// Only what this person may answer now
         #[arg(long = "for", value_name = "PERSON")]
         person: Option<Name>,
+        /// Only in this state: waiting, applied, refused, expired, withdrawn or stale
+        #[arg(long, conflicts_with = "all")]
+        status: Option<String>,
+        /// Those that are over, too
+        #[arg(long)]
+        all: bool,
         /// At most so many
         #[arg(long, default_value_t = 200)]
         limit: usize,
@@ -84,8 +90,9 @@ pub enum ProposalCommand {
 /// What the plane refused, or that it does not answer.
 pub async fn run(command: ProposalCommand, client: &Client, out: Out) -> Result<Exit, Failure> {
     match command {
-        ProposalCommand::List { agent, person, limit } => {
-            let query = ProposalQuery { agent, person, ..Default::default() };
+        ProposalCommand::List { agent, person, status, all, limit } => {
+            let status = status.or_else(|| all.then(|| "all".to_owned()));
+            let query = ProposalQuery { agent, person, status, ..Default::default() };
             let page = client.list::<ProposalSummary>("proposals", &query, limit).await?;
             out.show(&page, |page, style| more(list(&page.items, style), page.next.is_some(), style));
         }
@@ -174,6 +181,7 @@ fn list(rows: &[ProposalSummary], style: Style) -> String {
         vec![
             clean(&row.id),
             clean(&row.author),
+            style.state(&row.status),
             row.agents.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             row.rows.to_string(),
             clean(&row.gates.join(", ")),
@@ -182,7 +190,7 @@ fn list(rows: &[ProposalSummary], style: Style) -> String {
             clean(&row.reason),
         ]
     };
-    let heads = ["proposal", "by", "agents", "rows", "asks", "since", "until", "because"];
+    let heads = ["proposal", "by", "stands", "agents", "rows", "asks", "since", "until", "because"];
     table(&heads, rows.iter().map(row), style)
 }
 

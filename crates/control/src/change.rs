@@ -20,13 +20,15 @@ pub(crate) struct Change<T> {
 pub(crate) enum Draft {
     Put(Object),
     Remove(ObjectKey),
+    /// Not written: the others are decided on it, and it must still stand where it was seen.
+    Keep(ObjectKey),
 }
 
 impl Draft {
     pub(crate) fn key(&self) -> ObjectKey {
         match self {
             Self::Put(object) => object.key(),
-            Self::Remove(key) => key.clone(),
+            Self::Remove(key) | Self::Keep(key) => key.clone(),
         }
     }
 }
@@ -119,6 +121,7 @@ impl Authorised<'_> {
             .map(|draft| match draft {
                 Draft::Put(object) => Write::Put { expected: expected(&object.key()), object },
                 Draft::Remove(key) => Write::Remove { expected: expected(&key), key },
+                Draft::Keep(key) => Write::Keep { expected: expected(&key), key },
             })
             .collect();
         let by = Attribution { actor: self.op.subject.to_string(), why: format!("{what}: {why}") };

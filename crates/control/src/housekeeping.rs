@@ -38,6 +38,7 @@ pub async fn once(plane: &Arc<Plane>) -> Result<usize, ControlError> {
     for session in expired_sessions(plane) {
         crate::browser::end(&op, &session).await?;
     }
+    crate::passkey::invite::sweep(&op).await?;
     crate::approval::settle(&op).await?;
     crate::finding::settle(&op).await?;
     crate::proposal::settle(&op).await?;

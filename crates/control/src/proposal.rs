@@ -27,18 +27,24 @@ use provost_api::{
     approval::EligibleView,
     proposal::{ProposalQuery, ProposalSummary, ProposalView},
 };
-use provost_domain::{Directory, Kind, Name, Object, ObjectKey, Proposal, Timestamp};
+use provost_domain::{Directory, Kind, Name, Object, ObjectKey, Proposal, Seq, Timestamp};
 use provost_lifecycle::proposal as life;
+use std::{collections::BTreeMap, sync::Arc};
 
-/// Proposals that wait, in order of their ids.
+/// Proposals that wait, in order of their ids; those that are over too, if asked for, as far as they are among the newest changes.
 ///
 /// # Errors
-/// When the operator may not, or the cursor is not one of ours.
+/// When the operator may not, the status is none, or the cursor is not one of ours.
 pub async fn list(op: &Op, query: ProposalQuery) -> Result<Page<ProposalSummary>, ControlError> {
     op.authorize(Action::ProposalRead)?;
     op.plane.replica.catch_up().await?;
     let view = op.plane.replica.latest();
     let (directory, now) = (&view.directory, op.plane.now());
+    let status = query.status.as_deref().unwrap_or(WAITING);
+    if !STATUSES.contains(&status) {
+        return Err(ControlError::caller(format!("`{}` is no status of a proposal", status.escape_debug()))
+            .cure(format!("use one of {}", STATUSES.join(", "))));
+    }
     let may_answer = |row: &Proposal| {
         let Some(person) = &query.person else { return true };
         let missing = life::missing(row, directory, now);
@@ -46,15 +52,35 @@ pub async fn list(op: &Op, query: ProposalQuery) -> Result<Page<ProposalSummary>
         stands.gates.keys().any(|gate| missing.contains_key(gate))
     };
     let wanted = |row: &Proposal| {
-        now < row.expires
+        (row.is_over() || now < row.expires)
+            && (status == ALL || row.status.as_str() == status)
             && query.agent.as_ref().is_none_or(|agent| agents(row).any(|name| name == *agent))
             && may_answer(row)
             && may_see(op, row, directory, now)
     };
-    let rows = directory.proposals.iter().filter(|(_id, row)| wanted(row));
-    let rows = rows.map(|(id, row)| (id.clone(), row)).collect();
+    let waiting = directory.proposals.iter().map(|(id, row)| (id.clone(), Arc::clone(row)));
+    let over = if status == WAITING { BTreeMap::new() } else { over(op).await? };
+    let rows: BTreeMap<String, Arc<Proposal>> = over.into_iter().chain(waiting).collect();
+    let rows = rows.iter().filter(|(_id, row)| wanted(row)).map(|(id, row)| (id.clone(), row)).collect();
     let most = op.plane.limits.page_size_max;
     page(rows, query.cursor.as_deref(), query.limit, most, |row| view::summary(row, directory))
+}
+
+/// Those that are over, among the newest changes.
+async fn over(op: &Op) -> Result<BTreeMap<String, Arc<Proposal>>, ControlError> {
+    let store = &op.plane.store;
+    let head = store.head().await?;
+    let (mut from, mut found) = (Seq(head.0.saturating_sub(LOOKED_AT_MAX)), BTreeMap::new());
+    loop {
+        let records = store.tail(from, PAGE).await?;
+        let Some(last) = records.last() else { return Ok(found) };
+        from = last.seq;
+        for record in records {
+            if let Some(Object::Proposal(row)) = record.after.filter(Object::is_over) {
+                found.insert(row.id.clone(), Arc::from(row));
+            }
+        }
+    }
 }
 
 /// One proposal, over ones too.
@@ -128,3 +154,10 @@ fn agents(row: &Proposal) -> impl Iterator<Item = Name> + '_ {
     let keys = row.steps.iter().map(|step| &step.key).filter(|key| key.kind == Kind::Agent);
     keys.filter_map(|key| key.key.parse().ok())
 }
+
+const WAITING: &str = "waiting";
+const ALL: &str = "all";
+const STATUSES: [&str; 7] = [WAITING, "applied", "refused", "expired", "withdrawn", "stale", ALL];
+/// Changes looked through for those that are over.
+const LOOKED_AT_MAX: u64 = 20_000;
+const PAGE: usize = 500;

@@ -5,7 +5,8 @@
 use crate::{ControlError, Op, Operator, change::Draft};
 use provost_domain::{
     Approval, Directory, Finding, Name, Object, ObjectKey, Proposal, Severity, Sighting, Timestamp,
-    approval::Vote, finding::About,
+    approval::Vote,
+    finding::{About, BREAK_GLASS},
 };
 use provost_lifecycle::finding as life;
 
@@ -48,7 +49,7 @@ fn seen(
     let owner =
         agent.as_ref().and_then(|name| directory.agents.get(name)).map(|row| row.charter.owner.clone());
     let owner = owner.filter(|owner| person.as_ref() != Some(owner));
-    let sighting = Sighting::new(KIND, id, Severity::High, what)
+    let sighting = Sighting::new(BREAK_GLASS, id, Severity::High, what)
         .about(About { agent, person, ..About::default() })
         .evidence([id])
         .by_another();
@@ -60,7 +61,10 @@ fn seen(
 /// # Errors
 /// When it is that hand, or the store fails.
 pub(crate) async fn check_answer(op: &Op, row: &Finding) -> Result<(), ControlError> {
-    if row.kind != KIND || op.subject != Operator::LocalAdministrator || !by_token(op, &row.key).await? {
+    if row.kind != BREAK_GLASS
+        || op.subject != Operator::LocalAdministrator
+        || !by_token(op, &row.key).await?
+    {
         return Ok(());
     }
     Err(ControlError::refused("this was done with the token of the machine, which does not review itself")
@@ -92,7 +96,7 @@ pub(crate) async fn escalate(op: &Op) -> Result<(), ControlError> {
     let (directory, now) = (&view.directory, op.plane.now());
     let most = provost_lifecycle::proposal::rules(directory).review;
     let late = directory.findings.values().filter(|row| {
-        row.kind == KIND
+        row.kind == BREAK_GLASS
             && row.severity < Severity::Critical
             && row.is_unanswered(now)
             && now.since(row.opened) >= most
@@ -100,10 +104,8 @@ pub(crate) async fn escalate(op: &Op) -> Result<(), ControlError> {
     for row in late {
         let what = format!("nobody reviewed it within {most}: {}", row.what);
         let sighting =
-            Sighting::new(KIND, row.key.clone(), Severity::Critical, what).about(row.about.clone());
+            Sighting::new(BREAK_GLASS, row.key.clone(), Severity::Critical, what).about(row.about.clone());
         crate::finding::raise(op, &sighting.by_another()).await?;
     }
     Ok(())
 }
-
-const KIND: &str = "break-glass";

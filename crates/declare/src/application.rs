@@ -52,7 +52,7 @@ fn application(
     declared: &mut Declared,
 ) {
     let fresh = desk.declare(ObjectKey::new(Kind::Application, name.as_str()), &at);
-    if name.as_str() == RESERVED {
+    if name.as_str() == AGENTS {
         desk.error(
             &at,
             "an application cannot be called `agent`: that is the plane's own",
@@ -162,4 +162,4 @@ fn stored(file: &SourceFile, desk: &mut Desk<'_>) -> Option<Vec<StoredEntity>> {
 }
 
 /// The name the plane uses for its own decisions.
-const RESERVED: &str = "agent";
+pub(crate) const AGENTS: &str = "agent";

@@ -1,11 +1,15 @@
 //! `[organisation]`, `[group.NAME]`, `[person.NAME]`, `[workload.NAME]`.
 
-use crate::{Declared, changes::changes, desk::Desk, table::Item};
+use crate::{
+    Declared, application::AGENTS, changes::changes, channel::sealed, desk::Desk, issuer::address,
+    table::Item,
+};
 use provost_domain::{
     DurationMs, Kind, Name, ObjectKey, Person, Timestamp, Workload,
     organisation::{ApprovalRules, Group, Organisation, Signed},
     person::{Login, Role},
     proposal::ADMINISTRATORS,
+    workload::Callbacks,
 };
 use std::{collections::BTreeSet, ops::Range};
 
@@ -162,23 +166,46 @@ pub(crate) fn workload((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, 
     let owner = owner(table.need(desk, "owner", "name the accountable person"), desk);
     let applications = table.get("applications").map_or_else(Vec::new, |item| {
         let names = item.distinct(desk, Item::name);
-        for (application, at) in &names {
+        // The plane's own agents are asked about under a name that no application can have.
+        for (application, at) in names.iter().filter(|(name, _at)| name.as_str() != AGENTS) {
             desk.mention(Kind::Application, application, "application", at);
         }
         names.into_iter().map(|(name, _)| name).collect()
     });
     let active = table.boolean(desk, "active");
     let signals = table.get("signals").and_then(|item| item.text(desk)).map(str::to_owned);
+    let callbacks = table.get("callbacks").and_then(|item| callbacks(&item, desk));
     table.finish(desk);
     if let (Some(purpose), Some(owner), true) = (purpose, owner, fresh) {
         if active.is_none() {
             declared.silent_on_active.insert(key);
         }
         let active = active.unwrap_or(true);
-        declared
-            .workloads
-            .insert(name.clone(), Workload { name, purpose, owner, applications, active, signals });
+        declared.workloads.insert(
+            name.clone(),
+            Workload { name, purpose, owner, applications, active, signals, callbacks },
+        );
     }
+}
+
+/// Where a workload may have itself told how its access requests end.
+fn callbacks(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<Callbacks> {
+    let mut table = item.table(desk, "callbacks")?;
+    let endpoints = table.need(desk, "endpoints", CALLBACKS_CURE).map(|item| {
+        let example = "endpoints = [\"https://pep.acme.example/callbacks\"]";
+        let found = item.distinct(desk, |item, desk| {
+            let text = item.text(desk)?;
+            address(item, text, example, desk)
+        });
+        if found.is_empty() || found.len() > ENDPOINTS_MAX {
+            let message = format!("`endpoints` names 1 to {ENDPOINTS_MAX} addresses");
+            desk.error(&item.at, message, CALLBACKS_CURE);
+        }
+        found.into_iter().map(|(endpoint, _at)| endpoint).collect::<BTreeSet<_>>()
+    });
+    let secret = table.need(desk, "secret", CALLBACKS_CURE).and_then(|item| sealed(&item, desk));
+    table.finish(desk);
+    Some(Callbacks { endpoints: endpoints.filter(|all| !all.is_empty())?, secret: secret? })
 }
 
 /// The accountable person of an agent or workload.
@@ -227,6 +254,8 @@ const CHECKS_MOST: u32 = 10_000;
 const APPROVAL_MAX: DurationMs = DurationMs::from_mins(30 * 24 * 60);
 const NEVER: &str = "never";
 const HOLD_OPEN_MAX: DurationMs = DurationMs::from_mins(60);
+const CALLBACKS_CURE: &str = "write callbacks = { endpoints = [\"https://pep.acme.example/callbacks\"], secret = \"pep-callbacks\" }, and set that secret with `provost credential set`";
+const ENDPOINTS_MAX: usize = 8;
 const APPROVALS_CURE: &str = "write approvals = { wait = \"1h\", good_for = \"15m\", escalate_after = \"20m\", hold_open = \"50s\", deputies = \"always\", signed = \"production\", checks = \"1 in 50\" }";
 const LOGINS_CURE: &str =
     "write logins = { ISSUER = \"subject\" }, with the name of an [issuer] and its `sub`";

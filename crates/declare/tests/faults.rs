@@ -39,6 +39,33 @@ fn every_fault_of_a_channel_is_named_at_once() {
 }
 
 #[test]
+fn every_fault_of_where_a_workload_is_told_things_is_named() {
+    let of = |callbacks: &str| {
+        said(&format!(
+            "=== pep.toml\n[person.maria]\ndisplay = \"Maria\"\n\n[workload.pep]\npurpose = \"asks\"\nowner = \"maria\"\n\
+             applications = [\"agent\"]\n\
+             callbacks = {callbacks}\n"
+        ))
+    };
+    let there = "endpoints = [\"https://pep.example/callbacks\", \"http://127.0.0.1:9/callbacks\"]";
+    let good = of(&format!("{{ {there}, secret = \"pep\" }}"));
+    assert!(good.is_empty(), "{good:?}");
+    for (callbacks, part) in [
+        ("{}".to_owned(), "endpoints"),
+        (format!("{{ {there} }}"), "secret"),
+        ("{ endpoints = [], secret = \"pep\" }".to_owned(), "1 to 8 addresses"),
+        ("{ endpoints = [\"http://pep.example/x\"], secret = \"pep\" }".to_owned(), "in the clear"),
+        ("{ endpoints = [\"https://me@pep.example/x\"], secret = \"pep\" }".to_owned(), "user name"),
+        (format!("{{ {there}, secret = \"whsec_abc\" }}"), "not the name of a sealed secret"),
+        (format!("{{ {there}, secret = \"pep\", state = 1 }}"), "state"),
+    ] {
+        let faults = of(&callbacks);
+        assert!(faults.iter().any(|fault| fault.contains(part)), "{callbacks}: {faults:?}");
+        assert!(!faults.iter().any(|fault| fault.contains("whsec_abc")), "{faults:?}");
+    }
+}
+
+#[test]
 fn groups_without_an_organisation_are_a_fault_and_with_one_they_are_in_its_row() {
     let group =
         "=== people.toml\n[person.maria]\ndisplay = \"Maria\"\n\n[group.finance]\nmembers = [\"maria\"]\n";

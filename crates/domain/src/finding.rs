@@ -148,6 +148,9 @@ pub enum FindingState {
     },
 }
 
+/// Somebody did something without those who must agree. Never folded away: whoever broke the glass cannot bury it.
+pub const BREAK_GLASS: &str = "break-glass";
+
 impl Finding {
     /// Where it stands at `now`: what was suppressed until a moment that is past is open, whoever wrote that down or not.
     #[must_use]

@@ -9,6 +9,7 @@ pub mod agent;
 pub mod application;
 pub mod approval;
 pub mod baseline;
+pub mod callback;
 pub mod canonical;
 pub mod channel;
 pub mod charter;
@@ -96,7 +97,7 @@ pub use time::{Clock, DurationMs, Timestamp};
 pub use tool::Tool;
 pub use usual::Usual;
 pub use verdict::{Reason, Verdict};
-pub use workload::Workload;
+pub use workload::{Callbacks, Workload};
 
 /// Position of a change in the plane's strict order of changes; the first change is 1, an empty plane is at 0.
 #[derive(

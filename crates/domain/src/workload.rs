@@ -3,6 +3,7 @@
 
 use crate::Name;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A scripted machine identity, such as an application that asks the decision point.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,4 +22,24 @@ pub struct Workload {
     /// It may receive Shared Signals, as this audience; it receives none, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signals: Option<String>,
+    /// Where it may have itself told how its access requests end; nowhere, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callbacks: Option<Callbacks>,
+}
+
+/// Where a workload may have itself told how what it asked for ended (AuthZEN Access Request and Approval Profile, callback).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callbacks {
+    /// The addresses it may name, exactly.
+    pub endpoints: BTreeSet<String>,
+    /// The name that the secret which signs these requests is sealed under.
+    pub secret: Name,
+}
+
+impl Workload {
+    /// Whether this is an address it may be told at.
+    #[must_use]
+    pub fn is_told_at(&self, endpoint: &str) -> bool {
+        self.active && self.callbacks.as_ref().is_some_and(|callbacks| callbacks.endpoints.contains(endpoint))
+    }
 }

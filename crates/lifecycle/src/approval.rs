@@ -13,10 +13,12 @@
 //! That a grant is used once is not this machine's to say alone: its use is charged in the transaction that records the
 //! decision. The machine says what may be tried.
 
+mod request;
 mod stands;
 mod voters;
 
 pub use crate::voters::Standing;
+pub use request::{ENDS, PENDING, request_aggregate, request_status};
 pub use stands::{envelope_fallen, fallen};
 pub use voters::{approvers, askers, needs, standing};
 

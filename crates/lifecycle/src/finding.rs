@@ -14,7 +14,7 @@
 
 use provost_domain::{
     Directory, DurationMs, Finding, Name, Sighting, Timestamp,
-    finding::{FindingState, finding_id},
+    finding::{BREAK_GLASS, FindingState, finding_id},
 };
 
 /// Who answers a finding.
@@ -99,14 +99,14 @@ pub fn id(sighting: &Sighting) -> String {
 }
 
 /// Makes room for a finding that has just been opened: the ones that are folded away for it, and itself, closed at once if it
-/// is the least of all.
+/// is the least of all. Those of a broken glass are never folded away, whatever else is seen.
 #[must_use]
 pub fn make_room(directory: &Directory, fresh: Finding, now: Timestamp) -> (Finding, Vec<Finding>) {
     let others = || directory.findings.values().map(AsRef::as_ref).filter(|row| row.id != fresh.id);
     let open = || others().filter(|row| !matches!(row.state_at(now), FindingState::Closed { .. }));
     let alike = |row: &&Finding| row.kind == fresh.kind && subject(row) == subject(&fresh);
     let least = |rows: &mut dyn Iterator<Item = &Finding>| -> Option<Finding> {
-        let free = rows.filter(|row| *row.state_at(now) == FindingState::Open);
+        let free = rows.filter(|row| *row.state_at(now) == FindingState::Open && row.kind != BREAK_GLASS);
         free.min_by_key(|row| (row.severity, row.last, row.id.clone())).cloned()
     };
     let mut folded: Vec<Finding> = Vec::new();
@@ -120,6 +120,8 @@ pub fn make_room(directory: &Directory, fresh: Finding, now: Timestamp) -> (Find
         }
         match least.filter(|row| row.severity <= fresh.severity) {
             Some(row) => folded.push(fold(row, max, now)),
+            // There are as many as there were broken glasses.
+            None if fresh.kind == BREAK_GLASS => {}
             None => return (fold(fresh, max, now), folded),
         }
     }

@@ -32,21 +32,7 @@ pub async fn carry(upstreams: &Upstreams, channel: &Channel, opened: &[Secret], 
     match &channel.way {
         Way::Webhook { url, .. } => {
             let body = webhook::body(parcel.notice).to_string();
-            let signed = match signatures(opened, parcel.id, parcel.now, body.as_bytes()) {
-                Ok(signed) => signed,
-                Err(why) => return failed(why.to_owned()),
-            };
-            let at = parcel.now.as_seconds().to_string();
-            let mut headers = HeaderMap::new();
-            for (name, text) in
-                [("webhook-id", parcel.id), ("webhook-timestamp", &at), ("webhook-signature", &signed)]
-            {
-                let Ok(value) = HeaderValue::from_str(text) else {
-                    return failed("a header is no header".to_owned());
-                };
-                headers.insert(HeaderName::from_static(name), value);
-            }
-            post(upstreams, url, headers, body, &[StatusCode::GONE]).await
+            signed(upstreams, url, opened, (parcel.id, parcel.now), body).await
         }
         Way::Slack { .. } => sealed(upstreams, opened, &slack::body(parcel.notice)).await,
         Way::Teams { .. } => sealed(upstreams, opened, &teams::body(parcel.notice)).await,
@@ -59,6 +45,29 @@ pub async fn carry(upstreams: &Upstreams, channel: &Channel, opened: &[Secret], 
             mail::send(upstreams, &server, to, parcel.id, parcel.notice).await
         }
     }
+}
+
+/// Posts a body once, signed with each secret (Standard Webhooks) under the id of its delivery.
+pub async fn signed(
+    upstreams: &Upstreams,
+    url: &str,
+    secrets: &[Secret],
+    (id, now): (&str, Timestamp),
+    body: String,
+) -> Came {
+    let signed = match signatures(secrets, id, now, body.as_bytes()) {
+        Ok(signed) => signed,
+        Err(why) => return failed(why.to_owned()),
+    };
+    let at = now.as_seconds().to_string();
+    let mut headers = HeaderMap::new();
+    for (name, text) in [("webhook-id", id), ("webhook-timestamp", &at), ("webhook-signature", &signed)] {
+        let Ok(value) = HeaderValue::from_str(text) else {
+            return failed("a header is no header".to_owned());
+        };
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    post(upstreams, url, headers, body, &[StatusCode::GONE]).await
 }
 
 /// To an address that is itself a secret.

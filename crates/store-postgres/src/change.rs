@@ -83,7 +83,7 @@ async fn holders(tx: &Transaction<'_>, set: &ChangeSet) -> Result<HashMap<String
         .iter()
         .filter_map(|write| match write {
             Write::Put { object, .. } => Some(object.claims()),
-            Write::Remove { .. } => None,
+            Write::Remove { .. } | Write::Keep { .. } => None,
         })
         .flatten()
         .collect();

@@ -1,7 +1,10 @@
 //! Approvals as the store has them, over ones too: what the directory of a node no longer holds.
 
 use crate::{DecisionFilter, Store, StoreError};
-use provost_domain::{Approval, Decision, DecisionId, Digest, Object, ObjectKey, approval::approval_id};
+use provost_domain::{
+    Approval, Decision, DecisionId, Digest, Object, ObjectKey, Timestamp,
+    approval::{ApprovalStatus, approval_id},
+};
 
 /// The approval of an action that was asked for last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +56,28 @@ pub async fn approval(store: &dyn Store, id: &str) -> Result<Option<(u64, Approv
     }))
 }
 
+/// An approval as it stands, and from when until when it was good, if it was ever granted: what came afterwards does not undo
+/// that people agreed.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn approval_granted(
+    store: &dyn Store,
+    id: &str,
+) -> Result<(Option<Approval>, Option<(Timestamp, Timestamp)>), StoreError> {
+    let history = store.history(&ObjectKey::approval(id), HISTORY_MAX).await?;
+    let rows = history.into_iter().filter_map(|record| match record.after {
+        Some(Object::Approval(row)) => Some(*row),
+        _ => None,
+    });
+    let rows: Vec<Approval> = rows.collect();
+    let granted = rows.iter().find_map(|row| match row.status {
+        ApprovalStatus::Granted { at, until } => Some((at, until)),
+        _ => None,
+    });
+    Ok((rows.into_iter().next(), granted))
+}
+
 /// The decision that used an approval up, if it is among the newest of its task.
 ///
 /// # Errors
@@ -65,4 +90,6 @@ pub async fn approval_used_by(store: &dyn Store, row: &Approval) -> Result<Optio
     Ok(page.decisions.iter().map(|stored| &stored.decision).find(using).map(|decision| decision.id))
 }
 
+/// States of one approval that are looked through.
+const HISTORY_MAX: usize = 100;
 const LOOKED_AT_MAX: usize = 500;

@@ -40,6 +40,14 @@ pub enum Write {
         /// The version it is expected to stand at now.
         expected: u64,
     },
+    /// The row is not written, and still stands at this version when the others are: what they were decided on. It leaves no
+    /// record.
+    Keep {
+        /// Which row.
+        key: ObjectKey,
+        /// The version it is expected to stand at now; 0 for a row that must not exist.
+        expected: u64,
+    },
 }
 
 impl Write {
@@ -48,7 +56,7 @@ impl Write {
     pub fn key(&self) -> ObjectKey {
         match self {
             Self::Put { object, .. } => object.key(),
-            Self::Remove { key, .. } => key.clone(),
+            Self::Remove { key, .. } | Self::Keep { key, .. } => key.clone(),
         }
     }
 }

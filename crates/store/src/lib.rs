@@ -20,7 +20,7 @@ mod ledger;
 mod permit;
 mod query;
 
-pub use approvals::{NewestApproval, approval, approval_used_by, newest_approval};
+pub use approvals::{NewestApproval, approval, approval_granted, approval_used_by, newest_approval};
 pub use change::{Attribution, ChangeReceipt, ChangeRecord, ChangeSet, Write};
 pub use clock::SystemClock;
 pub use error::{CommitError, RecordError, StoreError};

@@ -184,6 +184,17 @@ async fn a_link_runs_out_and_is_for_people_who_are_here() {
         422
     );
     assert_eq!(served.post("/people/jonas/invite", json!({ "reason": " " })).await.status, 422);
+    // One that ran out is swept, with a record, and one that has not stays.
+    served.post("/people/jonas/invite", json!({ "lasts": "5d", "reason": "he starts" })).await.ok();
+    let before = served.plane.replica.latest().directory.invites.len();
+    assert!(before >= 2);
+    let later = common::later(&served, DurationMs::from_mins(2 * 24 * 60)).await;
+    provost_control::housekeeping::once(&later).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+    let left: Vec<_> = served.plane.replica.latest().directory.invites.values().cloned().collect();
+    assert_eq!(left.iter().map(|row| row.person.clone().unwrap().to_string()).collect::<Vec<_>>(), ["jonas"]);
+    let records = served.plane.store.tail(provost_domain::Seq(0), 1_000).await.unwrap();
+    assert!(records.iter().any(|record| record.by.why.contains("nobody opened it in time")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

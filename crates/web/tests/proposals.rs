@@ -473,6 +473,7 @@ async fn a_proposal_is_taken_back_by_its_author_refused_by_one_and_runs_out() {
         ("withdrawn", Some("person ada: not needed"))
     );
 
+    let withdrawn = id;
     let id = proposed(&served).await;
     let no = ProposalAnswer { reason: Some("too much".to_owned()), ..Default::default() };
     let refused = proposal::refuse(&signed_in(&served, "sue"), &id, no).await.unwrap();
@@ -488,6 +489,20 @@ async fn a_proposal_is_taken_back_by_its_author_refused_by_one_and_runs_out() {
     housekeeping::once(&late).await.unwrap();
     assert_eq!(served.get(&format!("/proposals/{id}")).await.ok()["status"], "expired");
     assert_eq!(count_max(&served).await, 3);
+    // What is over is found without its id, too.
+    let found = async |query: &str| {
+        let page = served.get(&format!("/proposals{query}")).await.ok();
+        let rows = page["items"].as_array().unwrap().clone();
+        rows.iter().map(|row| row["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(found("").await.is_empty());
+    assert_eq!(found("?status=withdrawn").await, ["withdrawn"]);
+    let mut all = found("?status=all").await;
+    all.sort();
+    assert_eq!(all, ["applied", "expired", "refused", "withdrawn"], "with the first apply");
+    assert_eq!(found("?status=all&agent=clerk").await.len(), 3);
+    assert_eq!(served.get("/proposals?status=over").await.status, 422);
+    assert!(served.get("/proposals?status=withdrawn").await.ok().to_string().contains(&withdrawn));
 }
 
 #[tokio::test(flavor = "multi_thread")]

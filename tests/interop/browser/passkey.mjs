@@ -112,6 +112,20 @@ try {
   await page.waitForFunction(() => /withdrawn/.test(document.querySelector('main').innerText))
   seen.envelope = { within: (await pay(11)).done, beyond: (await pay(21)).done }
 
+  // A change of a charter, and the end of an order: each is signed where it is read.
+  await page.goto(`${PLANE}/proposals/${process.env.PROPOSAL}`)
+  await look('proposal')
+  await page.getByLabel('Why (wanted for a no)').fill('the invoices are larger now')
+  await page.getByRole('button', { name: 'Yes, make this change' }).click()
+  await page.waitForSelector('.word.good:text("signed")')
+  seen.changed = await page.locator('main').innerText()
+  await page.goto(`${PLANE}/console/containments/${process.env.ORDER}`)
+  await look('lift')
+  await page.getByLabel('Why').fill('it was a false alarm')
+  await page.getByRole('button', { name: 'Agree: lift it' }).click()
+  await page.waitForFunction(() => /Lifted by/.test(document.querySelector('main').innerText))
+  seen.lifted = await page.locator('main').innerText()
+
   // One's own sign-in.
   await page.goto(`${PLANE}/you`)
   await look('you')

@@ -1,6 +1,6 @@
 //! Who carries what, by its lane.
 
-use super::{route::Lane, scim};
+use super::{callback, route::Lane, scim};
 use crate::{ControlError, plane::Plane};
 use provost_connect::Secret;
 use provost_domain::{Channel, Delivery, Directory, Stream};
@@ -21,6 +21,9 @@ pub(super) async fn attempt(
             Some(stream) => crate::signal::push(plane, stream, delivery).await,
             None => Ok(refused("the stream is gone")),
         };
+    }
+    if let Some(workload) = callback::workload(&delivery.lane) {
+        return callback::attempt(plane, directory, delivery, workload).await;
     }
     if let Some(system) = scim::of_lane(&delivery.lane) {
         return scim::attempt(plane, directory, delivery, system).await;

@@ -4,6 +4,7 @@
 //! a change ─▶ derive.rs: whom it concerns, on which lanes ─▶ a row that is due ─▶ pump.rs: its turn, claimed, sent, marked
 //! an approval is over ─▶ follow.rs: what had gone out is followed by how it ended; what had not is withdrawn
 //! nobody answers ─▶ escalate.rs: those who may answer now
+//! an access request is over ─▶ callback.rs: whoever asked for it is told
 //! ```
 //!
 //! | the plane goes down | what is then |
@@ -17,6 +18,7 @@
 //! Of several nodes each does all of this: a row is made at version 0, an attempt is claimed in the store, a mark is a change
 //! at the version that was read.
 
+mod callback;
 mod carriers;
 mod derive;
 mod escalate;

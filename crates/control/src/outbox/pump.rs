@@ -1,6 +1,6 @@
 //! Paying: reads what the changes owe, takes each lane's turn, and marks what came of it.
 
-use super::{carriers, derive, escalate::Escalated, follow, owe, put, scim};
+use super::{callback, carriers, derive, escalate::Escalated, follow, owe, put, scim};
 use crate::{Action, ControlError, Op, Operator, finding, plane::Plane, signal};
 use provost_domain::{Delivery, Digest, DurationMs, Object, ObjectKey, Seq, Severity, Sighting, Timestamp};
 use provost_lifecycle::delivery as life;
@@ -97,6 +97,7 @@ impl Pump {
         let directory = plane.replica.latest().directory.clone();
         let escalates = self.escalated.look(&authorised, &directory).await?;
         follow::all(&authorised, &directory).await?;
+        callback::ready(&authorised, &directory).await?;
         plane.replica.catch_up().await?;
         let view = plane.replica.latest();
         let now = plane.now();

@@ -113,6 +113,25 @@ pub async fn finish(
     browser::start(plane, request_id, &row.person, way).await
 }
 
+/// What housekeeping does: links that ran out and that nobody opened leave.
+pub(crate) async fn sweep(op: &Op) -> Result<(), ControlError> {
+    let authorised = op.authorize(Action::PersonInvite)?;
+    let (view, now) = (op.plane.replica.latest(), op.plane.now());
+    let late = view.directory.invites.values().filter(|row| now >= row.expires).take(SWEPT_MAX);
+    for row in late {
+        let key = ObjectKey::invite(&row.id);
+        let whom = row.person.as_ref().map_or("the first administrator".to_owned(), ToString::to_string);
+        authorised
+            .change(std::slice::from_ref(&key), "nobody opened it in time", |seen| {
+                let there = seen.directory.invites.get(&row.id).filter(|row| now >= row.expires);
+                let drafts = there.map(|_late| Draft::Remove(key.clone())).into_iter().collect();
+                Ok(Change { drafts, what: format!("the link of {whom} ran out"), answer: () })
+            })
+            .await?;
+    }
+    Ok(())
+}
+
 async fn write(
     op: &Op,
     person: Option<Name>,
@@ -217,6 +236,8 @@ fn plane_op(plane: &Arc<Plane>, request_id: &str) -> Op {
     Op { subject: Operator::Plane, request_id: request_id.to_owned(), plane: Arc::clone(plane) }
 }
 
+/// Links that ran out, swept at once.
+const SWEPT_MAX: usize = 500;
 const LASTS: DurationMs = DurationMs::from_mins(24 * 60);
 const LASTS_MAX: DurationMs = DurationMs::from_mins(7 * 24 * 60);
 const DISPLAY_CHARS_MAX: usize = 100;

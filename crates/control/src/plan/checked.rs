@@ -173,6 +173,7 @@ pub(crate) fn applied(directory: &Directory, drafts: &[Draft]) -> Directory {
         match draft {
             Draft::Put(object) => after.put(object.clone()),
             Draft::Remove(key) => after.remove(key),
+            Draft::Keep(_) => {}
         }
     }
     after

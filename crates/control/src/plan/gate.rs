@@ -247,7 +247,7 @@ fn gates(directory: &Directory, checked: &Checked, author: &Author) -> BTreeMap<
 fn after(draft: &Draft) -> Option<&Object> {
     match draft {
         Draft::Put(object) => Some(object),
-        Draft::Remove(_) => None,
+        Draft::Remove(_) | Draft::Keep(_) => None,
     }
 }
 
@@ -276,12 +276,13 @@ fn proposal(
     let version = |key: &ObjectKey| versions.get(key).copied().unwrap_or(0);
     let write = |draft: &Draft| match draft {
         Draft::Put(object) => {
-            ProposedWrite::Put { base: version(&object.key()), object: Box::new(object.clone()) }
+            Some(ProposedWrite::Put { base: version(&object.key()), object: Box::new(object.clone()) })
         }
-        Draft::Remove(key) => ProposedWrite::Remove { base: version(key), key: key.clone() },
+        Draft::Remove(key) => Some(ProposedWrite::Remove { base: version(key), key: key.clone() }),
+        Draft::Keep(_) => None,
     };
     // Tasks that end with their agent are those of the moment at which it ends.
-    let writes = checked.drafts.iter().filter(|draft| draft.key().kind != Kind::Task).map(write);
+    let writes = checked.drafts.iter().filter(|draft| draft.key().kind != Kind::Task).filter_map(write);
     Proposal {
         id: author.id.clone(),
         author: author.text.clone(),

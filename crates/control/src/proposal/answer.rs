@@ -107,7 +107,10 @@ fn decide(op: &Op, seen: &Seen<'_>, row: &Proposal, answer: Answer) -> Result<Ch
             let rows = rows.into_iter().filter(|draft| {
                 draft.key().kind != provost_domain::Kind::Task || seen.versions.contains_key(&draft.key())
             });
-            (next, word, rows.collect())
+            // What it was only decided on stands as it stood, or nothing is written.
+            let reads = next.reads.iter().map(|read| Draft::Keep(read.key.clone()));
+            let drafts = rows.chain(reads).collect();
+            (next, word, drafts)
         }
     };
     drafts.extend(crate::review::of_proposal(&next, seen.directory, now));

@@ -332,6 +332,14 @@ fn workload(said: &mut Said, from: &Workload, to: &Workload) {
         }
         _ => {}
     }
+    match (&from.callbacks, &to.callbacks) {
+        (Some(_), None) => said.narrower("is told nowhere any more how its access requests end"),
+        (was, Some(is)) if was.as_ref() != Some(is) => {
+            let at: Vec<&str> = is.endpoints.iter().map(String::as_str).collect();
+            said.wider(format!("is told how its access requests end at {}", clip(&at.join(", "))));
+        }
+        _ => {}
+    }
     match (from.active, to.active) {
         (true, false) => said.narrower("may no longer ask decisions"),
         (false, true) => said.wider("may ask decisions again"),

@@ -1,14 +1,6 @@
 //! Access requests (OpenID AuthZEN, Access Request and Approval Profile, draft 1): whoever enforces asks for what was held, and
 //! hears what people said. Behind each item of the profile's task is the plane's own approval; the yes is used by evaluating
 //! again with it at `context.approval` ([`super::presented`]), and the policies decide then.
-//!
-//! | state of the approval | status of the task |
-//! |---|---|
-//! | waiting | `pending` |
-//! | granted, used, and whatever came after that | `approved` |
-//! | refused, edited | `denied` |
-//! | nobody answered in time | `expired` |
-//! | taken back before anybody had agreed | `cancelled` |
 
 use super::{
     Answer, Asker, Authzen,
@@ -51,6 +43,9 @@ impl Authzen {
     async fn submitted(&self, asker: &Asker, headers: &HeaderMap, value: &Value) -> Result<Ticket, Answer> {
         let submission = submit::read(value, &self.pipeline.limits)?;
         self.check_asker(asker)?;
+        if let Some(callback) = &submission.callback {
+            callback.check(asker)?;
+        }
         let caller = asker.id();
         let key = submit::idempotency_key(headers)?;
         if let Some(known) = self.known_submission(&caller, key.as_deref(), value).await? {
@@ -58,6 +53,7 @@ impl Authzen {
         }
         let asked = self.bound(asker, &submission).await?;
         let mut ticket = self.claim(&caller, key.as_deref(), value, &submission).await?;
+        let mut last = self.pipeline.now();
         for Asked { attempt, resource, action, until } in asked {
             let recorded = self.pipeline.record(&attempt).await.map_err(|refusal| self.refused(&refusal))?;
             let decision = recorded.decision().clone();
@@ -66,7 +62,12 @@ impl Authzen {
                 crate::Refusal::Verdict(_) => return Err(not_requestable()),
                 refusal => return Err(self.refused(&refusal)),
             };
+            last = last.max(held.approval.expires);
             ticket.add(held.approval.id, resource, action, until);
+        }
+        // Before the ticket: a submission that is tried again after a crash in between finds that it is owed.
+        if let Some(callback) = &submission.callback {
+            self.owe_callback(asker, &ticket, callback, last).await?;
         }
         self.keep_ticket(ticket).await
     }
@@ -175,8 +176,8 @@ impl Authzen {
             items.push((standing, told));
         }
         let view = self.pipeline.replica.latest();
-        let status = aggregate(items.iter().map(|(standing, _)| standing.status));
-        let pending = status == "pending";
+        let status = life::request_aggregate(items.iter().map(|(standing, _)| standing.status));
+        let pending = status == life::PENDING;
         let at = format!("{}/access/v1/requests/{}", self.public_url, ticket.id);
         let rows: Vec<&Approval> = items.iter().filter_map(|(standing, _)| standing.row.as_ref()).collect();
         let mut links = Map::new();
@@ -225,25 +226,10 @@ impl Authzen {
     pub(super) async fn standing(&self, ticket: &Ticket, index: usize) -> Result<Standing, Answer> {
         let Some(item) = ticket.items.get(index) else { return Ok(Standing::gone()) };
         let store = self.pipeline.store.as_ref();
-        let (row, granted) = super::ticket::granted(store, &item.approval)
+        let (row, granted) = provost_store::approval_granted(store, &item.approval)
             .await
             .map_err(|error| self.refused(&error.into()))?;
         Ok(Standing::of(row, granted, &handle(&ticket.id, index), item.until, self.pipeline.now()))
-    }
-}
-
-/// One status for all items (profile, "Response Items and Aggregation").
-fn aggregate<'s>(statuses: impl Iterator<Item = &'s str>) -> &'s str {
-    let mut all: Vec<&str> = statuses.collect();
-    if all.contains(&"pending") {
-        return "pending";
-    }
-    all.sort_unstable();
-    all.dedup();
-    match all.as_slice() {
-        [one] => one,
-        [] => "failed",
-        _ => "partial",
     }
 }
 

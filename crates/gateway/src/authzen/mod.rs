@@ -17,6 +17,7 @@
 mod access;
 mod asker;
 mod batch;
+mod callback;
 mod discover;
 mod evaluate;
 mod presented;

@@ -6,6 +6,7 @@ use super::{
     Answer, Asker, Authzen,
     access::{not_requestable, problem},
     asker::AGENTS,
+    callback::{self, Callback},
     evaluate::{self, REQUESTABLE_FOR},
     read,
 };
@@ -27,6 +28,8 @@ pub(super) struct Submission {
     pub several: bool,
     actors: Vec<Actor>,
     says: Vec<(&'static str, String)>,
+    /// Where the caller wants to be told how it ended.
+    pub callback: Option<Callback>,
 }
 
 struct Item {
@@ -54,9 +57,6 @@ pub(super) struct Asked {
 /// Reads a submission.
 pub(super) fn read(value: &Value, limits: &Limits) -> Result<Submission, Answer> {
     let whole = value.as_object().ok_or_else(|| bad("the body must be a JSON object"))?;
-    if whole.contains_key("callback") {
-        return Err(unregistered_callback());
-    }
     let top = Top {
         denial: optional(whole, "denial")?,
         wanted: optional(whole, "requested_access")?.unwrap_or_default(),
@@ -88,6 +88,7 @@ pub(super) fn read(value: &Value, limits: &Limits) -> Result<Submission, Answer>
         several,
         actors: actors(&client)?,
         says,
+        callback: optional(whole, "callback")?.map(|asked| callback::read(&asked)).transpose()?,
     })
 }
 
@@ -290,7 +291,7 @@ fn short(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(TEXT_CHARS_MAX).collect()
 }
 
-fn bad(why: &str) -> Answer {
+pub(super) fn bad(why: &str) -> Answer {
     Answer::bad_request(why.to_owned())
 }
 
@@ -304,12 +305,7 @@ fn unverified(actor: &str) -> Answer {
     ours(403, "actor-unverified", "The chain of actors cannot be verified", &detail)
 }
 
-fn unregistered_callback() -> Answer {
-    let detail = "no callback endpoint is registered for this caller: leave `callback` out and ask at the status endpoint";
-    ours(400, "callback-unregistered", "The callback endpoint is not registered", detail)
-}
-
-fn ours(status: u16, kind: &str, title: &str, detail: &str) -> Answer {
+pub(super) fn ours(status: u16, kind: &str, title: &str, detail: &str) -> Answer {
     let kind = format!("urn:provost:problem:{kind}");
     Answer { status, ..Answer::ok(json!({"type": kind, "title": title, "status": status, "detail": detail})) }
 }

@@ -4,9 +4,8 @@
 
 use super::{Answer, Asker, Authzen, access::problem, submit::Submission};
 use crate::approval::when;
-use provost_domain::{Approval, Digest, DurationMs, Object, ObjectKey, Timestamp, approval::ApprovalStatus};
+use provost_domain::{Approval, Digest, DurationMs, Timestamp};
 use provost_lifecycle::approval as life;
-use provost_store::{Store, StoreError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -78,22 +77,13 @@ impl Standing {
         wanted: Option<Timestamp>,
         now: Timestamp,
     ) -> Self {
-        let Some(row) = row else { return Self::gone() };
-        let late = life::expire(&row, now).is_some();
-        let status = match (&row.status, granted) {
-            (_, Some(_)) => "approved",
-            (ApprovalStatus::Waiting, None) if !late => "pending",
-            (ApprovalStatus::Waiting | ApprovalStatus::Expired { .. }, None) => "expired",
-            (ApprovalStatus::Refused { .. } | ApprovalStatus::Edited { .. }, None) => "denied",
-            (ApprovalStatus::Withdrawn { .. }, None) => "cancelled",
-            (ApprovalStatus::Granted { .. } | ApprovalStatus::Used { .. }, None) => "failed",
-        };
+        let status = life::request_status(row.as_ref(), granted.is_some(), now);
         let until = granted.map(|(_at, until)| wanted.map_or(until, |wanted| until.min(wanted)));
         let result = granted.zip(until).map(|((at, _), until)| {
             let approval = json!({"id": handle, "approved_at": when(at), "approved_until": when(until)});
             json!({"mode": "reevaluate", "approval": approval})
         });
-        Self { status, result, row: Some(row), until }
+        Self { status, result, row, until }
     }
 }
 
@@ -179,25 +169,6 @@ pub(super) fn of_handle(handle: &str) -> Option<(String, usize)> {
     good.then(|| Some((format!("request_{digits}"), index.parse().ok()?))).flatten()
 }
 
-/// An approval as it stands, and from when until when it was good, if it was ever granted: what came afterwards does not undo
-/// that people agreed.
-pub(super) async fn granted(
-    store: &dyn Store,
-    id: &str,
-) -> Result<(Option<Approval>, Option<(Timestamp, Timestamp)>), StoreError> {
-    let history = store.history(&ObjectKey::approval(id), HISTORY_MAX).await?;
-    let rows = history.into_iter().filter_map(|record| match record.after {
-        Some(Object::Approval(row)) => Some(*row),
-        _ => None,
-    });
-    let rows: Vec<Approval> = rows.collect();
-    let granted = rows.iter().find_map(|row| match row.status {
-        ApprovalStatus::Granted { at, until } => Some((at, until)),
-        _ => None,
-    });
-    Ok((rows.into_iter().next(), granted))
-}
-
 fn duplicate() -> Answer {
     problem(409, "duplicate_request", "this idempotency key was used with another submission")
 }
@@ -218,7 +189,6 @@ fn ticket_word(id: &str) -> Digest {
 
 /// How long a request is found after its approvals are over (profile: at least 24 hours), and then known to have expired.
 const KEPT_AFTERWARDS: DurationMs = DurationMs::from_mins(25 * 60);
-const HISTORY_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {

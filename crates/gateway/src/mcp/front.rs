@@ -78,6 +78,22 @@ pub(super) struct Inbound<'a> {
     pub uses: Uses,
 }
 
+impl Inbound<'_> {
+    /// The same, with another message of the same kind.
+    pub(super) fn saying(&self, body: Bytes) -> Self {
+        Self {
+            view: Arc::clone(&self.view),
+            caller: self.caller.clone(),
+            system: self.system.clone(),
+            headers: self.headers,
+            body,
+            revision: self.revision,
+            can: self.can.clone(),
+            uses: self.uses.clone(),
+        }
+    }
+}
+
 impl Front {
     /// The face.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use crate::{
     approvals::{answer_it, row},
-    authzen::Pdp,
+    authzen::{CALLBACK, Pdp},
 };
 use provost_domain::{
     Approval, Clock as _, DecisionId, DurationMs, Object, TaskId, Timestamp, approval::ApprovalStatus,
@@ -627,4 +627,70 @@ async fn what_is_decided_already_is_told_at_once_and_silence_is_an_end_too() {
     assert_eq!(desk.get("gateway", &third).await.body["task"]["status"], "expired");
     let told = desk.cancel(&third, None).await;
     assert_eq!((told.status, told.problem()), (409, "invalid_task_state"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn word_of_the_end_is_owed_where_the_callers_row_says_and_nowhere_else() {
+    let desk = Desk::open().await;
+    let mut body = desk.submission(100).await;
+    let with = |callback: Value| {
+        let mut body = body.clone();
+        body["callback"] = callback;
+        body
+    };
+    let refused = [
+        (
+            "somewhere else",
+            json!({"endpoint": "https://evil.example/x"}),
+            "urn:provost:problem:callback-unregistered",
+        ),
+        (
+            "almost there",
+            json!({"endpoint": format!("{CALLBACK}/")}),
+            "urn:provost:problem:callback-unregistered",
+        ),
+        (
+            "inside",
+            json!({"endpoint": "http://169.254.169.254/"}),
+            "urn:provost:problem:callback-unregistered",
+        ),
+    ];
+    for (what, callback, problem) in refused {
+        let told = desk.submit("gateway", None, &with(callback)).await;
+        assert_eq!((told.status, told.problem()), (400, problem), "{what}");
+    }
+    let there = json!({"endpoint": CALLBACK});
+    let told = desk.submit("administrator", None, &with(there)).await;
+    assert_eq!(
+        told.problem(),
+        "urn:provost:problem:callback-unregistered",
+        "nobody has a row for the administrator"
+    );
+    for (what, callback) in [
+        ("no address", json!({"state": "x"})),
+        ("no object", json!("https://pep.example.com/callbacks")),
+        ("a state that is no text", json!({"endpoint": CALLBACK, "state": 1})),
+        ("a long state", json!({"endpoint": CALLBACK, "state": "x".repeat(1_025)})),
+        ("an event nobody knows", json!({"endpoint": CALLBACK, "events": ["approved", "paid"]})),
+        ("no events", json!({"endpoint": CALLBACK, "events": "approved"})),
+    ] {
+        assert_eq!(desk.submit("gateway", None, &with(callback)).await.status, 400, "{what}");
+    }
+    desk.pdp.plane.replica.catch_up().await.unwrap();
+    assert!(desk.pdp.plane.replica.latest().directory.deliveries.is_empty(), "nothing is owed");
+    assert!(desk.pdp.plane.replica.latest().directory.approvals.is_empty(), "and nobody was asked");
+
+    body["callback"] = json!({"endpoint": CALLBACK, "state": "session 7", "events": ["approved", "denied"]});
+    let told = desk.submit("gateway", Some("one"), &body).await;
+    assert_eq!(told.status, 202, "{}", told.body);
+    assert_eq!(desk.submit("gateway", Some("one"), &body).await.id(), told.id());
+    desk.pdp.plane.replica.catch_up().await.unwrap();
+    let directory = desk.pdp.plane.replica.latest().directory.clone();
+    let rows: Vec<_> = directory.deliveries.values().collect();
+    assert_eq!(rows.len(), 1, "however often it is submitted");
+    let owed = provost_domain::callback::Owed::of(rows[0]).unwrap();
+    assert_eq!((&owed.task, owed.state.as_deref()), (&told.id(), Some("session 7")));
+    assert_eq!((owed.endpoint.as_str(), &owed.approvals), (CALLBACK, &vec![desk.approval(100)]));
+    assert_eq!(json!(owed.status_endpoint), told.body["task"]["status_endpoint"]);
+    assert!(rows[0].next().unwrap() > directory.approvals[&desk.approval(100)].expires, "not before its end");
 }

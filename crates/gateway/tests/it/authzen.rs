@@ -2,7 +2,7 @@
 
 use crate::plane::{Plane, charter};
 use async_trait::async_trait;
-use provost_domain::{Object, Workload, application::Application};
+use provost_domain::{Callbacks, Object, Workload, application::Application};
 use provost_gateway::{
     Hosts, Refusal,
     authzen::{Asker, Askers, Authzen, AuthzenParts},
@@ -11,6 +11,8 @@ use provost_gateway::{
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// Where the gateway that asks about agents may have itself told.
+pub const CALLBACK: &str = "https://pep.example.com/callbacks";
 const PUBLIC_URL: &str = "https://pdp.example.com";
 
 fn workload(name: &str, application: &str) -> Arc<Workload> {
@@ -21,6 +23,10 @@ fn workload(name: &str, application: &str) -> Arc<Workload> {
         applications: vec![application.parse().unwrap()],
         active: true,
         signals: None,
+        callbacks: (name == "gateway").then(|| Callbacks {
+            endpoints: [CALLBACK.to_owned()].into(),
+            secret: "pep-callbacks".parse().unwrap(),
+        }),
     })
 }
 

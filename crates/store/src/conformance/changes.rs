@@ -64,12 +64,27 @@ pub async fn a_stale_version_is_a_conflict(ground: impl Ground) {
         (Write::Remove { key: missing.clone(), expected: 1 }, 0),
         (Write::Remove { key: missing, expected: 0 }, 0),
         (put(person("new"), 1), 0),
+        (Write::Keep { key: key.clone(), expected: 1 }, 2),
+        (Write::Keep { key: person("new").key(), expected: 1 }, 0),
     ];
     for (write, stands_at) in cases {
         let refused = store.commit(set(vec![write.clone()])).await.unwrap_err();
         let CommitError::Conflict { key, found, .. } = refused else { panic!("{refused}") };
         assert_eq!((key, found), (write.key(), stands_at), "{write:?}");
     }
+    assert_eq!(store.version(&key).await.unwrap(), 2);
+    // What a change was decided on and does not write: the change is made while it stands, and leaves no record of it.
+    let head = store.head().await.unwrap();
+    let kept = |expected| Write::Keep { key: key.clone(), expected };
+    let absent = Write::Keep { key: person("absent").key(), expected: 0 };
+    let stale = set(vec![put(person("ben"), 0), kept(1)]);
+    assert!(matches!(store.commit(stale).await, Err(CommitError::Conflict { found: 2, expected: 1, .. })));
+    assert_eq!(store.version(&person("ben").key()).await.unwrap(), 0, "nothing of it was made");
+    let good = store.commit(set(vec![kept(2), put(person("ben"), 0), absent])).await.unwrap();
+    assert_eq!(good.seq, Seq(head.0 + 1));
+    let records = store.tail(head, 10).await.unwrap();
+    assert_eq!(records.iter().map(|record| record.key.clone()).collect::<Vec<_>>(), [person("ben").key()]);
+    store.commit(set(vec![Write::Remove { key: person("ben").key(), expected: 1 }])).await.unwrap();
     assert_eq!(store.version(&key).await.unwrap(), 2);
     store.commit(set(vec![Write::Remove { key: key.clone(), expected: 2 }])).await.unwrap();
     assert_eq!(store.version(&key).await.unwrap(), 0, "a removed row stands at no version");
@@ -268,6 +283,8 @@ async fn story(store: &dyn Store) {
         vec![put(envelope("e1", false), 0), put(envelope("e2", true), 0)],
         vec![put(passkey("maria", "k1", false), 0), put(passkey("maria", "k2", true), 0)],
         vec![put(invite("i1", false), 0), put(invite("i2", true), 0)],
+        vec![put(proposal("p1", false), 0), put(proposal("p2", false), 0)],
+        vec![put(proposal("p2", true), 1)],
         vec![put(finding("f1", false), 0), put(finding("f2", false), 0)],
         vec![put(finding("f2", true), 1)],
         vec![put(delivery("d1", true, true), 0), put(delivery("d2", false, false), 0)],

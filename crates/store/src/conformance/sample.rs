@@ -6,8 +6,8 @@ use crate::{
 use provost_domain::{
     Account, Agent, Baseline, BaselineOf, Charter, Completion, Containment, Decision, DecisionId, Delivery,
     Digest, Drill, DurationMs, Environment, Finding, Invite, Issuer, Label, Minted, Name, NodeId, Object,
-    Outcome, Passkey, Person, Proof, Restraint, Seq, Session, Severity, Stream, System, Task, TaskId,
-    Timestamp, Tool, Verdict, Workload,
+    ObjectKey, Outcome, Passkey, Person, Proof, Proposal, Restraint, Seq, Session, Severity, Stream, System,
+    Task, TaskId, Timestamp, Tool, Verdict, Workload,
     agent::{AgentStatus, Level, Provenance},
     approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
     containment::{ContainmentStatus, Scope, Who},
@@ -19,6 +19,7 @@ use provost_domain::{
     minted::MintedStatus,
     passkey::Removed,
     person::Login,
+    proposal::{Asks, Base, ChangeGate, ProposalStatus, ProposedWrite},
     stream::{StreamMethod, StreamStatus},
     system::Connection,
     task::TaskStatus,
@@ -244,6 +245,33 @@ pub fn containment(id: &str, lifted: bool) -> Object {
     }))
 }
 
+/// A change of the clerk's purpose that waits for its owner, or was refused.
+#[must_use]
+pub fn proposal(id: &str, over: bool) -> Object {
+    let base = 1;
+    Object::Proposal(Box::new(Proposal {
+        id: id.to_owned(),
+        author: "person jonas".to_owned(),
+        person: Some(name("jonas")),
+        by_token: false,
+        reason: "more is wanted".to_owned(),
+        writes: vec![ProposedWrite::Put { object: Box::new(agent("clerk")), base }],
+        reads: vec![Base { key: ObjectKey::organisation(), version: 0 }],
+        steps: Vec::new(),
+        plan: "sha256:00".to_owned(),
+        gates: [(
+            "owner of clerk".to_owned(),
+            ChangeGate { asks: Asks::Owner { agent: name("clerk") }, rows: Vec::new() },
+        )]
+        .into(),
+        made: NOON,
+        expires: NOON.plus(DurationMs::from_mins(60)),
+        votes: Vec::new(),
+        broken: None,
+        status: if over { ProposalStatus::Refused { at: NOON } } else { ProposalStatus::Waiting },
+    }))
+}
+
 /// What is usual for the clerk after so many runs.
 #[must_use]
 pub fn baseline(runs: u32) -> Object {
@@ -413,6 +441,10 @@ pub fn workload(workload: &str) -> Object {
         applications: Vec::new(),
         active: true,
         signals: None,
+        callbacks: Some(provost_domain::Callbacks {
+            endpoints: ["https://pep.example/callbacks".to_owned()].into(),
+            secret: name("pep-callbacks"),
+        }),
     })
 }
 

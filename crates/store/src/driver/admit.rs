@@ -60,7 +60,8 @@ pub fn admit(
     let mut moved: HashMap<ObjectKey, Standing> = HashMap::new();
     let mut claimed: HashMap<String, ObjectKey> = HashMap::new();
     let mut records = Vec::with_capacity(set.writes.len());
-    for (write, seq) in set.writes.iter().zip(head.0.saturating_add(1)..) {
+    let mut next = head.0;
+    for write in &set.writes {
         let key = write.key();
         let stands = match moved.get(&key) {
             Some(stands) => Some(*stands),
@@ -70,6 +71,10 @@ pub fn admit(
         let (expected, after) = match write {
             Write::Put { object, expected } => (*expected, Some(object)),
             Write::Remove { expected, .. } => (*expected, None),
+            Write::Keep { expected, .. } if found == *expected => continue,
+            Write::Keep { expected, .. } => {
+                return Err(CommitError::Conflict { key, found, expected: *expected });
+            }
         };
         // There is nothing to remove where nothing stands, whatever was expected.
         if found != expected || (after.is_none() && found == 0) {
@@ -88,7 +93,8 @@ pub fn admit(
         let version = stands.map_or(0, |stands| stands.version).saturating_add(1);
         moved.insert(key.clone(), Standing { version, removed: after.is_none() });
         let (by, after) = (set.by.clone(), after.cloned());
-        records.push(ChangeRecord { v: 1, seq: Seq(seq), at: set.at, by, key, version, after });
+        next = next.saturating_add(1);
+        records.push(ChangeRecord { v: 1, seq: Seq(next), at: set.at, by, key, version, after });
     }
     Ok(records)
 }

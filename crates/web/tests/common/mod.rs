@@ -447,8 +447,8 @@ pub async fn device(served: &Served, person: &str) -> provost_passkey::soft::Aut
         served.plane.replica.catch_up().await.unwrap();
     }
     served.plane.replica.catch_up().await.unwrap();
-    let directory = &served.plane.replica.latest().directory;
-    let known = directory.passkeys_of(&person.parse().unwrap()).find(|row| row.id == encode(&device.id));
+    let (view, name) = (served.plane.replica.latest(), person.parse().unwrap());
+    let known = view.directory.passkeys_of(&name).find(|row| row.id == encode(&device.id));
     device.counter = known.unwrap().counter;
     device
 }

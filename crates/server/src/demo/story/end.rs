@@ -116,7 +116,7 @@ pub(crate) async fn the_record(stage: &Stage, teller: &mut Teller) -> Result<(),
     let found = &report.answers;
     teller.promise(
         "Anybody can check who said yes to which bytes",
-        found.signed == 1 && found.unsigned == 0,
+        found.signed == 2 && found.unsigned == 0,
         format!("{} signed yes, {} without a signature", found.signed, found.unsigned),
     );
 

@@ -24,6 +24,8 @@ use serde::Deserialize;
 #[serde(default)]
 pub(super) struct Form {
     cursor: String,
+    /// Those that are over, too.
+    all: bool,
 }
 
 #[derive(Template)]
@@ -32,6 +34,7 @@ struct List {
     frame: Frame,
     mine: Vec<ProposalSummary>,
     others: Vec<ProposalSummary>,
+    all: bool,
     pager: Pager,
 }
 
@@ -52,11 +55,13 @@ pub(super) async fn list(looker: Looker, Query(form): Query<Form>) -> Shown {
     let mine = ProposalQuery { person: Some(me), ..Default::default() };
     let mine = proposal::list(&looker.op, mine).await.map_err(failed)?.items;
     let cursor = super::asked::cursor(&form.cursor);
-    let all = ProposalQuery { cursor, limit: Some(super::asked::ROWS), ..Default::default() };
+    let status = form.all.then(|| "all".to_owned());
+    let all = ProposalQuery { cursor, status, limit: Some(super::asked::ROWS), ..Default::default() };
     let all = proposal::list(&looker.op, all).await.map_err(failed)?;
-    let pager = Pager::new("/proposals", &[], &form.cursor, all.next.as_deref());
+    let asked: &[(&str, &str)] = if form.all { &[("all", "true")] } else { &[] };
+    let pager = Pager::new("/proposals", asked, &form.cursor, all.next.as_deref());
     let others = all.items.into_iter().filter(|one| mine.iter().all(|own| own.id != one.id)).collect();
-    Ok(looker.page(&List { frame: looker.frame("/proposals"), mine, others, pager }))
+    Ok(looker.page(&List { frame: looker.frame("/proposals"), mine, others, all: form.all, pager }))
 }
 
 /// One of them.
