@@ -80,6 +80,7 @@ impl World {
                 revision: 1,
                 charter: agent.charter,
                 provenance,
+                loosening: None,
                 proofs: Vec::new(),
             }));
         }

@@ -3,7 +3,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `authzen`, `mcp`, `token`, `start`, `change` | one measurement each |
+//! | `authzen`, `mcp`, `token`, `start`, `change`, `contain` | one measurement each |
 //! | `bench` | rounds, their medians, and which of them the machine spoilt |
 //! | `load` | lanes that ask, wait for the answer, check it, and ask again |
 //! | `client` | one kept-alive HTTP/1.1 connection |
@@ -16,6 +16,7 @@ mod authzen;
 mod bench;
 mod change;
 mod client;
+mod contain;
 mod load;
 mod machine;
 mod mcp;
@@ -46,6 +47,8 @@ enum Command {
     Start(start::StartArgs),
     /// One grant changed among many agents, until the next decision sees it
     Change(change::ChangeArgs),
+    /// Containment orders: until the last call in flight has ended, and until nothing is let through on any node
+    Contain(contain::ContainArgs),
     /// Tokens for tasks, by agents that sign
     Token(token::TokenArgs),
     /// The MCP server behind `mcp`; that command starts it
@@ -114,6 +117,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Mcp(args) => runtime.block_on(mcp::run(args)),
         Command::Start(args) => runtime.block_on(start::run(args)),
         Command::Change(args) => runtime.block_on(change::run(args)),
+        Command::Contain(args) => runtime.block_on(contain::run(args)),
         Command::Token(args) => runtime.block_on(token::run(args)),
         Command::Upstream(args) => runtime.block_on(upstream::run(args)),
     }

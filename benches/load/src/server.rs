@@ -67,12 +67,29 @@ impl Server {
     pub(crate) async fn start(args: &ServerArgs, data: &Path, core: Option<usize>) -> anyhow::Result<Self> {
         let program = program(args)?;
         let addr = free_address()?;
-        let log = data.join("server.log");
         let mut command = match core {
             Some(core) => machine::on_core(core, &program),
             None => Command::new(&program),
         };
         command.arg("--data").arg(data).args(["serve", "--listen", &addr.to_string()]);
+        Self::started(command, addr, data).await
+    }
+
+    /// Starts a node of a plane on a database.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub(crate) async fn start_on(args: &ServerArgs, data: &Path, store: &str) -> anyhow::Result<Self> {
+        let addr = free_address()?;
+        let mut command = Command::new(program(args)?);
+        command.arg("--data").arg(data).args(["serve", "--listen", &addr.to_string(), "--store", store]);
+        // Nodes of one plane have one name and one sealing key.
+        command.args(["--public-url", "http://provost.test"]).env("PROVOST_SEALING_KEY", "07".repeat(32));
+        Self::started(command, addr, data).await
+    }
+
+    async fn started(mut command: Command, addr: SocketAddr, data: &Path) -> anyhow::Result<Self> {
+        let log = data.join("server.log");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
         let started = Instant::now();
         let mut process = Process::spawn(command)?;

@@ -19,6 +19,9 @@ pub(crate) struct UpstreamArgs {
     /// Where to listen
     #[arg(long)]
     listen: SocketAddr,
+    /// Payments above this are not answered
+    #[arg(long)]
+    hang_over: Option<f64>,
 }
 
 /// Serves until it is ended.
@@ -31,7 +34,7 @@ pub(crate) async fn run(args: UpstreamArgs) -> anyhow::Result<()> {
         let (stream, _peer) = listener.accept().await?;
         stream.set_nodelay(true)?;
         tokio::spawn(async move {
-            if let Err(error) = serve(stream).await {
+            if let Err(error) = serve(stream, args.hang_over).await {
                 eprintln!("upstream: {error:#}");
             }
         });
@@ -67,7 +70,7 @@ pub(crate) fn pin() -> anyhow::Result<Digest> {
 /// What a call is answered.
 pub(crate) const PAID: &str = "paid";
 
-async fn serve(mut stream: TcpStream) -> anyhow::Result<()> {
+async fn serve(mut stream: TcpStream, hang_over: Option<f64>) -> anyhow::Result<()> {
     let mut buffer = Vec::with_capacity(16 << 10);
     let listing =
         json!({"tools": [definition()], "resultType": "complete", "ttlMs": 60_000, "cacheScope": "public"});
@@ -75,6 +78,10 @@ async fn serve(mut stream: TcpStream) -> anyhow::Result<()> {
     loop {
         let Some(body) = read(&mut stream, &mut buffer).await? else { return Ok(()) };
         let asked: Asked<'_> = serde_json::from_slice(buffer.get(body..).unwrap_or_default())?;
+        let amount = asked.params.and_then(|params| params.arguments).and_then(|args| args.amount);
+        if amount.zip(hang_over).is_some_and(|(amount, most)| amount > most) {
+            std::future::pending::<()>().await;
+        }
         let result = match asked.method {
             "tools/call" => CALLED,
             "tools/list" => &listing,
@@ -115,6 +122,17 @@ struct Asked<'a> {
     method: &'a str,
     #[serde(borrow)]
     id: &'a RawValue,
+    params: Option<Params>,
+}
+
+#[derive(Deserialize)]
+struct Params {
+    arguments: Option<Arguments>,
+}
+
+#[derive(Deserialize)]
+struct Arguments {
+    amount: Option<f64>,
 }
 
 const CALLED: &str = r#"{"content":[{"type":"text","text":"paid"}],"resultType":"complete"}"#;

@@ -1,6 +1,6 @@
 //! Agents.
 
-use crate::{Moment, Span, task::TaskSummary};
+use crate::{Moment, Took, task::TaskSummary};
 use provost_domain::{AgentStatus, Autonomy, Charter, Environment, Level, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -84,6 +84,9 @@ pub struct AgentView {
     pub charter: Charter,
     /// What it may do next: `suspend`, `resume` and so on.
     pub moves: Vec<String>,
+    /// Who asked that it be left more than nothing, while that waits for a second person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loosening: Option<LooseningView>,
     /// How long, at worst, something of it works on after it was stopped.
     pub bound: RevocationBound,
     /// Its running tasks, newest first, at most 100.
@@ -108,14 +111,14 @@ pub struct AgentView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RevocationBound {
     /// The worst case: the sum of the links.
-    pub worst: Span,
+    pub worst: Took,
     /// The link that sets most of it.
     pub set_by: String,
     /// Every link.
     pub links: Vec<RevocationLink>,
     /// The bound the organisation sets for this environment, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allowed: Option<Span>,
+    pub allowed: Option<Took>,
 }
 
 /// One link of the chain from the order to the last refused call.
@@ -124,7 +127,7 @@ pub struct RevocationLink {
     /// `enforcement points`, `task tokens`, or `system <name>`.
     pub link: String,
     /// How long it may take.
-    pub at_most: Span,
+    pub at_most: Took,
     /// Whether it counts towards the worst case; a link beside a slower one does not.
     pub counts: bool,
     /// What it means.
@@ -244,6 +247,24 @@ pub struct Restrict {
     pub level: Level,
     /// Why, for the record.
     pub reason: String,
+    /// Who, where the local administrator passes it on; whoever signed in, if absent. From `off` to more it takes two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+}
+
+/// Somebody's word that an agent at level `off` be left more; another person has to say so too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LooseningView {
+    /// What it is to be left.
+    #[schema(value_type = String)]
+    pub to: Level,
+    /// Who asked.
+    pub by: String,
+    /// When.
+    pub at: Moment,
+    /// Until when another person may agree.
+    pub until: Moment,
 }
 
 /// Less trust in an agent.

@@ -24,7 +24,7 @@ pub struct ChannelView {
     pub groups: Vec<Name>,
     /// It hears only what no other channel does.
     pub fallback: bool,
-    /// What it hears of: `asked`, `escalated`, `decided`, `charter`, `finding`, `break-glass`.
+    /// What it hears of: `asked`, `escalated`, `decided`, `charter`, `finding`, `break-glass`, `containment`.
     pub events: Vec<String>,
     /// Whether the arguments of a call are in its messages.
     pub details: bool,

@@ -5,7 +5,7 @@ use provost_domain::{DecisionId, Effect, Environment, Name, ToolName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// Which orders in force. Those that were lifted are found by their id.
+/// Which orders; those in force, if nothing is said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -17,6 +17,9 @@ pub struct ContainmentQuery {
     /// Those of decommissioned agents of which everything is known, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
+    /// `in-force` (also while somebody asks that it be lifted), `lifted` or `all`; `in-force` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// Where to go on: `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -152,10 +155,26 @@ pub struct ContainmentView {
     pub hits: ContainmentHits,
     /// System by system, what is proven.
     pub systems: Vec<ContainedSystem>,
+    /// Who outside is told of it: receivers of signals and channels, and how far that has got.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<ToldView>,
     /// Calls that it cut half-way: they may have happened.
     pub unknown: Vec<UnknownCall>,
     /// Who changed it, newest first.
     pub history: Vec<ChangeView>,
+}
+
+/// How far something got that is owed to somebody outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ToldView {
+    /// To whom: `workload siem`, `channel ops`; or `accounts`.
+    pub to: String,
+    /// So much is owed.
+    pub owed: u64,
+    /// So much was acknowledged; an account was read back and is not active.
+    pub done: u64,
+    /// So much was given up: refused, or not taken in time.
+    pub given_up: u64,
 }
 
 /// Somebody's word that an order be lifted.
@@ -254,6 +273,9 @@ pub struct ContainedSystem {
     /// The first call after the order that was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_refused: Option<SeenCall>,
+    /// The accounts of its agents there, over SCIM; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<ToldView>,
     /// How often it was looked at.
     pub rounds: u32,
 }

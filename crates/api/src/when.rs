@@ -26,6 +26,12 @@ impl From<DurationMs> for Took {
     }
 }
 
+impl From<Span> for Took {
+    fn from(span: Span) -> Self {
+        Self(span.0)
+    }
+}
+
 impl fmt::Display for Took {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.0 == 0 { f.write_str(NOTHING) } else { self.0.fmt(f) }
@@ -146,6 +152,14 @@ mod tests {
         let span: Span = serde_json::from_str("\"15m\"").unwrap();
         assert_eq!(serde_json::to_string(&span).unwrap(), "\"15m\"");
         assert!(serde_json::from_str::<Span>("\"15\"").is_err());
+    }
+
+    #[test]
+    fn what_took_no_time_reads_as_it_prints_too() {
+        for text in ["\"0ms\"", "\"12ms\"", "\"2m\""] {
+            let took: Took = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&took).unwrap(), text);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::{
 };
 use futures::{FutureExt as _, StreamExt as _};
 use provost_connect::Secret;
-use provost_domain::{DurationMs, Minted, Timestamp, minted::MintedStatus};
+use provost_domain::{Directory, DurationMs, Minted, Timestamp, minted::MintedStatus};
 use provost_store::CommitError;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -95,9 +95,12 @@ impl Broker {
         let now = self.now();
         patience.0.retain(|id, _turn| view.directory.minted.contains_key(id));
         let rows: Vec<Arc<Minted>> = view.directory.minted.values().map(Arc::clone).collect();
+        let over = |row: &Minted| {
+            is_over(&view.directory, &row.agent, row.task, now) || self.recalled(&view.directory, row)
+        };
         let due: Vec<Arc<Minted>> = rows
             .into_iter()
-            .filter(|row| self.is_due(row, is_over(&view.directory, &row.agent, row.task, now), now))
+            .filter(|row| self.is_due(row, over(row), now))
             .filter(|row| patience.allows(row, self.parts.node == row.node, now))
             .collect();
         drop(view);
@@ -116,6 +119,16 @@ impl Broker {
             }
         }
         patience.waits(self.now())
+    }
+
+    /// Whether an order about the system takes it back. Its task may go on elsewhere, so what is in hand is not shown again.
+    fn recalled(&self, directory: &Directory, row: &Minted) -> bool {
+        let recalled = directory.recalls(row);
+        if recalled && self.hands.is_mine(&row.id) {
+            let (system, agent) = (row.system.clone(), row.agent.clone());
+            self.hands.refused(&Key::Task { system, agent, task: row.task });
+        }
+        recalled
     }
 
     /// Whether something is needed no more: its task is over, or it is in use no more and has expired or was left behind by a

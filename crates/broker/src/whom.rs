@@ -1,8 +1,6 @@
 //! For whom something is obtained.
 
-use provost_domain::{
-    Agent, AgentStatus, Directory, Level, Name, Task, TaskId, Timestamp, credential::CredentialSubject,
-};
+use provost_domain::{Agent, Directory, Name, Task, TaskId, Timestamp, credential::CredentialSubject};
 use std::sync::Arc;
 
 /// An agent in one of its tasks, and those on whose behalf it works.
@@ -41,8 +39,8 @@ pub fn is_over(directory: &Directory, agent: &Name, task: TaskId, now: Timestamp
     for _link in 0..CHAIN_MAX {
         let Some(id) = next else { return false };
         let task = directory.tasks.get(&id).filter(|task| task.is_live(now) && task.agent == agent);
-        let may_act = |agent: &Arc<Agent>| may_act(agent) && directory.order_off(agent).is_none();
-        let Some(task) = task.filter(|_| directory.agents.get(&agent).is_some_and(may_act)) else {
+        let acts = |agent: &Arc<Agent>| directory.acts(agent);
+        let Some(task) = task.filter(|_| directory.agents.get(&agent).is_some_and(acts)) else {
             return true;
         };
         next = task.parent;
@@ -51,10 +49,6 @@ pub fn is_over(directory: &Directory, agent: &Name, task: TaskId, now: Timestamp
         }
     }
     true
-}
-
-fn may_act(agent: &Arc<Agent>) -> bool {
-    agent.status == AgentStatus::Active && agent.level != Level::Off
 }
 
 /// Longer than any chain of tasks may be.

@@ -73,6 +73,9 @@ pub enum AgentCommand {
         /// What it is left: normal, approvals-only, read-only, off
         #[arg(long)]
         level: String,
+        /// The person who says it; from off to more it takes two
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<Name>,
         /// Which, and why.
         #[command(flatten)]
         agent: MoveArgs,
@@ -147,10 +150,18 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
         AgentCommand::Key(command) => return key::run(command, client, out).await,
         AgentCommand::Proof(command) => return proof::run(command, client, out).await,
         AgentCommand::Token(args) => return key::token(&args, client, out).await,
-        AgentCommand::Restrict { level, agent: MoveArgs { name, reason } } => {
+        AgentCommand::Restrict { person, level, agent: MoveArgs { name, reason } } => {
             let level = word(&level, "level")?;
-            let agent: AgentView = client.post(&path(&name, "/level"), &Restrict { level, reason }).await?;
-            out.show(&agent, |agent, style| moved(&agent.summary, style));
+            let wanted = Restrict { level, reason, person };
+            let agent: AgentView = client.post(&path(&name, "/level"), &wanted).await?;
+            out.show(&agent, |agent, style| match &agent.loosening {
+                Some(asked) => format!(
+                    "{name} stays off until another person agrees ({}): provost agent restrict {name} --level {} --as PERSON --reason …",
+                    when::short(asked.until),
+                    asked.to
+                ),
+                None => moved(&agent.summary, style),
+            });
         }
         AgentCommand::Demote { to, agent: MoveArgs { name, reason } } => {
             let autonomy = word(&to, "autonomy")?;

@@ -1,6 +1,6 @@
 //! Moments as people read them: local RFC 3339, and how long ago.
 
-use provost_api::{Moment, Span};
+use provost_api::{Moment, Took};
 
 /// `2026-11-22T07:03:11+01:00 (12 s ago)`.
 #[must_use]
@@ -16,7 +16,8 @@ pub fn short(moment: Moment) -> String {
 
 /// `16 min 2 s` instead of `962s`.
 #[must_use]
-pub fn length(span: Span) -> String {
+pub fn length(span: impl Into<Took>) -> String {
+    let span = span.into();
     let seconds = span.0.0 / 1_000;
     let parts = [
         (seconds / 86_400, "days"),
@@ -79,7 +80,7 @@ mod tests {
     #[test]
     fn a_length_of_time_is_told_in_all_its_units() {
         for (text, words) in [("962s", "16 min 2 s"), ("2s", "2 s"), ("24h", "1 days"), ("250ms", "250ms")] {
-            assert_eq!(length(text.parse().unwrap()), words);
+            assert_eq!(length(text.parse::<provost_api::Span>().unwrap()), words);
         }
     }
 

@@ -1,5 +1,5 @@
-//! A client of other people's SCIM servers (RFC 7644), for one thing: an account that may not act any more is made inactive, and
-//! looked at afterwards.
+//! A client of other people's SCIM servers (RFC 7644), for one thing: an account that may not act any more is made inactive, or
+//! active again, and looked at afterwards.
 
 use crate::{Answer, Ask, Secret, Upstreams};
 use bytes::Bytes;
@@ -20,16 +20,18 @@ pub struct ScimAccount<'a> {
 /// What was seen afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScimSeen {
-    /// It was read back and is not active.
-    Inactive {
+    /// It was read back and is as wanted.
+    AsWanted {
         /// Its id there.
         id: String,
+        /// Whether it was so before.
+        before: bool,
     },
     /// There is no such account.
     Absent,
 }
 
-/// Why it is not known to be inactive.
+/// Why it is not known to be as wanted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScimFault {
     /// It may work later.
@@ -41,17 +43,22 @@ pub enum ScimFault {
 }
 
 impl Upstreams {
-    /// Makes an account inactive, and reads it back: what the server says it did is not believed.
+    /// Makes an account active or inactive, and reads it back: what the server says it did is not believed.
     ///
     /// # Errors
-    /// [`ScimFault`] when it is not seen to be inactive.
-    pub async fn deactivate(&self, account: &ScimAccount<'_>) -> Result<ScimSeen, ScimFault> {
+    /// [`ScimFault`] when it is not seen to be so.
+    pub async fn set_active(&self, account: &ScimAccount<'_>, active: bool) -> Result<ScimSeen, ScimFault> {
         let base = account.url.trim_end_matches('/');
-        let Some(id) = self.find(base, account).await? else { return Ok(ScimSeen::Absent) };
+        let Some((id, listed)) = self.find(base, account).await? else { return Ok(ScimSeen::Absent) };
         let at = format!("{base}/Users/{}", quoted(&id));
+        let was = match listed {
+            Some(was) => Some(was),
+            None => self.is_active(account, &at).await?,
+        };
+        let before = was == Some(active);
         let change = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-            "Operations": [{ "op": "replace", "path": "active", "value": false }],
+            "Operations": [{ "op": "replace", "path": "active", "value": active }],
         });
         let answer = self.scim(account, Method::PATCH, &at, Some(&change)).await?;
         match answer.status {
@@ -59,19 +66,32 @@ impl Upstreams {
             status if status.is_success() => {}
             status => return Err(fault("PATCH", status)),
         }
-        let answer = self.scim(account, Method::GET, &at, None).await?;
+        match self.is_active(account, &at).await? {
+            Some(seen) if seen == active => Ok(ScimSeen::AsWanted { id, before }),
+            Some(_other) => {
+                let still = if active { "not active" } else { "active" };
+                Err(ScimFault::Later(format!("it took the change, and the account is still {still}")))
+            }
+            None => Ok(ScimSeen::Absent),
+        }
+    }
+
+    /// Whether an account is active, as it is read; `None` if there is none. What does not say so may act.
+    async fn is_active(&self, account: &ScimAccount<'_>, at: &str) -> Result<Option<bool>, ScimFault> {
+        let answer = self.scim(account, Method::GET, at, None).await?;
         match answer.status {
-            StatusCode::NOT_FOUND => Ok(ScimSeen::Absent),
-            StatusCode::OK => match read(&answer)?.get("active") {
-                Some(Value::Bool(false)) => Ok(ScimSeen::Inactive { id }),
-                _ => Err(ScimFault::Later("it took the change, and the account is still active".to_owned())),
-            },
+            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::OK => Ok(Some(read(&answer)?.get("active") != Some(&Value::Bool(false)))),
             status => Err(fault("GET", status)),
         }
     }
 
-    /// The id of the one account of that name.
-    async fn find(&self, base: &str, account: &ScimAccount<'_>) -> Result<Option<String>, ScimFault> {
+    /// The id of the one account of that name, and whether it is active, where the listing says so.
+    async fn find(
+        &self,
+        base: &str,
+        account: &ScimAccount<'_>,
+    ) -> Result<Option<(String, Option<bool>)>, ScimFault> {
         let name = account.user.replace('\\', "\\\\").replace('"', "\\\"");
         let filter: String =
             url::form_urlencoded::byte_serialize(format!("userName eq \"{name}\"").as_bytes()).collect();
@@ -94,7 +114,7 @@ impl Upstreams {
             (Some(row), None) => {
                 let id = row.get("id").and_then(Value::as_str);
                 let id = id.ok_or_else(|| ScimFault::Later("the account has no id".to_owned()))?;
-                Ok(Some(id.to_owned()))
+                Ok(Some((id.to_owned(), row.get("active").and_then(Value::as_bool))))
             }
         }
     }

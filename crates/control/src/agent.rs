@@ -13,12 +13,20 @@ use crate::{
 };
 use provost_api::{
     Page,
-    agent::{AgentCreate, AgentQuery, AgentStep, AgentSummary, AgentUpdate, AgentView, Demote, Restrict},
+    agent::{
+        AgentCreate, AgentQuery, AgentStep, AgentSummary, AgentUpdate, AgentView, Demote, LooseningView,
+        Restrict,
+    },
     task::{BalanceView, TaskSummary},
 };
 use provost_declare::SourceFile;
-use provost_domain::{Agent, AgentStatus, Directory, Kind, Name, Object, ObjectKey, TaskId};
-use provost_lifecycle::agent::{Move, MoveError, decide, is_gain, moves, resumes_to};
+use provost_domain::{
+    Agent, AgentStatus, Directory, Kind, Name, Object, ObjectKey, TaskId, agent::Loosening,
+};
+use provost_lifecycle::{
+    agent::{Move, MoveError, decide, is_gain, moves, resumes_to},
+    containment::{ASKED_FOR, restrict as restrict_to},
+};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -183,12 +191,14 @@ async fn before_stop(op: &Op, name: &Name) -> Result<(u64, Option<AgentStatus>),
     Ok((version, states.into_iter().find(|status| *status != AgentStatus::Suspended)))
 }
 
-/// Sets what containment leaves an agent.
+/// Sets what containment leaves an agent. One person can always take; from `off`, one asks that it be left more and another
+/// agrees.
 ///
 /// # Errors
-/// When the operator may not, nobody has that name, or it was decommissioned.
+/// When the operator may not, nobody has that name, it was decommissioned, or the same person would be both.
 pub async fn restrict(op: &Op, name: &Name, wanted: &Restrict) -> Result<AgentView, ControlError> {
     let authorised = op.authorize_on(Action::AgentRestrict, name)?;
+    let by = containment::who(op, wanted.person.clone())?;
     authorised
         .change(&[key(name)], &wanted.reason, |seen| {
             let agent = find(seen.directory, name)?;
@@ -198,9 +208,21 @@ pub async fn restrict(op: &Op, name: &Name, wanted: &Restrict) -> Result<AgentVi
                 )));
             }
             authorised.check_stops(wanted.level >= agent.level)?;
-            let row = Agent { level: wanted.level, ..agent.clone() };
+            containment::check_person(by.person.as_ref(), seen.directory)?;
+            let now = op.plane.now();
+            let (row, what) = match restrict_to(agent, wanted.level, &by, now)? {
+                Some(level) => {
+                    let row = Agent { level, loosening: None, ..agent.clone() };
+                    (row, format!("{name} restricted to {level}"))
+                }
+                None => {
+                    let asked = Loosening { to: wanted.level, by: by.clone(), at: now };
+                    let row = Agent { loosening: Some(Box::new(asked)), ..agent.clone() };
+                    (row, format!("{name} asked to be left {}", wanted.level))
+                }
+            };
             let drafts = if row == *agent { Vec::new() } else { vec![Draft::Put(Object::Agent(row))] };
-            Ok(Change { drafts, what: format!("{name} restricted to {}", wanted.level), answer: () })
+            Ok(Change { drafts, what, answer: () })
         })
         .await?;
     view(op, name).await
@@ -269,6 +291,7 @@ async fn view(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
         version,
         words: words::charter(agent, plane.now()),
         moves: by_hand(agent.status),
+        loosening: agent.loosening.as_deref().map(loosening),
         bound: bound(Links::of(plane), &agent.charter, &view.directory),
         tasks: tasks(&view.directory, name, plane.now()),
         proofs: agent.proofs.iter().map(crate::proof::view).collect(),
@@ -279,6 +302,15 @@ async fn view(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
         revised: diff::revision(agent),
         charter: agent.charter.clone(),
     })
+}
+
+fn loosening(asked: &Loosening) -> LooseningView {
+    LooseningView {
+        to: asked.to,
+        by: asked.by.to_string(),
+        at: asked.at.into(),
+        until: asked.at.plus(ASKED_FOR).into(),
+    }
 }
 
 fn by_hand(status: AgentStatus) -> Vec<String> {

@@ -5,41 +5,55 @@
 //! | file | what |
 //! |---|---|
 //! | `hits` | whom and what an order is about, now |
+//! | `asked` | what a request is about, and who may order that |
+//! | `shown` | an order as people see it |
 //! | `calls` | calls it cut half-way |
 //! | `clean` | what ends because of it, in the background: tasks, approvals, envelopes |
 //! | `prove` | what was shown of each system, and when |
+//! | `judge` | what may be said of a system by that |
+//! | `lifted` | orders that bind nobody any more, to be looked at |
 //! | `sign` | what the second person signs |
+//! | `outward` | how far what it leads to outside has got |
 //! | `evidence` | all of it with receipts of the ledger |
 
+mod asked;
 mod calls;
 pub mod clean;
 pub mod evidence;
 mod hits;
+mod judge;
+mod lifted;
+mod outward;
 pub mod prove;
+mod shown;
 mod sign;
 
+pub use lifted::Lifted;
 pub use sign::statement;
 
+pub(crate) use asked::{check_person, who};
+
 use crate::{
-    Action, ControlError, Op, Operator,
+    Action, ControlError, Op,
     access::{Authorised, allows},
     change::{Change, Draft},
-    diff,
     page::page,
     reason::reason,
 };
+use asked::{check_known, check_say, level, may_see, scope};
 use provost_api::{
     Page,
     containment::{
-        ContainedSystem, ContainmentAnswer, ContainmentHits, ContainmentOrder, ContainmentQuery,
-        ContainmentSettle, ContainmentSummary, ContainmentView, EndedView, LiftView, SeenCall,
+        ContainmentAnswer, ContainmentHits, ContainmentOrder, ContainmentQuery, ContainmentSettle,
+        ContainmentSummary, ContainmentView,
     },
 };
 use provost_domain::{
-    AgentStatus, Containment, Directory, Name, Object, ObjectKey, Restraint, Role, Timestamp,
-    containment::{ContainmentStatus, Proof, Scope, Seen, Settled, SystemEvidence, Who},
+    AgentStatus, Containment, Directory, Name, Object, ObjectKey, Restraint, Timestamp,
+    containment::{ContainmentStatus, Proof, Scope, Settled, Who},
 };
-use provost_lifecycle::containment::{self as life, ASKED_FOR, Move, MoveError};
+use provost_lifecycle::containment::{self as life, Move, MoveError};
+use shown::{proof, summary, view_of};
 
 /// Stops what an order is about. The same order in force is not given twice.
 ///
@@ -76,6 +90,7 @@ pub(crate) async fn give(
         ended: Default::default(),
         systems: Default::default(),
         settled: Default::default(),
+        told: Default::default(),
     };
     let (_seq, row) = authorised
         // Nobody has this id: there is no version to read.
@@ -124,6 +139,7 @@ pub(crate) fn for_ever(
         ended: Default::default(),
         systems: Default::default(),
         settled: Default::default(),
+        told: Default::default(),
     };
     Ok(put(begun(&fresh, directory)))
 }
@@ -233,10 +249,10 @@ pub async fn settle(op: &Op, id: &str, wanted: ContainmentSettle) -> Result<Cont
     view_of(op, &row).await
 }
 
-/// Orders in force, in order of their ids.
+/// Orders: those in force in order of their ids, then, if they are wanted, those lifted, the last first.
 ///
 /// # Errors
-/// When the operator may not, or the cursor is not one of ours.
+/// When the operator may not, the state is none, or the cursor is not one of ours.
 pub async fn list(op: &Op, query: ContainmentQuery) -> Result<Page<ContainmentSummary>, ControlError> {
     op.authorize(Action::ContainmentRead)?;
     let view = op.plane.replica.latest();
@@ -256,8 +272,25 @@ pub async fn list(op: &Op, query: ContainmentQuery) -> Result<Page<ContainmentSu
     };
     let wanted =
         |row: &Containment| about(row) && (query.all || !for_ever(row)) && may_see(op, row, directory);
-    let rows = directory.containments.values().filter(|row| wanted(row));
-    let rows = rows.map(|row| (row.id.clone(), row)).collect();
+    let (in_force, over) = match query.state.as_deref() {
+        None | Some("in-force") => (true, false),
+        Some("lifted") => (false, true),
+        Some("all") => (true, true),
+        Some(_other) => {
+            return Err(ControlError::caller("no such state").cure("use in-force, lifted or all"));
+        }
+    };
+    let lifted = if over { op.plane.lifted.all(&op.plane).await? } else { Vec::new() };
+    let mut rows: Vec<(String, &std::sync::Arc<Containment>)> = Vec::new();
+    if in_force {
+        let binding = directory.containments.values().filter(|row| wanted(row));
+        rows.extend(binding.map(|row| (row.id.clone(), row)));
+    }
+    let seen = lifted.iter().filter(|row| about(row) && may_see(op, row, directory));
+    rows.extend(seen.map(|row| {
+        let ago = i64::MAX.saturating_sub(row.since().as_millis());
+        (format!("{LIFTED}{ago:020} {}", row.id), row)
+    }));
     page(rows, query.cursor.as_deref(), query.limit, op.plane.limits.page_size_max, |row| summary(row))
 }
 
@@ -270,226 +303,6 @@ pub async fn show(op: &Op, id: &str) -> Result<ContainmentView, ControlError> {
     op.plane.replica.catch_up().await?;
     let row = find(op, id).await?;
     view_of(op, &row).await
-}
-
-async fn view_of(op: &Op, row: &Containment) -> Result<ContainmentView, ControlError> {
-    let plane = &op.plane;
-    let moment = |at: provost_domain::Timestamp| at.into();
-    let (waits, lift) = match &row.status {
-        ContainmentStatus::InForce => (None, None),
-        ContainmentStatus::LiftAsked { by, at, reason } => {
-            (Some(at.plus(ASKED_FOR)), Some((by, at, reason, None)))
-        }
-        ContainmentStatus::Lifted { by, at, reason, asked, .. } => {
-            (None, Some((by, at, reason, asked.as_ref())))
-        }
-    };
-    let lift = lift.map(|(by, at, reason, asked)| LiftView {
-        by: by.to_string(),
-        at: moment(*at),
-        reason: reason.clone(),
-        asked: asked.map(ToString::to_string),
-        until: waits.map(moment),
-        digest: sign::digest(row, &plane.replica.latest().directory),
-    });
-    let key = ObjectKey::containment(&row.id);
-    Ok(ContainmentView {
-        summary: summary(row),
-        about: row.scope.clone(),
-        shown_by: row.by.shown_by.clone(),
-        lift,
-        ended: EndedView {
-            tasks: row.ended.tasks,
-            approvals: row.ended.approvals,
-            envelopes: row.ended.envelopes,
-            done: row.ended.done.map(moment),
-        },
-        hits: hits::of(plane, &row.scope).await?,
-        systems: row.systems.iter().map(|(name, evidence)| system(name, evidence)).collect(),
-        unknown: calls::cut(plane, row).await?,
-        history: diff::history(plane.store.history(&key, HISTORY_MAX).await?),
-    })
-}
-
-fn summary(row: &Containment) -> ContainmentSummary {
-    ContainmentSummary {
-        id: row.id.clone(),
-        scope: row.scope.words(),
-        level: row.level.to_string(),
-        reason: row.reason.clone(),
-        by: row.by.to_string(),
-        at: row.at.into(),
-        status: row.status.as_str().to_owned(),
-        proof: (row.level == Restraint::Off).then(|| proof(row).as_str().to_owned()),
-    }
-}
-
-/// The least that may be said of any system; nothing was looked at yet, if there is none.
-fn proof(row: &Containment) -> Proof {
-    let proofs = || row.systems.values().map(|evidence| evidence.proof);
-    let ending = row.scope.is_about_agents() && row.ended.done.is_none();
-    if ending || proofs().any(|proof| proof == Proof::Unknown) {
-        return Proof::Unknown;
-    }
-    if proofs().any(|proof| proof == Proof::Partial) { Proof::Partial } else { Proof::Contained }
-}
-
-fn system(name: &Name, evidence: &SystemEvidence) -> ContainedSystem {
-    let seen = |seen: Seen| SeenCall { decision: seen.decision, at: seen.at.into() };
-    ContainedSystem {
-        system: name.clone(),
-        proof: evidence.proof.as_str().to_owned(),
-        stage: evidence.stage.as_str().to_owned(),
-        because: evidence.because.clone(),
-        at: evidence.at.into(),
-        confirmed: evidence.confirmed.map(Into::into),
-        last_accepted: evidence.last_accepted.map(seen),
-        first_refused: evidence.first_refused.map(seen),
-        rounds: evidence.rounds,
-    }
-}
-
-/// What a request is about.
-fn scope(wanted: &ContainmentOrder) -> Result<Scope, ControlError> {
-    let given = Scope {
-        agent: wanted.agent.clone(),
-        owner: wanted.owner.clone(),
-        group: wanted.group.clone(),
-        like: wanted.like.clone(),
-        model: wanted.model.clone(),
-        environment: wanted.environment,
-        system: wanted.system.clone(),
-        tool: wanted.tool.clone(),
-    };
-    if given.is_everything() != wanted.everything {
-        return Err(ControlError::caller(
-            "say what is to be stopped: something in particular, or everything",
-        )
-        .cure(
-            "name an agent, owner, group, pattern, model, environment, system or tool; or say `everything`",
-        ));
-    }
-    if given.tool.is_some() && given.system.is_none() {
-        return Err(ControlError::caller("a tool belongs to a system").cure("name the system too"));
-    }
-    let texts = given.like.iter().chain(&given.model);
-    if texts.clone().any(|text| text.trim().is_empty() || text.len() > PATTERN_BYTES_MAX) {
-        return Err(ControlError::caller("a pattern is empty or too long")
-            .cure(format!("write 1 to {PATTERN_BYTES_MAX} bytes, such as invoice-*")));
-    }
-    Ok(given)
-}
-
-fn level(wanted: &ContainmentOrder) -> Result<Restraint, ControlError> {
-    let effects = wanted.effects.iter().copied().collect::<std::collections::BTreeSet<_>>();
-    let word = wanted.level.as_deref().unwrap_or(if effects.is_empty() { "off" } else { "without" });
-    let level = match word {
-        "observe" => Restraint::Observe,
-        "approvals-only" => Restraint::ApprovalsOnly,
-        "read-only" => Restraint::ReadOnly,
-        "off" => Restraint::Off,
-        "without" if effects.is_empty() => {
-            return Err(ControlError::caller("say which effects are withheld").cure("name them in `effects`"));
-        }
-        "without" => return Ok(Restraint::Without { effects }),
-        other => {
-            return Err(ControlError::caller(format!("`{}` is no level", other.escape_debug()))
-                .cure("use observe, without, approvals-only, read-only or off"));
-        }
-    };
-    if effects.is_empty() {
-        return Ok(level);
-    }
-    Err(ControlError::caller("effects go with level `without` only")
-        .cure("leave out `effects`, or say `without`"))
-}
-
-/// A name that nobody has stops nobody: better to say so while there is time to look again.
-fn check_known(scope: &Scope, by: Option<&Name>, directory: &Directory) -> Result<(), ControlError> {
-    let unknown = |what: &str, name: &str| Err(ControlError::unknown(what, name));
-    check_person(by, directory)?;
-    if let Some(agent) = scope.agent.as_ref().filter(|name| !directory.agents.contains_key(*name)) {
-        return unknown("agent", agent.as_str());
-    }
-    if let Some(owner) = scope.owner.as_ref().filter(|name| !directory.people.contains_key(*name)) {
-        return unknown("person", owner.as_str());
-    }
-    let groups = directory.organisation.as_deref().map(|all| &all.groups);
-    if let Some(group) = &scope.group
-        && !groups.is_some_and(|groups| groups.contains_key(group))
-    {
-        return unknown("group", group.as_str());
-    }
-    let Some(system) = &scope.system else { return Ok(()) };
-    if !directory.systems.contains_key(system) {
-        return unknown("system", system.as_str());
-    }
-    match &scope.tool {
-        Some(tool) if provost_policy::find_tool(directory, system, tool).is_none() => {
-            unknown("tool", &format!("{system}/{tool}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_person(person: Option<&Name>, directory: &Directory) -> Result<(), ControlError> {
-    let Some(person) = person else { return Ok(()) };
-    match directory.people.get(person) {
-        Some(row) if row.active => Ok(()),
-        _ => Err(ControlError::unknown("person", person.as_str())),
-    }
-}
-
-/// Any operator stops anything; an owner, or a deputy, stops their own agents.
-fn check_say(op: &Op, scope: &Scope, directory: &Directory) -> Result<(), ControlError> {
-    let Operator::Person(person, roles) = &op.subject else { return Ok(()) };
-    let operates = roles.contains(&Role::Operator) || roles.contains(&Role::Administrator);
-    if operates || is_own(person, scope, directory) {
-        return Ok(());
-    }
-    Err(ControlError::refused(format!("{person} answers for none or not all of what this is about"))
-        .because("operators stop anything; an owner stops their own agents")
-        .cure("name one of your agents, or ask an operator"))
-}
-
-fn is_own(person: &Name, scope: &Scope, directory: &Directory) -> bool {
-    let answers = |agent: &Name| {
-        directory
-            .agents
-            .get(agent)
-            .is_some_and(|agent| agent.charter.owner == *person || agent.charter.deputies.contains(person))
-    };
-    scope.owner.as_ref() == Some(person) || scope.agent.as_ref().is_some_and(answers)
-}
-
-/// People see what their roles show them, and what is about their own agents.
-fn may_see(op: &Op, row: &Containment, directory: &Directory) -> bool {
-    let Operator::Person(person, roles) = &op.subject else { return true };
-    !roles.is_empty()
-        || row.by.person.as_ref() == Some(person)
-        || is_own(person, &row.scope, directory)
-        || directory.agents.values().any(|agent| {
-            agent.charter.owner == *person && row.scope.has_agent(agent, directory.organisation.as_deref())
-        })
-}
-
-/// Who acts, and how the plane knows.
-pub(crate) fn who(op: &Op, person: Option<Name>) -> Result<Who, ControlError> {
-    let (person, shown_by) = match (&op.subject, person) {
-        (Operator::Person(signed_in, _), None) => {
-            (Some(signed_in.clone()), format!("{signed_in}, signed in"))
-        }
-        (Operator::Person(signed_in, _), Some(named)) if named == *signed_in => {
-            (Some(named), format!("{signed_in}, signed in"))
-        }
-        (Operator::LocalAdministrator, Some(person)) => {
-            let shown_by = format!("local administrator for {person}");
-            (Some(person), shown_by)
-        }
-        (subject @ (Operator::LocalAdministrator | Operator::Plane), None) => (None, subject.to_string()),
-        (other, _) => return Err(ControlError::refused(format!("{other} speaks in nobody's name"))),
-    };
-    Ok(Who { person, shown_by })
 }
 
 fn in_force(op: &Op, id: &str, directory: &Directory) -> Result<Containment, ControlError> {
@@ -544,7 +357,7 @@ impl From<MoveError> for ControlError {
     }
 }
 
-const HISTORY_MAX: usize = 100;
+/// After `containment_…` in a listing.
+const LIFTED: &str = "lifted ";
 const SETTLED_MAX: usize = 4_096;
-const PATTERN_BYTES_MAX: usize = 128;
 const ID_CHARS_MAX: usize = 80;

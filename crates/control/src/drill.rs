@@ -210,6 +210,7 @@ async fn prepare(authorised: &Authorised<'_>, drill: &Drill) -> Result<Agent, Co
                         source: SOURCE.into(),
                         revised: None,
                     },
+                    loosening: None,
                     proofs: Vec::new(),
                 },
             };

@@ -53,6 +53,8 @@ pub struct Plane {
     pub metrics: Metrics,
     /// What this node has read of how approvals are answered.
     pub quality: crate::quality::Quality,
+    /// What this node has read of orders that were lifted.
+    pub lifted: crate::containment::Lifted,
     /// Who asks for checks.
     pub checks: crate::check::Checks,
     /// Where this node's own faces are, once it listens.

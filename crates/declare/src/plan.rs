@@ -244,6 +244,7 @@ impl Planner<'_> {
                 level: Level::default(),
                 revision: 1,
                 charter: agent.charter.clone(),
+                loosening: None,
                 proofs: Vec::new(),
                 provenance: Provenance {
                     created_by: self.planning.actor.into(),

@@ -1,6 +1,6 @@
 //! Agents: identities that choose their own actions.
 
-use crate::{Charter, Name, Proof, Timestamp, ids::AgentId};
+use crate::{Charter, Name, Proof, Timestamp, containment::Who, ids::AgentId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -25,6 +25,20 @@ pub struct Agent {
     /// How it proves that it is itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<Proof>,
+    /// Somebody asked that it be left more than nothing, and another person has to agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loosening: Option<Box<Loosening>>,
+}
+
+/// Somebody's word that an agent at level `off` be left more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loosening {
+    /// What it is to be left.
+    pub to: Level,
+    /// Who asked.
+    pub by: Who,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The published states of an agent's life (REQUIREMENTS.md B1).
@@ -120,6 +134,14 @@ impl RevisedHow {
             Self::Approved => "approved",
             Self::BreakGlass => "break-glass",
         }
+    }
+}
+
+impl Agent {
+    /// Whether its own state lets it act; what orders say of it is [`crate::Directory::acts`].
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        self.status == AgentStatus::Active && self.level != Level::Off
     }
 }
 

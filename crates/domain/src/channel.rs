@@ -110,14 +110,23 @@ pub enum Event {
     Finding,
     /// An administrator answered against the rules of who may.
     BreakGlass,
+    /// Somebody, or a rule, contained something, or lifted that.
+    Containment,
     /// Somebody tries a channel.
     Test,
 }
 
 impl Event {
     /// Those that a channel can choose.
-    pub const ALL: [Self; 6] =
-        [Self::Asked, Self::Escalated, Self::Decided, Self::Charter, Self::Finding, Self::BreakGlass];
+    pub const ALL: [Self; 7] = [
+        Self::Asked,
+        Self::Escalated,
+        Self::Decided,
+        Self::Charter,
+        Self::Finding,
+        Self::BreakGlass,
+        Self::Containment,
+    ];
 
     /// The word used in files and messages.
     #[must_use]
@@ -129,6 +138,7 @@ impl Event {
             Self::Charter => "charter",
             Self::Finding => "finding",
             Self::BreakGlass => "break-glass",
+            Self::Containment => "containment",
             Self::Test => "test",
         }
     }

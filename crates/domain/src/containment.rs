@@ -42,6 +42,9 @@ pub struct Containment {
     /// Calls that it cut half-way and a person has looked into.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settled: BTreeMap<DecisionId, Settled>,
+    /// Who outside was told of it, by lane: receivers of signals, channels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told: BTreeMap<String, Reached>,
 }
 
 /// Whom and what an order is about. Everything that is said must hold; a scope that says nothing is about everything, which
@@ -202,8 +205,25 @@ pub struct SystemEvidence {
     /// What the plane had made there for those the order is about, at most 1,000.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub minted: BTreeSet<String>,
+    /// How many more there were than that: what became of those is not known here.
+    #[serde(default, skip_serializing_if = "is_none_of")]
+    pub minted_more: u64,
+    /// The accounts of its agents at this system, made inactive over SCIM.
+    #[serde(default, skip_serializing_if = "Reached::is_empty")]
+    pub accounts: Reached,
     /// How often it was looked at.
     pub rounds: u32,
+}
+
+/// How far something got that is owed to somebody outside: counted by what they acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// So much is owed.
+    pub owed: u64,
+    /// So much was acknowledged; an account was read back and is not active.
+    pub done: u64,
+    /// So much was given up: refused, or not taken in time.
+    pub given_up: u64,
 }
 
 /// A decision, and when it was made.
@@ -237,11 +257,40 @@ pub struct Restriction {
     pub without: BTreeSet<Effect>,
 }
 
+impl Reached {
+    /// Whether nothing is owed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.owed == 0
+    }
+
+    /// What is neither acknowledged nor given up.
+    #[must_use]
+    pub const fn waits(&self) -> u64 {
+        self.owed.saturating_sub(self.done).saturating_sub(self.given_up)
+    }
+
+    /// Whether everything was acknowledged.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.owed == self.done
+    }
+}
+
 impl Containment {
     /// Whether it binds.
     #[must_use]
     pub fn is_in_force(&self) -> bool {
         !matches!(self.status, ContainmentStatus::Lifted { .. })
+    }
+
+    /// Since when it stands as it does.
+    #[must_use]
+    pub const fn since(&self) -> Timestamp {
+        match &self.status {
+            ContainmentStatus::InForce => self.at,
+            ContainmentStatus::LiftAsked { at, .. } | ContainmentStatus::Lifted { at, .. } => *at,
+        }
     }
 
     /// Who, what and why, in a sentence.
@@ -432,6 +481,11 @@ impl std::fmt::Display for Who {
             None => f.write_str(&self.shown_by),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+const fn is_none_of(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The part of a manifest that says which model an agent is made with.

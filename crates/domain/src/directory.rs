@@ -262,6 +262,37 @@ impl Directory {
         about.find(|order| order.level == Restraint::Off)
     }
 
+    /// Whether this agent may act at all: neither its own state nor an order stops it.
+    #[must_use]
+    pub fn acts(&self, agent: &Agent) -> bool {
+        agent.acts() && self.order_off(agent).is_none()
+    }
+
+    /// Whether it may act at this system.
+    #[must_use]
+    pub fn acts_at(&self, agent: &Agent, system: &Name) -> bool {
+        agent.acts() && self.orders_off_at(agent, system).next().is_none()
+    }
+
+    /// The orders by which this agent may do nothing at a system: those about it as a whole, and about all calls of the system.
+    pub fn orders_off_at<'a>(
+        &'a self,
+        agent: &'a Agent,
+        system: &'a Name,
+    ) -> impl Iterator<Item = &'a Arc<Containment>> {
+        let all = self.containments.matching(agent, self.organisation.as_deref(), system, None);
+        all.filter(|order| order.level == Restraint::Off)
+    }
+
+    /// Whether what was made at a system for an agent is taken back because of an order about that system.
+    #[must_use]
+    pub fn recalls(&self, row: &Minted) -> bool {
+        let organisation = self.organisation.as_deref();
+        let recalled =
+            |agent: &Arc<Agent>| self.containments.recall(agent, organisation, (&row.system, row.made));
+        self.agents.get(&row.agent).is_some_and(recalled)
+    }
+
     /// The agent that is this subject of an issuer.
     #[must_use]
     pub fn agent_of(&self, issuer: &Name, subject: &str) -> Option<&Arc<Agent>> {

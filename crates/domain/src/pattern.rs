@@ -19,6 +19,13 @@ pub fn includes(wide: &str, narrow: &str) -> bool {
     covers(&signs(wide), &signs(narrow))
 }
 
+/// What every text that fits the pattern begins with, as far as that is plain to see: what stands before the first wildcard, or
+/// before the first sign that may be none.
+#[must_use]
+pub fn literal_start(pattern: &str) -> &str {
+    pattern.split(['*', '\\']).next().unwrap_or_default()
+}
+
 fn signs(pattern: &str) -> Vec<Sign> {
     let mut signs = Vec::with_capacity(pattern.len());
     let mut chars = pattern.chars().peekable();

@@ -9,6 +9,7 @@ mod act;
 mod approval;
 pub mod authzen;
 mod bounds;
+mod breach;
 mod credential;
 mod decide;
 pub mod held;

@@ -4,6 +4,7 @@
 use crate::{
     act::{self, Running, Work},
     approval,
+    breach::Breaches,
     decide::{self, Attempt, Moment},
     identify::{Asked, Caller, Identifier},
     journal::Journal,
@@ -39,6 +40,7 @@ pub struct Pipeline {
     states: Cache<TaskId, TaskState>,
     pub(crate) memories: Memories,
     pub(crate) watching: Watching,
+    pub(crate) breaches: Breaches,
 }
 
 impl Pipeline {
@@ -90,6 +92,7 @@ impl Pipeline {
         };
         let mut moment = Moment { state: self.task_state(task).await?, exhausted, ..Moment::default() };
         moment.args_from = self.args_from(attempt, moment.state.version).await?;
+        let mut breached = Vec::new();
         for _round in 0..ROUNDS_MAX {
             let now = self.now();
             let evaluation = decide::verdict(attempt, &moment, now);
@@ -111,6 +114,7 @@ impl Pipeline {
                 Ok(recorded) => {
                     self.metrics.decided(recorded.decision());
                     self.watched(attempt, &moment.args_from, recorded.decision()).await;
+                    self.breached(attempt, &breached, recorded.decision());
                     if let Some(grant) = grant.filter(|grant| grant.once) {
                         self.mark_used(grant.id, recorded.decision().id);
                     }
@@ -131,7 +135,9 @@ impl Pipeline {
                 Err(RecordError::Exhausted { key, left, needed }) => {
                     let budget = draws.iter().find(|draw| draw.key == key).map(|draw| draw.budget.clone());
                     let unknown = RecordError::Exhausted { key, left, needed };
-                    moment.exhausted.push(budget.ok_or(Refusal::NotRecorded(unknown))?);
+                    let budget = budget.ok_or(Refusal::NotRecorded(unknown))?;
+                    breached.push(budget.to_string());
+                    moment.exhausted.push(budget);
                 }
                 Err(error) => return Err(Refusal::NotRecorded(error)),
             }
@@ -201,6 +207,7 @@ impl From<Parts> for Pipeline {
             states: Cache::new(TASK_STATES_MAX),
             memories: Memories::new(),
             watching: Watching::new(),
+            breaches: Breaches::default(),
             metrics: Metrics::default(),
             slots: approval::Slots::new(&parts.limits),
             store: parts.store,

@@ -218,7 +218,7 @@ pub fn missing(approval: &Approval, directory: &Directory) -> BTreeMap<String, u
         let counts = |vote: &&Vote| {
             vote.yes
                 && vote.gates.contains(gate)
-                && stands::vote_fallen(vote, gate, &approval.agent, directory).is_none()
+                && stands::vote_fallen(vote, gate, approval, directory).is_none()
         };
         let given = approval.votes.iter().filter(counts).count();
         let wanted = voters::needs(directory, gate);

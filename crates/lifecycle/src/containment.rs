@@ -9,7 +9,7 @@
 //! ```
 
 use provost_domain::{
-    Containment, Directory, DurationMs, Environment, Restraint, Signature, Timestamp,
+    Agent, Containment, Directory, DurationMs, Environment, Level, Restraint, Signature, Timestamp,
     containment::{ContainmentStatus, Who},
 };
 
@@ -59,6 +59,26 @@ pub fn decide(order: &Containment, wanted: &Move, who: &Who, now: Timestamp) -> 
         (Move::Lift, Some(asked)) if asked.person == who.person => Err(MoveError::SamePerson),
         (Move::Lift, Some(_)) if order.by.person == who.person => Err(MoveError::Orderer),
         (Move::Lift, Some(asked)) => Ok(Event::Lifted { asked: Some(asked.clone()) }),
+    }
+}
+
+/// What it leads to that somebody wants an agent to be left another level: less or the same takes one word; more, from `off`,
+/// takes two persons, as lifting an order does. `None` says that it waits for the second.
+///
+/// # Errors
+/// When the same person would be both, or nobody knows which person it is.
+pub fn restrict(agent: &Agent, to: Level, who: &Who, now: Timestamp) -> Result<Option<Level>, MoveError> {
+    if agent.level != Level::Off || to == Level::Off {
+        return Ok(Some(to));
+    }
+    if who.person.is_none() {
+        return Err(MoveError::Nobody);
+    }
+    let asked = agent.loosening.as_ref().filter(|asked| asked.to == to && now < asked.at.plus(ASKED_FOR));
+    match asked {
+        Some(asked) if asked.by.person == who.person => Err(MoveError::SamePerson),
+        Some(_) => Ok(Some(to)),
+        None => Ok(None),
     }
 }
 
@@ -115,10 +135,10 @@ pub enum MoveError {
     #[error("it belongs to no drill, so no drill ends it")]
     NoDrill,
     /// Two persons are needed, and this is none.
-    #[error("an order at level off is lifted by two persons, so it must be known who this is")]
+    #[error("from level off it takes two persons to start again, so it must be known who this is")]
     Nobody,
     /// The second person is the first.
-    #[error("it takes another person to agree than the one who asked that it be lifted")]
+    #[error("it takes another person to agree than the one who asked for it")]
     SamePerson,
     /// The second person is the one who ordered it.
     #[error("it takes another person to agree than the one who ordered it")]
@@ -132,7 +152,7 @@ pub const ASKED_FOR: DurationMs = DurationMs::from_secs(24 * 3_600);
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use provost_domain::containment::Scope;
+    use provost_domain::{agent::Loosening, containment::Scope};
 
     fn who(name: Option<&str>) -> Who {
         Who { person: name.map(|name| name.parse().unwrap()), shown_by: "test".to_owned() }
@@ -151,6 +171,7 @@ mod tests {
             ended: Default::default(),
             systems: Default::default(),
             settled: Default::default(),
+            told: Default::default(),
         }
     }
 
@@ -194,6 +215,54 @@ mod tests {
             let lifted = step(&order(level, Some("maria")), Some("maria"), 1).unwrap();
             assert!(!lifted.is_in_force());
             assert_eq!(step(&lifted, Some("tom"), 2), Err(MoveError::Lifted));
+        }
+    }
+
+    #[test]
+    fn an_agent_is_left_more_than_nothing_by_two_persons_and_less_by_one() {
+        let now = Timestamp::from_millis(10);
+        let plain: Agent = serde_json::from_value(serde_json::json!({
+            "id": provost_domain::ids::AgentId::new(now, [1; 10]), "name": "clerk", "status": "active", "revision": 1,
+            "charter": {
+                "purpose": "pays", "owner": "olga", "environment": "production", "autonomy": "supervised",
+                "delegation": {"depth_max": 0, "children_max": 0}, "retirement": {}, "task_duration_max": 3_600_000,
+            },
+            "provenance": {"created_by": "t", "created_at": 1, "source": "t"},
+        }))
+        .unwrap();
+        let agent = |level, asked: Option<(&str, Level, i64)>| Agent {
+            level,
+            loosening: asked.map(|(by, to, at)| {
+                Box::new(Loosening { to, by: who(Some(by)), at: Timestamp::from_millis(at) })
+            }),
+            ..plain.clone()
+        };
+        let asked = |by, to| Some((by, to, 0));
+        let late = Some(("tom", Level::Normal, -(ASKED_FOR.0 as i64)));
+        let table = [
+            (agent(Level::Normal, None), Level::Off, None, Ok(Some(Level::Off))),
+            (agent(Level::ReadOnly, None), Level::Normal, None, Ok(Some(Level::Normal))),
+            (agent(Level::Off, None), Level::Normal, None, Err(MoveError::Nobody)),
+            (agent(Level::Off, None), Level::Normal, Some("maria"), Ok(None)),
+            (
+                agent(Level::Off, asked("maria", Level::Normal)),
+                Level::Normal,
+                Some("maria"),
+                Err(MoveError::SamePerson),
+            ),
+            (
+                agent(Level::Off, asked("tom", Level::Normal)),
+                Level::Normal,
+                Some("maria"),
+                Ok(Some(Level::Normal)),
+            ),
+            // What was asked for was something else, or too long ago.
+            (agent(Level::Off, asked("tom", Level::ReadOnly)), Level::Normal, Some("maria"), Ok(None)),
+            (agent(Level::Off, late), Level::Normal, Some("maria"), Ok(None)),
+            (agent(Level::Off, asked("tom", Level::Normal)), Level::Off, Some("maria"), Ok(Some(Level::Off))),
+        ];
+        for (agent, to, by, wanted) in table {
+            assert_eq!(restrict(&agent, to, &who(by), now), wanted, "{:?} {to:?} {by:?}", agent.loosening);
         }
     }
 

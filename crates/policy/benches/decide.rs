@@ -40,6 +40,7 @@ fn main() {
         });
     });
     under_orders(&mut criterion, &unlike);
+    by_orders(&unlike);
     side_by_side(&few, &alike, &unlike);
 }
 
@@ -67,6 +68,39 @@ fn under_orders(criterion: &mut Criterion, fleet: &Fleet) {
     let fresh = fleet.under(vec![support::order(1, serde_json::json!({}))]);
     let refused = (0..fleet.agents.len()).filter(|turn| !fresh.decide(*turn).is_allow()).count();
     println!("the first refusal of each of {refused} agents after one order: {:?}", start.elapsed());
+}
+
+/// What orders in force about others cost a decision, by how many there are and what they name: short rounds of each in turn.
+fn by_orders(fleet: &Fleet) {
+    let agent = |index: usize| serde_json::json!({"agent": format!("agent-{}", index + 1_000_000)});
+    let pattern = |index: usize| serde_json::json!({"like": format!("other-{index}-*")});
+    let named: fn(usize) -> Value = agent;
+    let patterns: fn(usize) -> Value = pattern;
+    let table = [
+        ("none", 0, named),
+        ("100 by name", 100, named),
+        ("1,000 by name", 1_000, named),
+        ("100 by pattern", 100, patterns),
+        ("1,000 by pattern", 1_000, patterns),
+    ];
+    let fleets = table.map(|(label, count, scope)| {
+        let orders = (0..count).map(|index| support::order(index, scope(index))).collect();
+        (label, fleet.under(orders), Vec::new())
+    });
+    let mut fleets = fleets;
+    for round in 0..100 {
+        for (_label, fleet, rounds) in &mut fleets {
+            let start = Instant::now();
+            for turn in 0..100 {
+                black_box(fleet.decide(round * 100 + turn));
+            }
+            rounds.push(start.elapsed().as_secs_f64() / 100.0 * 1e6);
+        }
+    }
+    for (label, _fleet, mut rounds) in fleets {
+        rounds.sort_by(f64::total_cmp);
+        println!("a decision with orders in force, {label}: {:.1} µs", rounds[rounds.len() / 4]);
+    }
 }
 
 /// Short rounds of each in turn, so that what the machine does meanwhile falls on all alike; the best quarter counts.

@@ -239,6 +239,7 @@ fn agents() -> impl Strategy<Value = Vec<Agent>> {
                 },
                 task_duration_max: DurationMs::from_mins(5),
             },
+            loosening: None,
             proofs: Vec::new(),
             provenance: Provenance {
                 created_by: "".into(),
@@ -368,6 +369,7 @@ fn orders() -> impl Strategy<Value = Vec<Object>> {
                 ended: Default::default(),
                 systems: Default::default(),
                 settled: Default::default(),
+                told: Default::default(),
             }))
         };
         all.into_iter().enumerate().map(order).collect()

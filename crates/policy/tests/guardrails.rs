@@ -78,6 +78,7 @@ fn order(scope: serde_json::Value, level: Restraint) -> Object {
         ended: Default::default(),
         systems: Default::default(),
         settled: Default::default(),
+        told: Default::default(),
     }))
 }
 

@@ -110,6 +110,7 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
         outbox: Default::default(),
         metrics: Metrics::default(),
         quality: Default::default(),
+        lifted: Default::default(),
         checks: Default::default(),
         door: Default::default(),
     }))

@@ -239,3 +239,100 @@ async fn an_owner_stops_their_own_agents_an_operator_anything_a_stranger_nothing
     let agent = Op { subject: Operator::Agent("clerk".parse().unwrap()), ..op("jonas", None) };
     assert!(agent.authorize(Action::ContainmentOrder).is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_was_left_nothing_is_left_more_by_two_persons_only() {
+    let served = serve().await;
+    served.apply().await;
+    let level = async |level: &str, person: Option<&str>| {
+        let said = json!({"level": level, "reason": "a test", "person": person});
+        served.post("/agents/clerk/level", said).await
+    };
+    assert_eq!(level("off", None).await.ok()["level"], "off", "one can always stop");
+    assert_eq!(level("normal", None).await.status, 422);
+    let asked = level("normal", Some("maria")).await.ok();
+    assert_eq!((&asked["level"], &asked["loosening"]["by"]), (&json!("off"), &json!("maria")), "{asked:#}");
+    assert_eq!(level("normal", Some("maria")).await.status, 403);
+    let left = level("normal", Some("jonas")).await.ok();
+    assert_eq!((&left["level"], &left["loosening"]), (&json!("normal"), &Value::Null));
+    assert_eq!(level("read-only", None).await.ok()["level"], "read-only");
+    assert_eq!(level("normal", None).await.ok()["level"], "normal", "from less than off it takes one");
+    // Stopping again takes the word back.
+    level("off", None).await.ok();
+    level("normal", Some("maria")).await.ok();
+    assert_eq!(level("off", None).await.ok()["loosening"], Value::Null);
+    assert_eq!(level("normal", Some("jonas")).await.ok()["level"], "off");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_were_lifted_are_listed_when_they_are_asked_for() {
+    let served = serve().await;
+    served.apply().await;
+    let lifted = kill(&served, json!({"agent": "clerk", "level": "read-only"})).await;
+    let lifted = lifted["id"].as_str().unwrap();
+    served.post(&format!("/containments/{lifted}/lift"), json!({"reason": "over"})).await.ok();
+    let stands = kill(&served, json!({"agent": "clerk", "level": "observe"})).await;
+    let stands = stands["id"].as_str().unwrap();
+    for (state, wanted) in [
+        ("", vec![stands]),
+        ("?state=in-force", vec![stands]),
+        ("?state=lifted", vec![lifted]),
+        ("?state=all", vec![stands, lifted]),
+        ("?state=all&agent=clerk", vec![stands, lifted]),
+    ] {
+        let listed = served.get(&format!("/containments{state}")).await.ok();
+        let ids: Vec<&str> =
+            listed["items"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, wanted, "{state}");
+    }
+    assert_eq!(served.get("/containments?state=gone").await.status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_ended_more_than_is_tried_for_it_is_partial_and_says_how_much_more() {
+    let served = serve().await;
+    served.apply().await;
+    let bank = common::BANK.replace("revocation_max", "only_through_plane = true\nrevocation_max");
+    let files = json!([{"path": "systems/bank.toml", "text": bank}]);
+    let apply = json!({"files": files, "reason": "the test begins", "break_glass": true, "person": "maria"});
+    served.post("/apply", apply).await.ok();
+    for _ in 0..103 {
+        served.task().await;
+    }
+    let order = kill(&served, json!({"agent": "clerk"})).await;
+    assert_eq!(clean::once(&served.plane).await.unwrap(), 103);
+    // Whoever tries ended tasks says that every face refused each: here nobody listens, so it is written down.
+    let rows = served.plane.store.tail(provost_domain::Seq(0), 10_000).await.unwrap();
+    let ended = rows.into_iter().filter_map(|record| match record.after {
+        Some(provost_domain::Object::Task(task)) if record.version == 2 => Some(task),
+        _ => None,
+    });
+    let now = served.plane.now();
+    let writes = ended.map(|task| {
+        let probe = provost_domain::task::Probe {
+            face: "/mcp".to_owned(),
+            at: now,
+            answer: provost_domain::task::ProbeAnswer::Refused,
+            status: Some(401),
+        };
+        let trial = provost_domain::task::Trial { round: 1, probes: vec![probe] };
+        provost_store::Write::Put {
+            object: provost_domain::Object::Task(provost_domain::Task {
+                trial: Some(Box::new(trial)),
+                ..task
+            }),
+            expected: 2,
+        }
+    });
+    let by = provost_store::Attribution { actor: "plane".to_owned(), why: "test".to_owned() };
+    let set = provost_store::ChangeSet { by, at: now, writes: writes.collect() };
+    served.plane.store.commit(set).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+    provost_control::containment::prove::once(&served.plane).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+    let shown = served.get(&format!("/containments/{}", order["id"].as_str().unwrap())).await.ok();
+    let system = &shown["systems"][0];
+    assert_eq!(system["proof"], "partial", "{system:#}");
+    let because = system["because"].as_str().unwrap();
+    assert!(because.contains("100 ended tasks; 3 more tasks were ended than are tried for it"), "{because}");
+}

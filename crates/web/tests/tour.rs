@@ -540,7 +540,7 @@ async fn changes_made_at_once_all_bind_and_leave_one_order() {
         });
     }
     let level = |level: &str| served.post("/agents/clerk/level", json!({ "level": level, "reason": "r" }));
-    let (one, two) = tokio::join!(level("read-only"), level("off"));
+    let (one, two) = tokio::join!(level("approvals-only"), level("read-only"));
     assert_eq!((one.status, two.status), (200, 200), "both are told, one after the other");
     starting.join_all().await;
     let records = served.plane.store.tail(before, 100).await.unwrap();

@@ -165,6 +165,48 @@ async fn a_role_does_what_its_roles_may_and_is_gone_with_its_task() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_ends_live_sessions_drops_the_role_and_the_credential_lets_nobody_in() {
+    for scope in [
+        json!({"agent": "clerk"}),
+        json!({"owner": "maria"}),
+        json!({"system": "crm"}),
+        json!({"agent": "clerk", "system": "crm", "tool": "look"}),
+    ] {
+        let (desk, base, system, whom) = stage().await;
+        let got = desk.shown(&system, &whom).await.unwrap();
+        let row = desk.owed().remove(0);
+        let url = as_a_child_sees_it(&system, &got).await;
+        let session = enter(&url).await.unwrap();
+        assert_eq!(session.query_one("SELECT 1", &[]).await.unwrap().get::<_, i32>(0), 1);
+        desk.sweep().await;
+        assert_eq!(base.sessions(&row.id).await, 1, "{scope}: nobody ordered anything");
+        let order = |status: serde_json::Value| {
+            let by = json!({"person": "maria", "shown_by": "test"});
+            let order = json!({
+                "id": "containment_1", "scope": scope, "level": {"is": "off"}, "reason": "r", "by": by,
+                "at": row.made.plus(DurationMs(1)), "status": status, "ended": {"tasks": 0, "approvals": 0, "envelopes": 0},
+            });
+            Object::Containment(serde_json::from_value(order).unwrap())
+        };
+        desk.put(order(json!({"is": "in-force"}))).await;
+        desk.sweep().await;
+        assert!(base.roles().await.is_empty() && desk.owed().is_empty(), "{scope}");
+        assert_eq!(base.sessions(&row.id).await, 0, "{scope}");
+        assert!(session.query_one("SELECT 1", &[]).await.is_err(), "{scope}: its session was cut");
+        let refused = enter(&url).await.err().unwrap();
+        assert!(refused.code().unwrap().code().starts_with("28"), "{scope}: {refused}");
+        assert_eq!(desk.ended_as(&row.id).await, "gone");
+        // Once it is lifted, what was in hand is not shown again.
+        let by = json!({"person": "tom", "shown_by": "test"});
+        desk.put(order(json!({"is": "lifted", "by": by, "at": 0, "reason": "r"}))).await;
+        let anew = desk.shown(&system, &whom).await.unwrap();
+        assert_ne!(anew, got, "{scope}");
+        desk.sweep().await;
+        assert_eq!(base.roles().await.len(), 1, "{scope}: what was made since stays");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_dead_process_left_behind_is_dropped_when_its_node_is_back_and_not_before() {
     let (desk, base, system, whom) = stage().await;
     let died = desk.another(2).await;

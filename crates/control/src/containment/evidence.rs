@@ -1,7 +1,7 @@
 //! The evidence of an order, for somebody who does not trust this plane: every record that what is said of it rests on, each with
 //! the proof that it is in the signed ledger. Receipts verify offline, one by one.
 
-use super::{calls, find, view_of};
+use super::{calls, find, shown::view_of};
 use crate::{Action, ControlError, Op, ledger};
 use provost_api::containment::{ContainmentEvidence, EvidenceRecord};
 use provost_domain::{Containment, Kind, ObjectKey};

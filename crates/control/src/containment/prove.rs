@@ -18,12 +18,16 @@
 //!
 //! What is claimed in the order's row is in the ledger like every row, so it verifies offline and stays.
 
-use super::{hits, put};
+use super::{
+    hits,
+    judge::{Asked, Facts, Minted, Tried},
+    outward, put,
+};
 use crate::{Action, ControlError, Op, Operator, change::Change, finding, plane::Plane};
 use provost_domain::{
     Agent, Containment, Digest, Directory, DurationMs, Name, Object, ObjectKey, Restraint, Severity,
-    Sighting, System, Task, TaskId, TaskState, Timestamp,
-    containment::{Proof, Seen, Stage, SystemEvidence},
+    Sighting, System, Task, TaskId, TaskState, Timestamp, Tool,
+    containment::{Proof, Reached, Scope, Seen, Stage, SystemEvidence},
     finding::About,
     minted::MintedStatus,
     system::Connection,
@@ -82,6 +86,7 @@ pub(super) fn begin(order: &Containment, directory: &Directory) -> BTreeMap<Name
     let begun = |name: &Name| {
         let made =
             directory.minted.values().filter(|row| row.system == *name && about.names.contains(&row.agent));
+        let made: Vec<String> = made.map(|row| row.id.clone()).collect();
         SystemEvidence {
             stage: Stage::Ordered,
             proof: Proof::Unknown,
@@ -90,7 +95,9 @@ pub(super) fn begin(order: &Containment, directory: &Directory) -> BTreeMap<Name
             confirmed: None,
             last_accepted: None,
             first_refused: None,
-            minted: made.map(|row| row.id.clone()).take(MINTED_MAX).collect(),
+            minted_more: count(made.len().saturating_sub(MINTED_MAX)),
+            minted: made.into_iter().take(MINTED_MAX).collect(),
+            accounts: Reached::default(),
             rounds: 0,
         }
     };
@@ -105,30 +112,39 @@ async fn look(op: &Op, order: &Containment) -> Result<bool, ControlError> {
     let about = Reach::read(order, &view.directory, now);
     let due = |name: &&Name| order.systems.get(*name).is_none_or(|known| is_due(known, order, now));
     let systems: Vec<Name> = about.systems.iter().filter(due).cloned().collect();
-    if systems.is_empty() {
+    let told = outward::told(order, &view.directory);
+    // What is on its way is counted while systems are looked at, and once more when it is all over.
+    let told_over = told.values().all(|told| told.waits() == 0) && told != order.told;
+    if systems.is_empty() && !told_over {
         return Ok(false);
     }
     // Of several nodes one looks.
     let rounds: u32 = order.systems.values().map(|known| known.rounds).sum();
-    let claim = Digest::of(format!("proof {} {rounds} {}", order.id, order.ended.tasks).as_bytes());
+    let over: u64 = told.values().map(|told| told.done.saturating_add(told.given_up)).sum();
+    let over = if told_over { over } else { 0 };
+    let claim = Digest::of(format!("proof {} {rounds} {} {over}", order.id, order.ended.tasks).as_bytes());
     if !plane.store.remember(claim, now.plus(CLAIMED_FOR), now).await? {
         return Ok(false);
     }
     let tried = tried(plane, order).await?;
-    let calls = calls_under_way(plane, order, &view.directory, now).await?;
+    let (calls, calls_more) = calls_under_way(plane, order, &view.directory, now).await?;
     let mut found = BTreeMap::new();
     for name in systems {
         let Some(system) = view.directory.systems.get(&name) else { continue };
         let known = order.systems.get(&name);
-        let minted = minted(plane, &about, known, &name).await?;
+        let minted = minted(plane, order, &about, known, &name).await?;
+        let asked = asked(plane, &about, system, now).await;
+        let accounts = outward::accounts(plane, order, &about.agents, system, &view.directory).await?;
         let facts = Facts {
             ends: order.scope.is_about_agents(),
             left: about.tasks_left,
             calls: calls.get(&name).copied().unwrap_or_default(),
             tried: &tried,
-            let_through: let_through(plane, &about, system, now),
+            calls_more,
+            asked: &asked,
             only_way: only_way(system),
             minted: &minted,
+            accounts,
         };
         let (stage, proof, because) = facts.judge();
         let last_accepted = last_accepted(plane, order, &name, &view.directory).await?;
@@ -139,7 +155,6 @@ async fn look(op: &Op, order: &Containment) -> Result<bool, ControlError> {
         let confirmed = known.and_then(|known| known.confirmed);
         let confirmed = confirmed.or_else(|| (stage >= Stage::Confirmed).then_some(now));
         let rounds = known.map_or(0, |known| known.rounds).saturating_add(1);
-        let minted = minted.ids;
         found.insert(
             name,
             SystemEvidence {
@@ -150,21 +165,23 @@ async fn look(op: &Op, order: &Containment) -> Result<bool, ControlError> {
                 confirmed,
                 last_accepted,
                 first_refused,
-                minted,
+                minted_more: minted.more,
+                minted: minted.ids,
+                accounts,
                 rounds,
             },
         );
     }
-    write(op, order, found).await
+    write(op, order, (found, told)).await
 }
 
 async fn write(
     op: &Op,
     order: &Containment,
-    found: BTreeMap<Name, SystemEvidence>,
+    (found, told): (BTreeMap<Name, SystemEvidence>, BTreeMap<String, Reached>),
 ) -> Result<bool, ControlError> {
     for (system, evidence) in found.iter().filter(|(_, evidence)| evidence.proof == Proof::Unknown) {
-        if evidence.rounds >= ALARM_AFTER_ROUNDS {
+        if evidence.rounds >= ALARM_AFTER_ROUNDS || evidence.accounts.given_up > 0 {
             let what = format!(
                 "it is not known whether {system} is contained by {}: {}",
                 order.id, evidence.because
@@ -185,6 +202,7 @@ async fn write(
             };
             let mut row = row.as_ref().clone();
             row.systems.extend(found.clone());
+            row.told.clone_from(&told);
             let said = found.iter().map(|(name, evidence)| format!("{name} {}", evidence.proof.as_str()));
             let said: Vec<String> = said.take(SAID_MAX).collect();
             let what = format!("{}: {}", order.id, said.join(", "));
@@ -200,6 +218,7 @@ struct Reach {
     names: BTreeSet<Name>,
     systems: BTreeSet<Name>,
     tasks_left: usize,
+    scope: Scope,
 }
 
 impl Reach {
@@ -214,98 +233,7 @@ impl Reach {
         let ends = order.scope.is_about_agents();
         let left = |task: &&Arc<Task>| ends && task.is_live(now) && names.contains(&task.agent);
         let tasks_left = directory.tasks.values().filter(left).count();
-        Self { tasks_left, agents, names, systems }
-    }
-}
-
-/// What of a system's evidence is judged.
-struct Facts<'a> {
-    /// Whether tasks end with the order. Where only some calls are refused, they go on, and with them what was made for them.
-    ends: bool,
-    left: usize,
-    calls: usize,
-    tried: &'a Tried,
-    /// Allowed calls that the decision point would let through, which must be none.
-    let_through: Vec<String>,
-    /// Why nothing but the plane leads to the system, if somebody says so.
-    only_way: Option<&'static str>,
-    minted: &'a Minted,
-}
-
-/// Tokens of tasks that the order ended, tried at the plane's faces.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Tried {
-    refused: usize,
-    accepted: usize,
-    waiting: usize,
-}
-
-/// What was made at a system for those the order is about.
-#[derive(Debug, Default)]
-struct Minted {
-    ids: BTreeSet<String>,
-    owed: usize,
-    gone: usize,
-    expired: usize,
-}
-
-impl Facts<'_> {
-    fn judge(&self) -> (Stage, Proof, String) {
-        let Self { left, calls, tried, minted, .. } = self;
-        if !self.let_through.is_empty() {
-            let some: Vec<&str> = self.let_through.iter().take(3).map(String::as_str).collect();
-            return (
-                Stage::Ordered,
-                Proof::Unknown,
-                format!("the decision point would let through {}", some.join(", ")),
-            );
-        }
-        if *left > 0 {
-            return (Stage::Ordered, Proof::Unknown, format!("{left} tasks are still to be ended"));
-        }
-        if *calls > 0 {
-            return (Stage::Ordered, Proof::Unknown, format!("{calls} calls are still under way"));
-        }
-        if minted.owed > 0 && self.ends {
-            let why = format!("{} credentials made there are not taken back yet", minted.owed);
-            return (Stage::Delivered, Proof::Unknown, why);
-        }
-        if tried.accepted > 0 {
-            let why =
-                format!("a face of the plane did not refuse the token of {} ended tasks", tried.accepted);
-            return (Stage::Confirmed, Proof::Unknown, why);
-        }
-        if tried.waiting > 0 {
-            let why = format!("{} ended tasks are not tried at every face yet", tried.waiting);
-            return (Stage::Confirmed, Proof::Unknown, why);
-        }
-        let plane = match tried.refused {
-            0 => "every call is refused".to_owned(),
-            n => format!("every call is refused, and every face refused the tokens of {n} ended tasks"),
-        };
-        if minted.expired > 0 {
-            let why = format!(
-                "{plane}; {} credentials made there have expired and could not be looked at",
-                minted.expired
-            );
-            return (Stage::Confirmed, Proof::Partial, why);
-        }
-        if let Some(why) = self.only_way {
-            return (Stage::Probed, Proof::Contained, format!("{plane}; {why}"));
-        }
-        if minted.owed > 0 {
-            let why = format!(
-                "{plane}; {} credentials made there go on with their tasks, in the hands of the plane",
-                minted.owed
-            );
-            return (Stage::Probed, Proof::Partial, why);
-        }
-        if minted.gone > 0 {
-            let why = format!("{plane}; {} credentials made there are gone and let nobody in", minted.gone);
-            return (Stage::Probed, Proof::Contained, why);
-        }
-        let why = format!("{plane}; nobody has said that only the plane leads there (`only_through_plane`)");
-        (Stage::Probed, Proof::Partial, why)
+        Self { tasks_left, agents, names, systems, scope: order.scope.clone() }
     }
 }
 
@@ -322,10 +250,10 @@ fn only_way(system: &System) -> Option<&'static str> {
 }
 
 /// Asks the decision point of this node about calls that charters grant.
-fn let_through(plane: &Plane, about: &Reach, system: &System, now: Timestamp) -> Vec<String> {
+async fn asked(plane: &Plane, about: &Reach, system: &System, now: Timestamp) -> Asked {
     let view = plane.replica.latest();
-    let mut allowed = Vec::new();
-    let mut asked = 0;
+    let mut asked = Asked::default();
+    let mut count = 0_usize;
     for agent in about.agents.iter().filter(|agent| agent.charter.systems().contains(&system.name)) {
         let task = Task {
             id: TaskId::from_bytes([0; 16]),
@@ -344,24 +272,31 @@ fn let_through(plane: &Plane, about: &Reach, system: &System, now: Timestamp) ->
             inputs: Default::default(),
         };
         let tools = view.directory.tools_of(&system.name);
-        for tool in tools.filter(|tool| agent.charter.grants_tool(&system.name, &tool.name)) {
+        let stopped = |tool: &Tool| about.scope.has_call(&system.name, Some(&tool.name));
+        let granted = |tool: &Tool| agent.charter.grants_tool(&system.name, &tool.name);
+        for tool in tools.filter(|tool| granted(tool) && stopped(tool)) {
+            count = count.saturating_add(1);
+            if count > ASKED_MAX {
+                asked.more = asked.more.saturating_add(1);
+                continue;
+            }
             // For no arguments whatever: one that is refused for its arguments alone would show nothing.
             let state = TaskState::default();
             if view.pdp.could_allow(agent, &task, &state, system, tool, true, now) {
-                allowed.push(format!("{} by {}", tool.path(), agent.name));
+                asked.let_through.push(format!("{} by {}", tool.path(), agent.name));
             }
-            asked += 1;
-            if asked >= ASKED_MAX {
-                return allowed;
+            if count.is_multiple_of(ASKED_BETWEEN) {
+                tokio::task::yield_now().await;
             }
         }
     }
-    allowed
+    asked
 }
 
 /// What became of the tokens of tasks that the order ended, as far as they are remembered.
 async fn tried(plane: &Plane, order: &Containment) -> Result<Tried, ControlError> {
-    let mut tried = Tried::default();
+    let more = order.ended.tasks.saturating_sub(count(order.ended.some.len()));
+    let mut tried = Tried { more, ..Tried::default() };
     for id in &order.ended.some {
         let last = plane.store.history(&ObjectKey::task(*id), 1).await?.pop();
         let Some(Object::Task(task)) = last.and_then(|record| record.after) else { continue };
@@ -380,20 +315,28 @@ async fn tried(plane: &Plane, order: &Containment) -> Result<Tried, ControlError
 /// What was made at a system: what is owed now, and what became of what was owed before.
 async fn minted(
     plane: &Plane,
+    order: &Containment,
     about: &Reach,
     known: Option<&SystemEvidence>,
     system: &Name,
 ) -> Result<Minted, ControlError> {
     let view = plane.replica.latest();
-    let owed = view
+    let theirs = view
         .directory
         .minted
         .values()
         .filter(|row| row.system == *system && about.names.contains(&row.agent));
-    let owed: BTreeSet<String> = owed.map(|row| row.id.clone()).collect();
-    let mut found = Minted { owed: owed.len(), ..Minted::default() };
+    // Where tasks go on, so does what was made for them since, for calls that were let through.
+    let (owed, since): (Vec<_>, Vec<_>) =
+        theirs.partition(|row| order.scope.is_about_agents() || row.made <= order.at);
+    let mut found = Minted { owed: owed.len(), since: since.len(), ..Minted::default() };
     found.ids = known.map(|known| known.minted.clone()).unwrap_or_default();
-    found.ids.extend(owed.into_iter().take(MINTED_MAX.saturating_sub(found.ids.len())));
+    let fresh: Vec<String> =
+        owed.iter().map(|row| row.id.clone()).filter(|id| !found.ids.contains(id)).collect();
+    let place = MINTED_MAX.saturating_sub(found.ids.len());
+    let known_more = known.map_or(0, |known| known.minted_more);
+    found.more = known_more.max(count(fresh.len().saturating_sub(place)));
+    found.ids.extend(fresh.into_iter().take(place));
     for id in &found.ids {
         let key = ObjectKey::new(provost_domain::Kind::Minted, id.as_str());
         let last = plane.store.history(&key, 1).await?.pop().and_then(|record| record.after);
@@ -408,21 +351,23 @@ async fn minted(
     Ok(found)
 }
 
-/// Calls that were allowed and are not over, by system.
+/// Calls that were allowed and are not over, by system; and whether there are more on this plane than were looked at.
 async fn calls_under_way(
     plane: &Plane,
     order: &Containment,
     directory: &Directory,
     now: Timestamp,
-) -> Result<BTreeMap<Name, usize>, ControlError> {
+) -> Result<(BTreeMap<Name, usize>, bool), ControlError> {
     let mut calls = BTreeMap::new();
-    for id in plane.store.unfinished(None, now, CALLS_MAX).await? {
+    let open = plane.store.unfinished(None, now, CALLS_MAX).await?;
+    let more = open.len() >= CALLS_MAX;
+    for id in open {
         let Some(stored) = plane.store.decision(id).await? else { continue };
         if hits::is_about(&order.scope, &stored.decision, directory) {
             *calls.entry(stored.decision.system.clone()).or_default() += 1;
         }
     }
-    Ok(calls)
+    Ok((calls, more))
 }
 
 async fn last_accepted(
@@ -474,6 +419,10 @@ async fn first_refused(
     Ok(first)
 }
 
+fn count(of: usize) -> u64 {
+    u64::try_from(of).unwrap_or(u64::MAX)
+}
+
 /// Whether a system is to be looked at again. What is unknown is asked again, at growing distances.
 fn is_due(known: &SystemEvidence, order: &Containment, now: Timestamp) -> bool {
     let wait = match (known.proof, known.rounds) {
@@ -493,8 +442,10 @@ const GATHER: Duration = Duration::from_millis(100);
 const CLAIMED_FOR: DurationMs = DurationMs::from_secs(30);
 const ALARM_AFTER_ROUNDS: u32 = 10;
 const SAID_MAX: usize = 8;
-/// Calls the decision point is asked about in one look at one system.
-const ASKED_MAX: usize = 500;
+/// Operations the decision point is asked about in one look at one system; what is beyond is said.
+const ASKED_MAX: usize = 50_000;
+/// Asked in a row before others get their turn.
+const ASKED_BETWEEN: usize = 200;
 const MINTED_MAX: usize = 1_000;
 const CALLS_MAX: usize = 1_000;
 const PAGE: usize = 200;

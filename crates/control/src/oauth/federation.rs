@@ -248,6 +248,7 @@ impl Seen<'_> {
                 source: format!("issuer {}", self.issuer.name).into(),
                 revised: None,
             },
+            loosening: None,
             proofs: vec![Proof::Subject {
                 issuer: self.issuer.name.clone(),
                 subject: subject.to_owned(),

@@ -4,9 +4,10 @@
 use super::{notice, route};
 use crate::plane::Plane;
 use provost_domain::{
-    Approval, Delivery, Directory, Finding, Name, Object, ObjectKey, Proposal, Role, Timestamp,
+    Approval, Containment, Delivery, Directory, Finding, Name, Object, ObjectKey, Proposal, Role, Timestamp,
     approval::ApprovalStatus,
     channel::Event,
+    containment::ContainmentStatus,
     delivery::{DeliveryState, delivery_id},
     finding::FindingState,
     proposal::Asks,
@@ -23,6 +24,7 @@ pub(super) fn owed(plane: &Plane, record: &ChangeRecord, directory: &Directory) 
         Some(Object::Approval(row)) => approval(plane, record, row, directory, now),
         Some(Object::Finding(row)) => finding(plane, record, row, directory, now),
         Some(Object::Proposal(row)) => proposal(plane, record, row, directory, now),
+        Some(Object::Containment(row)) => containment(plane, record, row, directory, now),
         _ => Vec::new(),
     }
 }
@@ -113,6 +115,35 @@ fn finding(
     let lanes = route::lanes(directory, Event::Finding, &concerns).into_iter().filter(bad_enough);
     let order = record.seq.0;
     lanes.filter_map(|lane| delivery(&cause, &lane, order, &notice, Some(about.clone()), now)).collect()
+}
+
+/// When an order is given, when somebody asks that it be lifted, and when it is; a drill is nobody's business.
+fn containment(
+    plane: &Plane,
+    record: &ChangeRecord,
+    row: &Containment,
+    directory: &Directory,
+    now: Timestamp,
+) -> Vec<Delivery> {
+    let stands = row.status.as_str();
+    let given = record.version == 1;
+    if row.drill || !(given || row.status != ContainmentStatus::InForce) {
+        return Vec::new();
+    }
+    let organisation = directory.organisation.as_deref();
+    let agents = directory.agents.values().filter(|agent| row.scope.has_agent(agent, organisation));
+    let owners = agents.map(|agent| agent.charter.owner.clone());
+    let people = owners.chain(row.by.person.clone()).chain(row.scope.owner.clone()).collect();
+    let concerns = Concerns { people, groups: row.scope.group.iter().cloned().collect() };
+    let notice = notice::contained(&plane.issuer, row);
+    // It is written down again while it stands so: what is told is told once.
+    let since = row.since().as_millis();
+    let cause = format!("{} {} {stands} {since}", Event::Containment.as_str(), row.id);
+    let about = ObjectKey::containment(&row.id);
+    let lanes = route::lanes(directory, Event::Containment, &concerns).into_iter();
+    let told =
+        lanes.filter_map(|lane| delivery(&cause, &lane, record.seq.0, &notice, Some(about.clone()), now));
+    told.map(|told| Delivery { followed: given, ..told }).collect()
 }
 
 /// What asks somebody, and is followed by how it ended.

@@ -36,6 +36,7 @@ use crate::{ControlError, access::Authorised, change::Draft};
 use provost_domain::{Delivery, Object, ObjectKey, Timestamp};
 use provost_notify::Notice;
 use provost_store::CommitError;
+use std::collections::BTreeMap;
 
 /// Puts a delivery on record, unless it is: false then.
 pub(crate) async fn owe(
@@ -48,8 +49,44 @@ pub(crate) async fn owe(
     if versions.get(&key).is_some_and(|version| *version > 0) {
         return Ok(false);
     }
-    let what = format!("{} is owed to {}", delivery.kind, delivery.lane);
-    match authorised.commit(vec![put(delivery)], &versions, &what, why).await {
+    put_new(authorised, vec![delivery], why).await
+}
+
+/// Puts many deliveries of one cause on record, some hundred in a transaction; those that are there already stay as they are.
+/// Whether there was anything new.
+pub(crate) async fn owe_all(
+    authorised: &Authorised<'_>,
+    deliveries: Vec<Delivery>,
+    why: &str,
+) -> Result<bool, ControlError> {
+    let mut made = false;
+    for batch in deliveries.chunks(BATCH) {
+        if batch.len() > 1 && put_new(authorised, batch.to_vec(), why).await? {
+            made = true;
+            continue;
+        }
+        // One of them was there: a node read the same, or this one did before it died.
+        for delivery in batch {
+            made |= owe(authorised, delivery.clone(), why).await?;
+        }
+    }
+    Ok(made)
+}
+
+/// Puts rows on record that nobody has; false, and none of them, when one is there.
+async fn put_new(
+    authorised: &Authorised<'_>,
+    deliveries: Vec<Delivery>,
+    why: &str,
+) -> Result<bool, ControlError> {
+    let Some(first) = deliveries.first() else { return Ok(false) };
+    let what = match deliveries.len() {
+        1 => format!("{} is owed to {}", first.kind, first.lane),
+        many => format!("{many} deliveries are owed, the first to {}", first.lane),
+    };
+    // At version 0: who is not there.
+    let drafts = deliveries.into_iter().map(put).collect();
+    match authorised.commit(drafts, &BTreeMap::new(), &what, why).await {
         Ok(_seq) => Ok(true),
         Err(CommitError::Conflict { .. }) => Ok(false),
         Err(error) => Err(error.into()),
@@ -70,3 +107,6 @@ pub(crate) fn message(
 pub(crate) fn put(delivery: Delivery) -> Draft {
     Draft::Put(Object::Delivery(Box::new(delivery)))
 }
+
+/// Deliveries in one transaction.
+const BATCH: usize = 200;

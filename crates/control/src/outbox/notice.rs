@@ -1,9 +1,10 @@
 //! What people are told, in words. Whoever wrote a part of it, it is text; arguments are cut, and left out where a channel says so.
 
 use provost_domain::{
-    Approval, Directory, Finding, Name, Proposal, Timestamp,
+    Approval, Containment, Directory, Finding, Name, Proposal, Timestamp,
     approval::{ApprovalStatus, Vote},
     channel::Event,
+    containment::ContainmentStatus,
     decision::tool_path,
     proposal::ProposalStatus,
 };
@@ -138,6 +139,45 @@ pub(crate) fn finding(issuer: &str, row: &Finding) -> Notice {
         link: Some(format!("{issuer}/console/findings/{}", row.id)),
         about: Some(format!("finding {}", row.id)),
         status: Some("open".to_owned()),
+    }
+}
+
+/// Something is contained, is asked to be let go, or is.
+pub(crate) fn contained(issuer: &str, row: &Containment) -> Notice {
+    let scope = clean(&row.scope.words(), TEXT_CHARS_MAX);
+    let (title, text) = match &row.status {
+        ContainmentStatus::InForce => (
+            format!("Contained at level {}: {scope}", row.level),
+            format!("{} ordered it.", clean(&row.by.to_string(), NAME_CHARS_MAX)),
+        ),
+        ContainmentStatus::LiftAsked { by, .. } => (
+            format!("To be lifted? {scope}"),
+            format!(
+                "{} asks for it, and another person has to agree.",
+                clean(&by.to_string(), NAME_CHARS_MAX)
+            ),
+        ),
+        ContainmentStatus::Lifted { by, .. } => (
+            format!("Lifted: {scope}"),
+            format!("{} lifted it. What it was about may act again.", clean(&by.to_string(), NAME_CHARS_MAX)),
+        ),
+    };
+    let why = match &row.status {
+        ContainmentStatus::InForce => &row.reason,
+        ContainmentStatus::LiftAsked { reason, .. } | ContainmentStatus::Lifted { reason, .. } => reason,
+    };
+    Notice {
+        event: Event::Containment,
+        at: row.since(),
+        title,
+        text,
+        facts: vec![
+            Fact::new("because", clean(why, TEXT_CHARS_MAX)),
+            Fact::new("level", row.level.to_string()),
+        ],
+        link: Some(format!("{issuer}/console/containments/{}", row.id)),
+        about: Some(format!("containment {}", row.id)),
+        status: Some(row.status.as_str().to_owned()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Paying: reads what the changes owe, takes each lane's turn, and marks what came of it.
 
-use super::{callback, carriers, derive, escalate::Escalated, follow, owe, put, scim};
+use super::{callback, carriers, derive, escalate::Escalated, follow, owe_all, put, scim};
 use crate::{Action, ControlError, Op, Operator, finding, plane::Plane, signal};
 use provost_domain::{Delivery, Digest, DurationMs, Object, ObjectKey, Seq, Severity, Sighting, Timestamp};
 use provost_lifecycle::delivery as life;
@@ -175,14 +175,11 @@ impl Pump {
                     plane.outbox.hear(row);
                 }
                 let signals = signal::event::owed(plane, record, &directory).await?;
-                for delivery in derive::owed(plane, record, &directory)
-                    .into_iter()
-                    .chain(signals)
-                    .chain(scim::owed(record, &directory, plane.now()))
-                {
-                    let why = format!("of change {}: {}", record.seq, record.key);
-                    made |= owe(authorised, delivery, &why).await?;
-                }
+                let accounts = scim::owed(record, &directory, plane.now());
+                let told = derive::owed(plane, record, &directory);
+                let owed: Vec<Delivery> = accounts.into_iter().chain(signals).chain(told).collect();
+                let why = format!("of change {}: {}", record.seq, record.key);
+                made |= owe_all(authorised, owed, &why).await?;
                 read = record.seq;
                 self.read = Some(read);
             }

@@ -19,7 +19,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// Whether a delivery takes no turn: its receiver fetches it, or wants nothing just now.
 pub(crate) fn rests(directory: &Directory, delivery: &Delivery) -> bool {
     let stream = Stream::of_lane(&delivery.lane).and_then(|id| directory.streams.get(id));
-    stream.is_some_and(|stream| stream.method == StreamMethod::Poll || stream.status != StreamStatus::Enabled)
+    stream.is_some_and(|stream| {
+        let runs = stream.status == StreamStatus::Enabled || delivery.kind == UPDATED;
+        stream.method == StreamMethod::Poll || !runs
+    })
 }
 
 /// One attempt to post an event.
@@ -115,7 +118,7 @@ fn due(op: &Op, stream: &Stream, max: usize) -> Result<Value, SignalError> {
     let waiting = |row: &&Arc<Delivery>| row.is_due() && row.lane == lane;
     let mut rows: Vec<&Arc<Delivery>> = view.directory.deliveries.values().filter(waiting).collect();
     if stream.status != StreamStatus::Enabled {
-        rows.clear();
+        rows.retain(|row| row.kind == UPDATED);
     }
     rows.sort_by(|a, b| (a.order, &a.id).cmp(&(b.order, &b.id)));
     let mut sets = Map::new();
@@ -184,6 +187,8 @@ fn said(body: &[u8]) -> String {
     provost_notify::text::clean(err, ERR_CHARS_MAX)
 }
 
+/// The kind of delivery that says how a stream stands: it goes out also while nothing else does.
+const UPDATED: &str = "stream-updated";
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 const EVENTS_MAX: usize = 100;
 const ACKS_MAX: usize = 200;

@@ -3,8 +3,9 @@
 
 use crate::{ControlError, plane::Plane};
 use provost_domain::{
-    Agent, AgentStatus, Delivery, Directory, DurationMs, Level, Object, ObjectKey, Proof, Seq, Session,
-    Stream, Task, Timestamp,
+    Agent, AgentStatus, Containment, Delivery, Directory, DurationMs, Object, ObjectKey, Proof, Restraint,
+    Seq, Session, Stream, Task, Timestamp,
+    containment::ContainmentStatus,
     delivery::{DeliveryState, delivery_id},
     stream::StreamStatus,
     task::TaskStatus,
@@ -36,11 +37,12 @@ pub(crate) async fn owed(
     let (told, about) = match &record.after {
         Some(Object::Agent(row)) => {
             let before = before(plane, record).await?;
-            (agent(plane, before.as_ref(), row), Some(record.key.clone()))
+            (agent(plane, before.as_ref(), row, directory), Some(record.key.clone()))
         }
         Some(Object::Task(row)) if row.status == TaskStatus::Ended && row.trial.is_none() => {
             (vec![task(plane, row)], Some(record.key.clone()))
         }
+        Some(Object::Containment(row)) => return Ok(order(plane, record, row, directory)),
         // A session's key is the digest of what the browser has: nobody needs it.
         Some(Object::Session(row)) if row.ended => (vec![session(plane, row, directory)], None),
         _ => return Ok(Vec::new()),
@@ -60,6 +62,70 @@ pub(crate) async fn owed(
         }
     }
     Ok(owed)
+}
+
+/// What an order owes the streams: when it is given, one event or two for each agent it is about, and one when it is lifted for
+/// each that may act again. Events of an order do not count among those that may wait for one receiver.
+fn order(plane: &Plane, record: &ChangeRecord, row: &Containment, directory: &Directory) -> Vec<Delivery> {
+    let lifted = matches!(row.status, ContainmentStatus::Lifted { .. });
+    if row.drill || !row.scope.is_about_agents() || !(lifted || record.version == 1) {
+        return Vec::new();
+    }
+    let (common, now) = (common(record), plane.now());
+    let txn = Some(format!("change {}", record.seq));
+    let organisation = directory.organisation.as_deref();
+    let agents = directory.agents.values().filter(|agent| row.scope.has_agent(agent, organisation));
+    let mut owed = Vec::new();
+    for agent in agents.filter(|agent| agent.status != AgentStatus::Decommissioned) {
+        for told in ordered(plane, row, agent, (lifted, directory.acts(agent))) {
+            let mut data = common.clone();
+            data.extend(told.data.clone());
+            let told = Told { data, ..told };
+            // Once for an order, however often it is written down.
+            let cause = format!("{} {} {} {lifted}", told.event, row.id, agent.name);
+            for stream in directory.streams.values().filter(|stream| hears(stream, &told)) {
+                let made = delivery(stream, &told, (&cause, record.seq.0), txn.clone(), now);
+                let about = Some(ObjectKey::containment(&row.id));
+                // It stays known while the order is in force: what became of it is shown with the order.
+                owed.push(Delivery { about, followed: !lifted, ..made });
+            }
+        }
+    }
+    owed
+}
+
+/// What is told of one agent because of an order.
+fn ordered(plane: &Plane, row: &Containment, agent: &Agent, (lifted, acts): (bool, bool)) -> Vec<Told> {
+    let name = &agent.name;
+    let told = |event, data: Value, title: String| Told {
+        event,
+        data: data.as_object().cloned().unwrap_or_default(),
+        subject: subject(plane, agent),
+        title,
+    };
+    match (&row.level, lifted) {
+        (Restraint::Off, false) => vec![
+            told(SESSION_REVOKED, json!({}), format!("{name} is contained")),
+            told(ACCOUNT_DISABLED, json!({}), format!("{name} is contained")),
+        ],
+        (Restraint::Off, true) if acts => {
+            vec![told(ACCOUNT_ENABLED, json!({}), format!("{name} may act again"))]
+        }
+        // Another order, or its own state, stops it still.
+        (Restraint::Off, true) | (Restraint::Observe, _) => Vec::new(),
+        (level, false) => {
+            let claims = json!({ "claims": { "level": level.as_str() } });
+            vec![told(TOKEN_CLAIMS_CHANGE, claims, format!("{name} is contained at level {level}"))]
+        }
+        (_less, true) => {
+            let claims = json!({ "claims": { "level": agent.level } });
+            vec![told(TOKEN_CLAIMS_CHANGE, claims, format!("what {name} may do has changed"))]
+        }
+    }
+}
+
+fn subject(plane: &Plane, agent: &Agent) -> Value {
+    json!({ "format": "iss_sub", "iss": plane.issuer, "sub": agent.name })
 }
 
 /// An event on its way to a stream.
@@ -131,9 +197,9 @@ pub(super) fn is_subject(subject: &Value) -> bool {
     format.is_some_and(|format| FORMATS.contains(&format)) && subject.to_string().len() <= SUBJECT_BYTES_MAX
 }
 
-fn agent(plane: &Plane, before: Option<&Agent>, now: &Agent) -> Vec<Told> {
+fn agent(plane: &Plane, before: Option<&Agent>, now: &Agent, directory: &Directory) -> Vec<Told> {
     let Some(before) = before else { return Vec::new() };
-    let subject = json!({ "format": "iss_sub", "iss": plane.issuer, "sub": now.name });
+    let subject = subject(plane, now);
     let told = |event, data: Value, title: String| Told {
         event,
         data: data.as_object().cloned().unwrap_or_default(),
@@ -142,9 +208,8 @@ fn agent(plane: &Plane, before: Option<&Agent>, now: &Agent) -> Vec<Told> {
     };
     let name = &now.name;
     let mut all = Vec::new();
-    let runs = |row: &Agent| row.status == AgentStatus::Active && row.level != Level::Off;
     let gone = |row: &Agent| row.status == AgentStatus::Decommissioned;
-    match (runs(before), runs(now)) {
+    match (directory.acts(before), directory.acts(now)) {
         _ if gone(now) && !gone(before) => {
             all.push(told(SESSION_REVOKED, json!({}), format!("{name} is decommissioned")));
             all.push(told(ACCOUNT_PURGED, json!({}), format!("{name} is decommissioned")));
@@ -239,7 +304,8 @@ pub(crate) const ACCOUNT_PURGED: &str = "https://schemas.openid.net/secevent/ris
 pub(crate) const CREDENTIAL_COMPROMISE: &str =
     "https://schemas.openid.net/secevent/risc/event-type/credential-compromise";
 pub(crate) const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
-/// What a receiver can ask for. A verification comes whether or not it does.
+pub(crate) const STREAM_UPDATED: &str = "https://schemas.openid.net/secevent/ssf/event-type/stream-updated";
+/// What a receiver can ask for. A verification, and that the stream has changed, come whether or not it does.
 pub(crate) const ALL: [&str; 6] = [
     SESSION_REVOKED,
     TOKEN_CLAIMS_CHANGE,

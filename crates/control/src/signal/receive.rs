@@ -46,7 +46,7 @@ pub async fn take(plane: &Arc<Plane>, token: &str) -> Result<(), NotTaken> {
         .map_err(|error| later(format!("the keys of {} cannot be had: {error}", issuer.name)))?;
     let event = judged.map_err(|fault| refused(&fault))?;
     // Its finding is made last: where that stands, all that it leads to was done. Doing it twice would do no harm.
-    let seen = ObjectKey::finding(&finding_id(KIND, &key(&event)));
+    let seen = ObjectKey::finding(&finding_id(&kind(&event), &key(&event)));
     if plane.store.version(&seen).await.map_err(|error| later(error.to_string()))? > 0 {
         return Ok(());
     }
@@ -56,6 +56,13 @@ pub async fn take(plane: &Arc<Plane>, token: &str) -> Result<(), NotTaken> {
         plane: Arc::clone(plane),
     };
     act(&op, &issuer, &event).await.map_err(|error| later(error.text().what.clone()))
+}
+
+/// The kind of finding that an event makes, so that a rule can be about one of them: `signal-account-disabled`.
+fn kind(event: &ReceivedEvent) -> String {
+    let known = [ACCOUNT_DISABLED, ACCOUNT_PURGED, ACCOUNT_ENABLED, CREDENTIAL_COMPROMISE, SESSION_REVOKED];
+    let short = known.iter().find(|known| **known == event.event).and_then(|known| known.rsplit('/').next());
+    format!("{KIND}-{}", short.unwrap_or("other"))
 }
 
 /// What makes two sightings one event.
@@ -99,7 +106,7 @@ async fn act(op: &Op, issuer: &Issuer, event: &ReceivedEvent) -> Result<(), Cont
     }
     let whom = person.as_ref().map_or_else(|| "somebody nobody here is".to_owned(), ToString::to_string);
     let what = format!("{} says of {whom}: {short}", issuer.name);
-    let sighting = Sighting::new(KIND, key(event), severity, what)
+    let sighting = Sighting::new(&kind(event), key(event), severity, what)
         .about(About { person, ..About::default() })
         .evidence([clean(&key(event), TEXT_CHARS_MAX)])
         .response(response);
@@ -189,5 +196,5 @@ fn later(why: String) -> NotTaken {
 }
 
 const TEXT_CHARS_MAX: usize = 300;
-/// The kind of finding that an event makes.
+/// What the kinds of finding that events make begin with.
 const KIND: &str = "signal";

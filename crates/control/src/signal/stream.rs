@@ -8,7 +8,7 @@ use crate::{
     outbox::put,
 };
 use provost_domain::{
-    DurationMs, Kind, Name, Object, ObjectKey, Stream,
+    Delivery, DurationMs, Kind, Name, Object, ObjectKey, Stream,
     stream::{StreamMethod, StreamStatus},
 };
 use serde::Deserialize;
@@ -190,8 +190,39 @@ pub async fn set_status(op: &Op, body: &Value) -> Result<Value, SignalError> {
     let reason = said.reason.map(|reason| provost_notify::text::clean(&reason, TEXT_CHARS_MAX));
     let next = Stream { status: said.status, reason, ..before.as_ref().clone() };
     let answer = status_of(&next);
-    put_stream(&authorised, next, "its receiver says so").await?;
+    if next.status == before.status {
+        put_stream(&authorised, next, "its receiver says so").await?;
+        return Ok(answer);
+    }
+    let owed = updated(op, &next);
+    let id = next.id.clone();
+    authorised
+        .change(&[key(&id), ObjectKey::delivery(&owed.id)], "its receiver says so", |seen| {
+            if !seen.directory.streams.contains_key(&id) {
+                return Err(ControlError::unknown("stream", &id));
+            }
+            let drafts = vec![Draft::Put(Object::Stream(next.clone())), put(owed.clone())];
+            Ok(Change { drafts, what: format!("{id} is {}", next.status.as_str()), answer: () })
+        })
+        .await?;
     Ok(answer)
+}
+
+/// Says how the stream stands from now on (OpenID SSF 1.0 section 8.1.5).
+fn updated(op: &Op, stream: &Stream) -> Delivery {
+    let mut data = serde_json::Map::new();
+    data.insert("status".to_owned(), json!(stream.status.as_str()));
+    if let Some(reason) = &stream.reason {
+        data.insert("reason".to_owned(), json!(reason));
+    }
+    let told = event::Told {
+        event: event::STREAM_UPDATED,
+        data,
+        subject: opaque(&stream.id),
+        title: format!("the stream is {}", stream.status.as_str()),
+    };
+    let cause = format!("updated {}", hex::encode(op.plane.random::<8>()));
+    event::delivery(stream, &told, (&cause, op.plane.replica.latest().directory.seq.0), None, op.plane.now())
 }
 
 /// Everybody is a subject at first; one that was removed is one again.

@@ -403,6 +403,7 @@ fn agent(charter: Value) -> Agent {
         level: Default::default(),
         revision: 1,
         charter,
+        loosening: None,
         proofs: Vec::new(),
         provenance: Provenance {
             created_by: "test".into(),

@@ -475,6 +475,7 @@ fn agent(behind: Behind) -> Agent {
         level: Default::default(),
         revision: 1,
         charter: serde_json::from_value(charter).unwrap(),
+        loosening: None,
         proofs: Vec::new(),
         provenance: Provenance {
             created_by: "test".into(),

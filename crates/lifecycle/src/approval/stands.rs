@@ -3,14 +3,14 @@
 //! a deputy's yes outlives the owner's holiday, a manager's the silence that made it count.
 
 use super::{is_administrator, voters};
-use provost_domain::{Approval, Directory, Envelope, Name, approval::Vote};
+use provost_domain::{Approval, Directory, Envelope, Name, Restraint, approval::Vote};
 
 /// Why an approval that was granted does not count any more, in words, if so.
 #[must_use]
 pub fn fallen(approval: &Approval, directory: &Directory) -> Option<String> {
     let yes = approval.votes.iter().filter(|vote| vote.yes);
     yes.flat_map(|vote| vote.gates.iter().map(move |gate| (vote, gate)))
-        .find_map(|(vote, gate)| vote_fallen(vote, gate, &approval.agent, directory))
+        .find_map(|(vote, gate)| vote_fallen(vote, gate, approval, directory))
 }
 
 /// Why an envelope does not count any more, in words, if so.
@@ -24,8 +24,16 @@ pub fn envelope_fallen(envelope: &Envelope, directory: &Directory) -> Option<Str
 }
 
 /// Why one yes does not count for a gate any more, if so.
-pub(super) fn vote_fallen(vote: &Vote, gate: &str, agent: &Name, directory: &Directory) -> Option<String> {
-    let person = &vote.person;
+pub(super) fn vote_fallen(
+    vote: &Vote,
+    gate: &str,
+    approval: &Approval,
+    directory: &Directory,
+) -> Option<String> {
+    let (person, agent) = (&vote.person, &approval.agent);
+    if let Some(why) = before_order(vote, approval, directory) {
+        return Some(why);
+    }
     if let Some(why) = gone(person, directory) {
         return Some(why);
     }
@@ -45,4 +53,14 @@ fn gone(person: &Name, directory: &Directory) -> Option<String> {
 fn disentitled(person: &Name, gate: &str, agent: &Name, directory: &Directory) -> Option<String> {
     let entitled = voters::could_open(directory, agent, gate, person);
     (!entitled).then(|| format!("{person}, who said yes, may not answer for {gate} any more"))
+}
+
+/// A yes given before somebody ordered that every call be agreed to is none knowing of that order.
+fn before_order(vote: &Vote, approval: &Approval, directory: &Directory) -> Option<String> {
+    let agent = directory.agents.get(&approval.agent)?;
+    let organisation = directory.organisation.as_deref();
+    let mut orders =
+        directory.containments.matching(agent, organisation, &approval.system, Some(&approval.tool));
+    let later = orders.find(|order| order.level == Restraint::ApprovalsOnly && vote.at <= order.at)?;
+    Some(format!("{} said yes before {} was ordered", vote.person, later.id))
 }

@@ -97,6 +97,7 @@ pub fn agent(called: &str) -> Agent {
             retirement: Retirement::default(),
             task_duration_max: DurationMs::from_mins(60),
         },
+        loosening: None,
         proofs: Vec::new(),
         provenance: Provenance {
             created_by: "maria".into(),
@@ -166,6 +167,7 @@ pub fn order(index: usize, scope: Value) -> Object {
         ended: Default::default(),
         systems: Default::default(),
         settled: Default::default(),
+        told: Default::default(),
     }))
 }
 

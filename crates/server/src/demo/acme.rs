@@ -14,7 +14,8 @@ pub(crate) fn files(bank_url: &str) -> Result<Vec<FileText>, Failure> {
         replaced = replaced || here != *text;
         FileText { path: (*path).to_owned(), text: here }
     });
-    let files = files.collect();
+    let beside = FileText { path: "receivers.toml".to_owned(), text: RECEIVERS.to_owned() };
+    let files = files.chain(std::iter::once(beside)).collect();
     match replaced {
         true => Ok(files),
         false => {
@@ -45,6 +46,13 @@ const FILES: &[(&str, &str)] = acme![
     "systems/bank.toml",
     "workloads.toml",
 ];
+/// Who is told outside when something is stopped; in the demo, the demo itself.
+const RECEIVERS: &str = r#"
+[workload.siem]
+purpose = "Ends sessions elsewhere when an agent is stopped"
+owner = "maria"
+signals = "https://siem.acme.example"
+"#;
 /// Where the files say the bank is.
 const BANK_URL: &str = "http://127.0.0.1:7080/mcp";
 

@@ -2,12 +2,13 @@
 
 mod end;
 mod kill;
+mod read;
 mod sign;
 mod stop;
 
 use super::{
     acme,
-    agent::{Agent, Answer, Said, Speaks, Told},
+    agent::{Agent, Answer, Said, Speaks},
     stage::Stage,
     tell::Teller,
 };
@@ -17,16 +18,17 @@ use provost_api::{
     credential::CredentialWrite,
     decision::WhyView,
     ledger::LedgerView,
-    plan::{Applied, ApplyRequest, FileText, PlanRequest, PlanView},
+    plan::{Applied, ApplyRequest, PlanRequest, PlanView},
     proposal::{ProposalAnswer, ProposalView},
-    system::{ConnectionWrite, CredentialUseWrite, SystemDraft, SystemImport},
+    system::SystemDraft,
     task::{TaskStart, TaskStarted, TaskView},
 };
 use provost_bank::{INJECTED_AMOUNT, INJECTED_MEMO};
 use provost_cli::{Failure, decision};
-use provost_domain::{Digest, Environment, TaskId};
+use provost_domain::TaskId;
+use read::{accounts, bank_pins, describe, has, import, lines, parse, pins, told};
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, str::FromStr, time::Duration};
+use std::time::Duration;
 
 /// An agent at work.
 pub(super) struct Worker {
@@ -465,81 +467,6 @@ async fn call(teller: &Teller, worker: &Worker, tool: &'static str, args: Value)
     };
     teller.calls(worker.name, tool, &args).await;
     worker.mcp.call(tool, args).await
-}
-
-fn import(stage: &Stage) -> Result<SystemImport, Failure> {
-    Ok(SystemImport {
-        name: parse("bank")?,
-        connection: ConnectionWrite::McpHttp { url: stage.bank.url() },
-        environment: Some(Environment::Production),
-        credential: Some(CredentialUseWrite {
-            name: parse("bank")?,
-            target: "Authorization".to_owned(),
-            prefix: "Bearer ".to_owned(),
-        }),
-    })
-}
-
-/// The pin of each tool in a system's file.
-fn pins(text: &str) -> BTreeMap<String, Digest> {
-    let table: toml::Table = toml::from_str(text).unwrap_or_default();
-    let tools = table.get("tool").and_then(toml::Value::as_table).cloned().unwrap_or_default();
-    let pin =
-        |tool: &toml::Value| tool.get("pin").and_then(toml::Value::as_str).and_then(|pin| pin.parse().ok());
-    tools.iter().filter_map(|(name, tool)| Some((name.clone(), pin(tool)?))).collect()
-}
-
-fn bank_pins(files: &[FileText]) -> BTreeMap<String, Digest> {
-    files
-        .iter()
-        .find(|file| file.path == "systems/bank.toml")
-        .map(|file| pins(&file.text))
-        .unwrap_or_default()
-}
-
-fn accounts(value: &Value) -> String {
-    let list = value.get("accounts").and_then(Value::as_array).cloned().unwrap_or_default();
-    let account = |account: &Value| {
-        let id = account.get("id").and_then(Value::as_str).unwrap_or("?");
-        let balance = account.get("balance").map(ToString::to_string).unwrap_or_default();
-        format!("{id} EUR {balance}")
-    };
-    list.iter().map(account).collect::<Vec<_>>().join(", ")
-}
-
-fn lines(value: &Value) -> usize {
-    value.get("lines").and_then(Value::as_array).map_or(0, Vec::len)
-}
-
-fn told(answer: &Answer) -> Told {
-    match &answer.said {
-        Said::Verdict(told) => told.clone(),
-        _ => Told::default(),
-    }
-}
-
-fn has(told: &Told, policy: &str) -> bool {
-    told.reasons.iter().any(|(id, _)| id == policy)
-}
-
-/// What was observed, in a line.
-fn describe(answer: &Answer) -> String {
-    match &answer.said {
-        Said::Done(_) => "it was done".to_owned(),
-        Said::ToolError(text) => format!("the bank refused it: {text}"),
-        Said::TurnedAway(text) => format!("turned away: {text}"),
-        Said::Verdict(told) => {
-            let word = if told.verdict == "hold" { "held" } else { "denied" };
-            format!(
-                "{word} by {}",
-                told.reasons.iter().map(|(policy, _)| policy.as_str()).collect::<Vec<_>>().join(", ")
-            )
-        }
-    }
-}
-
-fn parse<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Failure> {
-    text.parse().map_err(|error: T::Err| Failure::new(format!("`{text}` is no name")).because(error))
 }
 
 /// Waits until no record waits for the tree any more; that takes a fraction of a second.

@@ -2,10 +2,9 @@
 
 use crate::{
     death::{bank, governed, long_call, wait_until_under_way},
-    program::{Plane, acme, complaint},
+    program::{Plane, acme, complaint, until},
 };
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_cuts_what_is_in_flight_is_proven_and_leaves_evidence_that_verifies_offline() {
@@ -111,17 +110,6 @@ fn a_plane_that_dies_in_the_middle_of_an_order_goes_on_with_it() {
 /// The order, once nothing of it is unknown any more.
 fn known(plane: &Plane, id: &str) -> Value {
     until(|| Some(plane.json(&["kill", "show", id])).filter(|shown| shown["proof"] != "unknown"))
-}
-
-fn until<T>(look: impl Fn() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "it never came");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 const ONLY: &str = r#"

@@ -27,6 +27,8 @@ fn the_demo_keeps_every_promise_and_exits_0() {
         "signed: maria said yes to approval",
         "provost kill --owner maria",
         "ordered by maria: a key has leaked",
+        "account-disabled",
+        "acknowledged",
         "PARTIAL",
         "provost drill run invoice-clerk",
         "verified: all",

@@ -1,11 +1,8 @@
 //! Gone, not dormant: after a task has ended, the plane has tried at its own real faces whether it is, and says so.
 
-use crate::program::{Plane, acme};
+use crate::program::{Plane, acme, until};
 use serde_json::{Value, json};
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
 #[test]
 fn every_face_refuses_an_ended_task_and_the_refusals_are_on_record() {
@@ -72,16 +69,9 @@ fn start(plane: &Plane, agent: &str, more: &[&str]) -> String {
     plane.json(&args)["task"]["id"].as_str().unwrap().to_owned()
 }
 
-/// A claim of a node that died may have to run out first.
+/// The task, once it was tried and found gone. A claim of a node that died may have to run out first.
 fn tried(plane: &Plane, task: &str) -> Value {
-    let started = Instant::now();
-    loop {
-        let shown = plane.json(&["task", "show", task]);
-        if shown["trial"]["gone"] == true || started.elapsed() > TRIED_MAX {
-            return shown;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    until(|| Some(plane.json(&["task", "show", task])).filter(|shown| shown["trial"]["gone"] == true))
 }
 
 fn faces(shown: &Value) -> Vec<String> {
@@ -92,8 +82,6 @@ fn faces(shown: &Value) -> Vec<String> {
 fn restarted(data: &Path) -> Plane {
     Plane::start(data).unwrap_or_else(|output| panic!("{output:?}"))
 }
-
-const TRIED_MAX: Duration = Duration::from_secs(90);
 
 const SYSTEMS: &str = r#"
 [person.maria]

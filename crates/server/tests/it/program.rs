@@ -149,3 +149,18 @@ pub(crate) fn acme() -> String {
 }
 
 const STOP_MAX: Duration = Duration::from_secs(20);
+
+/// What `look` finds, once it finds something.
+pub(crate) fn until<T>(look: impl Fn() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < LOOKED_FOR_MAX, "it never came");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Longer than a claim of a node that died.
+const LOOKED_FOR_MAX: Duration = Duration::from_secs(120);

@@ -242,6 +242,7 @@ pub fn containment(id: &str, lifted: bool) -> Object {
         ended: Default::default(),
         systems: Default::default(),
         settled: Default::default(),
+        told: Default::default(),
     }))
 }
 
@@ -499,6 +500,7 @@ pub fn agent(agent: &str) -> Object {
         level: Level::Normal,
         revision: 1,
         charter,
+        loosening: None,
         proofs: Vec::new(),
         provenance: Provenance {
             created_by: "maria".into(),

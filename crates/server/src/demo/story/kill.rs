@@ -12,8 +12,9 @@ use provost_api::{
     passkey::StatementView,
 };
 use provost_cli::Failure;
-use serde_json::json;
-use std::time::Duration;
+use provost_control::{Op, Operator, signal};
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
 
 /// Stops an owner's agents with one order, waits for the proof, and lifts it with two persons.
 ///
@@ -34,6 +35,7 @@ pub(crate) async fn one_order(stage: &Stage, teller: &mut Teller) -> Result<(), 
         token: started.token,
         server,
     };
+    let siem = Siem::listens(stage).await?;
     let before = call(teller, &clerk, "list_accounts", json!({})).await;
     teller.answered(&before, |_| String::new());
     teller.asks("provost kill --owner maria --reason \"a key has leaked\" --as maria").await;
@@ -54,11 +56,24 @@ pub(crate) async fn one_order(stage: &Stage, teller: &mut Teller) -> Result<(), 
     );
     clerk.mcp.leave().await;
 
+    teller.words("Whoever keeps sessions elsewhere is told, in signed events (Shared Signals), until they acknowledge it.");
+    teller.asks("the security team's system fetches its events and acknowledges them").await;
+    let told = siem.hears().await?;
+    teller.answers(&told.join(", "));
+    let both = ["session-revoked", "account-disabled"];
+    teller.promise(
+        "An order leads outward",
+        both.iter().all(|kind| told.iter().any(|told| told == kind)),
+        told.join(", "),
+    );
     teller.words("The order says only what the plane has tried, system by system:");
     teller.asks(&format!("provost kill show {} --watch", order.summary.id)).await;
     let shown = proven(stage, &order.summary.id).await?;
     for system in &shown.systems {
         teller.under(&format!("{}: {} ({})", system.system, system.proof.to_uppercase(), system.because));
+    }
+    for told in &shown.told {
+        teller.under(&format!("{}: {} of {} acknowledged", told.to, told.done, told.owed));
     }
     let tried = !shown.systems.is_empty() && shown.systems.iter().all(|system| system.stage == "probed");
     teller.promise(
@@ -121,6 +136,51 @@ pub(crate) async fn one_order(stage: &Stage, teller: &mut Teller) -> Result<(), 
     Ok(())
 }
 
+/// A receiver of signals that is told what the plane owes it.
+struct Siem {
+    op: Op,
+    stream: String,
+}
+
+impl Siem {
+    async fn listens(stage: &Stage) -> Result<Self, Failure> {
+        let op = Op {
+            subject: Operator::Workload(parse("siem")?),
+            request_id: "demo".to_owned(),
+            plane: Arc::clone(stage.control()),
+        };
+        let made = signal::create(&op, &json!({})).await.map_err(failed)?;
+        let stream = made.get("stream_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self { op, stream })
+    }
+
+    /// Everything about agents that stopped, by the last word of its type; acknowledged.
+    async fn hears(&self) -> Result<Vec<String>, Failure> {
+        let (mut ack, mut told): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+        for _look in 0..FETCHES_MAX {
+            let fetched =
+                signal::poll(&self.op, &self.stream, &json!({ "ack": ack })).await.map_err(failed)?;
+            let sets = fetched.get("sets").and_then(Value::as_object).cloned().unwrap_or_default();
+            ack = sets.keys().cloned().collect();
+            let view = self.op.plane.replica.latest();
+            let rows = ack.iter().filter_map(|id| view.directory.deliveries.get(id));
+            told.extend(rows.map(|row| row.kind.clone()));
+            if told.iter().any(|kind| kind == "account-disabled") {
+                break;
+            }
+        }
+        let last = json!({ "ack": ack, "maxEvents": 0, "returnImmediately": true });
+        signal::poll(&self.op, &self.stream, &last).await.map_err(failed)?;
+        told.sort_unstable();
+        told.dedup();
+        Ok(told)
+    }
+}
+
+fn failed(error: signal::SignalError) -> Failure {
+    Failure::new("the receiver of signals is not served").because(error.why)
+}
+
 async fn proven(stage: &Stage, id: &str) -> Result<ContainmentView, Failure> {
     let path = format!("containments/{id}");
     for _look in 0..LOOKS_MAX {
@@ -133,5 +193,6 @@ async fn proven(stage: &Stage, id: &str) -> Result<ContainmentView, Failure> {
     stage.plane.get(&path).await
 }
 
+const FETCHES_MAX: usize = 10;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LOOKS_MAX: u32 = 200;

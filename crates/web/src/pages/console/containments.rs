@@ -27,6 +27,7 @@ struct All {
     frame: Frame,
     orders: Vec<ContainmentSummary>,
     more: bool,
+    lifted: bool,
 }
 
 #[derive(Template)]
@@ -71,13 +72,21 @@ pub(super) struct Form {
     act: String,
 }
 
-/// The orders in force.
-pub(super) async fn list(looker: Looker) -> Shown {
+/// Which orders are to be listed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Which {
+    state: Option<String>,
+}
+
+/// The orders in force; those that were lifted, if that is asked.
+pub(super) async fn list(looker: Looker, Query(Which { state }): Query<Which>) -> Shown {
     looker.may(Action::ContainmentRead)?;
-    let query = ContainmentQuery { limit: Some(asked::ROWS), ..ContainmentQuery::default() };
+    let lifted = state.as_deref() == Some("lifted");
+    let query = ContainmentQuery { limit: Some(asked::ROWS), state, ..ContainmentQuery::default() };
     let page = containment::list(&looker.op, query).await.map_err(|error| looker.failed(&error))?;
     let frame = looker.frame("/console/containments");
-    Ok(looker.page(&All { frame, orders: page.items, more: page.next.is_some() }))
+    Ok(looker.page(&All { frame, orders: page.items, more: page.next.is_some(), lifted }))
 }
 
 /// One order.

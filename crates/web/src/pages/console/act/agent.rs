@@ -53,7 +53,9 @@ pub(in crate::pages::console) async fn make(Path((name, word)): Path<(String, St
     match word.as_str() {
         "restrict" => {
             let outcome = match read::<Level>(sent.text("level")) {
-                Some(level) => agent::restrict(&looker.op, name, &Restrict { level, reason }).await,
+                Some(level) => {
+                    agent::restrict(&looker.op, name, &Restrict { level, reason, person: None }).await
+                }
                 None => Err(ControlError::caller("choose what it is left")),
             };
             act.over(looker, &sent, outcome, "restricted")
