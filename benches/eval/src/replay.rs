@@ -52,7 +52,7 @@ pub fn replay(
     let mut state = TaskState::default();
     let mut replayed =
         Replayed { stopped: Vec::new(), run: run::Run { hour: 12, ..run::Run::default() }, malformed: 0 };
-    let mut measure = Measure::begun(12);
+    let mut measure = Measure::begun(12, words);
     let mut turn: Vec<&Call> = Vec::new();
     for (at, call) in run.calls.iter().enumerate().filter(|(_, call)| call.executed) {
         if turn.last().is_some_and(|last| last.turn != call.turn) {

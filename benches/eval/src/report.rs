@@ -130,7 +130,12 @@ fn detection(
             peers: None,
         };
         let calls = outcome(records, run, replayed).is_some();
-        (run.suite.clone(), is_hijacked(run), calls, drift::drift(&replayed.run, &against).score)
+        (
+            run.suite.clone(),
+            is_hijacked(run),
+            calls,
+            drift::drift(&replayed.run, run.prompt.as_deref().unwrap_or_default(), &against).score,
+        )
     };
     let scores: Vec<(String, bool, bool, f64)> = replays.iter().map(score).collect();
     let of = |suite: Option<&str>| {

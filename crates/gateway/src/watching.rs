@@ -38,6 +38,7 @@ struct Live {
     past: Past,
     recorded: Recorded,
     measure: Measure,
+    purpose: Arc<str>,
 }
 
 /// What a run is held against.
@@ -178,7 +179,8 @@ impl Live {
         Self {
             marker: Marker::of(agent.name.as_str()),
             past: Past::of(attempt),
-            measure: Measure::begun(recorded.run.hour),
+            measure: Measure::begun(recorded.run.hour, &task.purpose),
+            purpose: Arc::clone(&task.purpose),
             recorded,
         }
     }
@@ -206,7 +208,7 @@ impl Live {
     }
 
     fn measured_anew(&mut self) {
-        let mut measure = Measure::begun(self.recorded.run.hour);
+        let mut measure = Measure::begun(self.recorded.run.hour, &self.purpose);
         let against = self.past.against();
         self.recorded.run.steps.iter().for_each(|step| measure.add(step, &against));
         self.measure = measure;

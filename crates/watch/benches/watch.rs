@@ -1,9 +1,16 @@
 //! What watching costs a call: tracing its arguments, taking its result in, holding a run against a baseline.
 #![expect(clippy::unwrap_used, reason = "benchmark")]
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use provost_domain::{Effect, Tool, tool::Steering};
-use provost_watch::{Content, Memory, memory::Received, trace::trace};
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
+use provost_domain::{Effect, Origin, Timestamp, Tool, Usual, tool::Steering};
+use provost_watch::{
+    Content, Memory, Run, baseline,
+    drift::{Against, Measure},
+    memory::Received,
+    record::{self, Decided},
+    run::{Ended, Marker, Step},
+    trace::trace,
+};
 use serde_json::{Map, Value, json};
 use std::hint::black_box;
 
@@ -57,7 +64,39 @@ fn costs(c: &mut Criterion) {
             b.iter(|| trace(black_box(&memory), &sender, black_box(call), &|_, _| false));
         });
     }
+    drifting(&mut group, &sender, call);
     group.finish();
+}
+
+/// What a call costs that is held against two hundred earlier runs: before it is decided, and after.
+fn drifting(group: &mut BenchmarkGroup<'_, WallTime>, sender: &Tool, call: &Map<String, Value>) {
+    let marker = Marker::of("clerk");
+    let steered = [Origin::Trusted].into();
+    let path = sender.path();
+    let decided = Decided { path: &path, tool: Some(sender), args: call, steered: &steered };
+    let step = |n: usize| Step {
+        tool: format!("bank/tool_{}", n % 30),
+        ..record::step(&decided, Ended::Done, &marker)
+    };
+    let mut usual = Usual::default();
+    for day in 0..200 {
+        let run = Run { steps: (0..12).map(|n| step(n + day)).collect(), hour: 9 };
+        let at = Timestamp::from_millis(i64::try_from(day).unwrap() * 86_400_000);
+        baseline::learn(&mut usual, &run, at);
+    }
+    let against = Against { kind: Some(&usual), ..Against::default() };
+    let mut measure = Measure::begun(9, "Pay what is due this month");
+    (0..40).for_each(|n| measure.add(&step(n), &against));
+    group.bench_function("measure a call before it is decided", |b| {
+        b.iter(|| measure.score_with(&record::step(black_box(&decided), Ended::Done, &marker), &against));
+    });
+    let next = step(7);
+    group.bench_function("take a decided call in, and measure the run", |b| {
+        b.iter(|| {
+            measure.add(black_box(&next), &against);
+            measure.drift(&against)
+        });
+    });
 }
 
 criterion_group!(benches, costs);

@@ -3,7 +3,7 @@
 
 use crate::{
     run::{Ended, Run, Step},
-    unusual::{Class, Unusual},
+    unusual::{Asked, Class, Unusual},
 };
 use provost_domain::{Label, Origin, Usual, origin::DRIFT_NOTED, usual::Counts};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +38,7 @@ pub struct Measure {
     steps: usize,
     troubles: usize,
     hour: u8,
+    asked: Asked,
 }
 
 impl Drift {
@@ -52,18 +53,18 @@ impl Drift {
 
 /// How unusual a run is.
 #[must_use]
-pub fn drift(run: &Run, against: &Against<'_>) -> Drift {
-    let mut measure = Measure::begun(run.hour);
+pub fn drift(run: &Run, purpose: &str, against: &Against<'_>) -> Drift {
+    let mut measure = Measure::begun(run.hour, purpose);
     run.steps.iter().for_each(|step| measure.add(step, against));
     measure.end(against);
     measure.drift(against)
 }
 
 impl Measure {
-    /// Of a run that began at this hour.
+    /// Of a run that began at this hour, for this purpose.
     #[must_use]
-    pub fn begun(hour: u8) -> Self {
-        Self { hour, ..Self::default() }
+    pub fn begun(hour: u8, purpose: &str) -> Self {
+        Self { hour, asked: Asked::of(purpose), ..Self::default() }
     }
 
     /// Takes a call in.
@@ -115,6 +116,15 @@ impl Measure {
                 weights.extend(step.steered.iter().map(|from| (Class::Steered(*from), worth(*from))))
             }
             Ended::Done | Ended::Failed | Ended::Refused => {}
+        }
+        let known = against.kind.filter(|usual| usual.reference.runs >= KIND_RUNS_MIN).is_some();
+        // Where the kind of task is known, what it uses says more than its words.
+        if !known && step.effectful && !self.asked.for_tool(&step.tool) {
+            // A call that waits for other reasons than what steered it says nothing of the purpose.
+            let turned =
+                step.ended == Ended::Held && step.steered.iter().any(|from| worth(*from) > WORTH_LITTLE);
+            let weight = if turned { UNASKED_HELD } else { UNASKED };
+            weights.push((Class::Unasked, weight));
         }
         match against.past() {
             // Against earlier runs of the same kind of task: the rarest tool, value, label and order.
@@ -236,7 +246,7 @@ const fn worth(origin: Origin) -> f64 {
         Origin::Unknown => 2.0,
         Origin::Contested => 2.5,
         Origin::Insider | Origin::Named => 1.5,
-        Origin::Requester | Origin::Trusted | Origin::Usual | Origin::Derived => 0.5,
+        Origin::Requester | Origin::Trusted | Origin::Usual | Origin::Derived => WORTH_LITTLE,
     }
 }
 
@@ -256,6 +266,11 @@ fn number(count: usize) -> f64 {
 const KIND_RUNS_MIN: u32 = 3;
 const HOUR_RUNS_MIN: u32 = 20;
 const PAIRS_MAX: usize = 1_024;
+/// Nothing in the purpose names what an effectful call does: little by itself, since people say one thing in many words.
+const UNASKED: f64 = 0.3;
+/// … and the call was held because of what steered it.
+const UNASKED_HELD: f64 = 1.5;
+const WORTH_LITTLE: f64 = 0.5;
 const UNDECLARED: f64 = 3.0;
 const UNDECLARED_READING: f64 = 2.5;
 /// From here on a person should look.
@@ -310,7 +325,7 @@ mod tests {
                 true => Against { kind: Some(&usual), ..Against::default() },
                 false => Against { agent: Some(&usual), ..Against::default() },
             };
-            let mut measure = Measure::begun(9);
+            let mut measure = Measure::begun(9, "");
             let around = |measure: &Measure| -> f64 {
                 let of_whole = |unusual: &&Unusual| {
                     matches!(unusual.class, Class::Calls | Class::Orders | Class::Troubles | Class::Hour)
@@ -338,7 +353,35 @@ mod tests {
             marks: BTreeSet::from([marker.mark("bank/close", "to", "DE1")]),
             labels: BTreeSet::new(),
         };
-        let found = drift(&Run { steps: vec![step], hour: 9 }, &Against::default());
+        let found = drift(&Run { steps: vec![step], hour: 9 }, "", &Against::default());
         assert!(found.score >= NOTABLE && found.reasons.first().unwrap().class == Class::Undeclared);
+    }
+
+    #[test]
+    fn what_the_purpose_does_not_speak_of_weighs_more_when_content_steered_it_and_little_otherwise() {
+        let step = |ended, from| Step {
+            system: "bank".to_owned(),
+            tool: "bank/send_message".to_owned(),
+            effectful: true,
+            ended,
+            steered: BTreeSet::from([from]),
+            marks: BTreeSet::new(),
+            labels: BTreeSet::new(),
+        };
+        let score = |purpose: &str, ended, from| {
+            drift(&Run { steps: vec![step(ended, from)], hour: 9 }, purpose, &Against::default()).score
+        };
+        let table = [
+            ("Send what I owe", Ended::Held, Origin::Untrusted, 3.0),
+            ("Pay what I owe", Ended::Held, Origin::Untrusted, 4.5),
+            ("Pay what I owe", Ended::Held, Origin::Requester, 0.8),
+            ("Pay what I owe", Ended::Done, Origin::Trusted, 0.3),
+            ("Messages for Bob", Ended::Done, Origin::Trusted, 0.0),
+            ("", Ended::Done, Origin::Trusted, 0.0),
+        ];
+        for (purpose, ended, from, wanted) in table {
+            let found = score(purpose, ended, from);
+            assert!((found - wanted).abs() < 1e-9, "{purpose} {ended:?} {from}: {found}");
+        }
     }
 }

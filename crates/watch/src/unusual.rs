@@ -2,7 +2,7 @@
 
 use crate::drift::Drift;
 use provost_domain::{DecisionId, Name, Origin, Severity, Sighting, TaskId, ToolName, finding::About};
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// One thing that is unusual.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,8 @@ pub enum Class {
     Undeclared,
     /// A call was held, and a value that steered it came from there.
     Steered(Origin),
+    /// Nothing in the purpose names what it does.
+    Unasked,
     /// Runs of its kind seldom use the tool.
     Tool,
     /// … seldom call it with such a value.
@@ -59,6 +61,7 @@ impl Class {
         match self {
             Self::Undeclared => "undeclared",
             Self::Steered(_) => "steered",
+            Self::Unasked => "unasked",
             Self::Tool => "tool",
             Self::Value => "value",
             Self::Order => "order",
@@ -80,6 +83,7 @@ impl fmt::Display for Unusual {
             Class::Steered(from) => {
                 write!(f, "{subject} was held, and a value that steered it was {from}")
             }
+            Class::Unasked => write!(f, "nothing in its purpose speaks of {subject}"),
             Class::Tool => write!(f, "runs of this kind seldom use {subject}"),
             Class::Value => write!(f, "runs of this kind seldom call {subject} with such a value"),
             Class::Order => write!(f, "runs of this kind seldom use {subject}"),
@@ -91,6 +95,32 @@ impl fmt::Display for Unusual {
             Class::Troubles => write!(f, "{subject} of its calls failed or were refused, more than usual"),
         }
     }
+}
+
+/// What a purpose speaks of, as beginnings of its words: enough to tell whether it names what a tool is called after.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked(BTreeSet<String>);
+
+impl Asked {
+    /// Of this purpose.
+    #[must_use]
+    pub fn of(purpose: &str) -> Self {
+        Self(stems(purpose).take(STEMS_MAX).collect())
+    }
+
+    /// Whether a word of the tool's name (`system/send_message`) is among them. A purpose without words speaks of anything.
+    #[must_use]
+    pub fn for_tool(&self, path: &str) -> bool {
+        let name = path.split_once('/').map_or(path, |(_, name)| name);
+        self.0.is_empty() || stems(name).any(|stem| self.0.contains(&stem))
+    }
+}
+
+/// The beginnings of the words of a text, in small letters: `Transactions` and `transaction` begin alike.
+fn stems(text: &str) -> impl Iterator<Item = String> + '_ {
+    let words =
+        text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() >= STEM_CHARS_MIN);
+    words.map(|word| word.chars().take(STEM_CHARS).flat_map(char::to_lowercase).collect())
 }
 
 /// Whose run it is that drifts.
@@ -162,7 +192,7 @@ const fn to_do(class: Class) -> &'static str {
         Class::Undeclared => {
             "Look at the decision (provost why); if the agent is to do this, its charter must say so; if not, find out what made it try"
         }
-        Class::Steered(_) => {
+        Class::Steered(_) | Class::Unasked => {
             "Look at what the task read before it (provost why), and end the task if it was turned"
         }
         Class::Tool | Class::Value | Class::Order | Class::Label | Class::Seldom | Class::Orders => {
@@ -175,5 +205,8 @@ const fn to_do(class: Class) -> &'static str {
 /// What these findings are called.
 pub const KIND: &str = "drift";
 const HIGH: f64 = 3.0;
+const STEM_CHARS_MIN: usize = 3;
+const STEM_CHARS: usize = 4;
+const STEMS_MAX: usize = 512;
 const WORTH_A_WORD: f64 = 0.3;
 const WORDS_MAX: usize = 3;

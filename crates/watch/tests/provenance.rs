@@ -266,6 +266,49 @@ fn rewritten(value: &str, how: usize, at: usize) -> String {
     }
 }
 
+/// JSON of any shape.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,40}".prop_map(Value::from),
+        "[a-z0-9./:@%&; -]{0,60}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map("[a-c.]{1,3}", inner, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// The body of the fuzz target `watch_memory`.
+    #[test]
+    fn any_answer_is_taken_in_comes_back_as_it_was_kept_and_any_argument_is_traced(
+        asked in ".{0,80}", text in ".{0,200}", value in any_json(), structured in any::<bool>(),
+        kept in prop::collection::vec(any::<u8>(), 0..80),
+    ) {
+        let returns = json!([{"label": "untrusted", "field": "a.b"}, {"label": "personal"}]);
+        let tool = tool("tool", &[Effect::Read, Effect::Communicate], returns, &["to"], &["body"]);
+        let args = args(json!({"to": text, "body": asked, "n": value}));
+        let mut memory = Memory::new("task", &asked);
+        let content = if structured { Content::Structured(&value) } else { Content::Text(&text) };
+        if let Some(chunk) = memory.chunk(&Received { tool: &tool, args: &args, content }) {
+            prop_assert_eq!(&Chunk::from_bytes(&chunk.to_bytes()).unwrap(), &chunk);
+            memory.add(1, chunk);
+        }
+        if let Ok(chunk) = Chunk::from_bytes(&kept) {
+            memory.add(2, chunk);
+        }
+        let _traced = trace(&memory, &tool, &args, &|_, _| false);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

@@ -222,7 +222,7 @@ async fn measured(op: &Op, (agent, task): (&Agent, &Task), recorded: &Recorded) 
         agent: of_agent.as_ref().map(|row| &row.usual),
         peers: peers.as_ref().map(|row| &row.usual),
     };
-    let drift = drift::drift(&recorded.run, &against);
+    let drift = drift::drift(&recorded.run, &task.purpose, &against);
     if drift.score < drift::NOTABLE {
         return false;
     }
