@@ -1,7 +1,7 @@
 //! Decisions, and why they were what they were.
 
 use crate::Moment;
-use provost_domain::{Completion, Decision, DecisionId, Name, TaskId, Verdict};
+use provost_domain::{Completion, Decision, DecisionId, Name, Severity, TaskId, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -22,10 +22,17 @@ pub struct DecisionQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>)]
     pub system: Option<Name>,
+    /// Of this operation: `system/tool`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// With this verdict: `allow`, `hold`, `deny`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>)]
     pub verdict: Option<VerdictWord>,
+    /// That want to be looked at this much or more: `info`, `low`, `medium`, `high`, `critical`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub severity: Option<Severity>,
     /// Made at or after this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>)]
@@ -82,6 +89,11 @@ pub struct DecisionSummary {
     pub tool: String,
     /// Through which face: `mcp`, `wrap` or `authzen`.
     pub face: String,
+    /// How much it wants to be looked at: `info` for what only reads and was let through, `high` for a refusal of what moves
+    /// money, rights, data or machines, `critical` when nobody knows whether it happened. `info` from planes that do not say.
+    #[serde(default = "info")]
+    #[schema(value_type = String)]
+    pub severity: Severity,
     /// The reasons: policy and words.
     pub reasons: Vec<ReasonView>,
     /// What came of it: `success`, `failure`, `unsent`, `unknown`, `under way`; `refused` when it was not allowed,
@@ -93,6 +105,10 @@ pub struct DecisionSummary {
     /// Its leaf in the ledger, once sequenced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaf: Option<u64>,
+}
+
+const fn info() -> Severity {
+    Severity::Info
 }
 
 /// One policy's part in a verdict.

@@ -1,8 +1,9 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    agent, approval, baseline, care, channel, credential, decision, drill, finding, identity, issuer, key,
-    kill, ledger, node, passkey, plan, policy, proposal, rule, run, search, shell, system, task, wrap,
+    activity, agent, approval, baseline, care, channel, credential, decision, drill, finding, identity,
+    issuer, key, kill, ledger, node, passkey, plan, policy, proposal, rule, run, search, shell, system, task,
+    wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -102,6 +103,8 @@ pub enum Command {
     /// The keys that sign task tokens
     #[command(subcommand)]
     Keys(key::KeysCommand),
+    /// What agents do, as they do it: each call with its verdict and its reason
+    Activity(activity::ActivityArgs),
     /// What was decided
     #[command(subcommand, visible_alias = "decisions")]
     Decision(decision::DecisionCommand),

@@ -15,7 +15,7 @@ use provost_api::{
     },
     task::TaskView,
 };
-use provost_domain::{Decision, DecisionId, Name, Outcome, Reason, TaskId, Verdict};
+use provost_domain::{Decision, DecisionId, Name, Outcome, Reason, Severity, TaskId, Verdict};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -49,15 +49,32 @@ pub struct ListArgs {
     /// Only on this system
     #[arg(long)]
     pub system: Option<Name>,
+    /// Only of this operation (system/tool)
+    #[arg(long)]
+    pub tool: Option<String>,
     /// Only with this verdict
     #[arg(long, value_enum)]
     pub verdict: Option<Word>,
+    /// Only those that want to be looked at this much or more
+    #[arg(long, value_enum)]
+    pub severity: Option<Least>,
     /// Only since this moment (RFC 3339)
     #[arg(long)]
     pub since: Option<Moment>,
     /// At most so many
     #[arg(long, default_value_t = 50)]
     pub limit: usize,
+}
+
+/// How much a decision wants to be looked at.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[expect(missing_docs, reason = "the words themselves are the help")]
+pub enum Least {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
 }
 
 /// The word of a verdict.
@@ -355,17 +372,36 @@ pub(crate) fn decisions(decisions: &[DecisionSummary], style: Style) -> String {
     )
 }
 
+impl From<Least> for Severity {
+    fn from(least: Least) -> Self {
+        match least {
+            Least::Info => Self::Info,
+            Least::Low => Self::Low,
+            Least::Medium => Self::Medium,
+            Least::High => Self::High,
+            Least::Critical => Self::Critical,
+        }
+    }
+}
+
+impl From<Word> for VerdictWord {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Allow => Self::Allow,
+            Word::Hold => Self::Hold,
+            Word::Deny => Self::Deny,
+        }
+    }
+}
+
 fn query(args: ListArgs) -> DecisionQuery {
-    let verdict = args.verdict.map(|word| match word {
-        Word::Allow => VerdictWord::Allow,
-        Word::Hold => VerdictWord::Hold,
-        Word::Deny => VerdictWord::Deny,
-    });
     DecisionQuery {
         agent: args.agent,
         task: args.task,
         system: args.system,
-        verdict,
+        tool: args.tool,
+        verdict: args.verdict.map(Into::into),
+        severity: args.severity.map(Into::into),
         since: args.since,
         cursor: None,
         limit: None,

@@ -6,6 +6,7 @@
 //!
 //! **Invariant.** No command takes a secret as an argument, where every user of the machine could see it.
 
+pub mod activity;
 pub mod agent;
 pub mod approval;
 mod approval_quality;
@@ -114,6 +115,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Channel(command) => channel::run(command, &client, out).await,
             Command::Delivery(command) => channel::run_delivery(command, &client, out).await,
             Command::Keys(command) => key::run_keys(command, &client, out).await,
+            Command::Activity(args) => activity::run(args, &client, out).await,
             Command::Decision(command) => decision::run(command, &client, out).await,
             Command::Why(args) => decision::why(&args, &client, out).await,
             Command::Policy(command) => policy::run(command, &client, out).await,

@@ -6,7 +6,8 @@ use crate::{
     bound::{Links, bound},
     change::{Change, Draft, Seen},
     containment, diff,
-    page::page,
+    inventory::Sought,
+    page,
     plan::{Author, Checked, Made, Outcome, Wanted, make, make_rows},
     reason::reason,
     task, words,
@@ -36,14 +37,29 @@ use std::{collections::BTreeMap, sync::Arc};
 /// When the operator may not, or the cursor is not one of ours.
 pub async fn list(op: &Op, query: AgentQuery) -> Result<Page<AgentSummary>, ControlError> {
     op.authorize(Action::AgentRead)?;
-    // Names have small letters only.
-    let query = AgentQuery { q: query.q.map(|part| part.trim().to_ascii_lowercase()), ..query };
-    let view = op.plane.replica.latest();
-    let agents = view.directory.agents.iter().filter(|(_name, agent)| fits(agent, &query));
-    // Of a hundred thousand, a page is made of fifty: the rest is not worth a copy of its name.
-    let rows = agents.map(|(name, agent)| (name.as_str(), agent)).collect();
+    let (cursor, limit) = (query.cursor.clone(), query.limit);
+    let look = op.plane.inventory.look(&op.plane).await?;
     let most = op.plane.limits.page_size_max;
-    page(rows, query.cursor.as_deref(), query.limit, most, |agent| summary(agent))
+    let after = cursor.as_deref().map(page::decode).transpose()?;
+    // One more than the page has says that there are more.
+    let rows = look.agents(
+        &sought(query),
+        after.as_deref(),
+        limit.unwrap_or(most).clamp(1, most.max(1)).saturating_add(1),
+    );
+    let rows = rows.into_iter().map(|agent| (agent.name.as_str(), agent)).collect();
+    page::page(rows, cursor.as_deref(), limit, most, |agent| summary(agent))
+}
+
+fn sought(query: AgentQuery) -> Sought {
+    Sought {
+        // Names have small letters only.
+        part: query.q.map(|part| part.trim().to_ascii_lowercase()),
+        status: query.status,
+        owner: query.owner,
+        environment: query.environment,
+        system: query.system,
+    }
 }
 
 /// One agent, whole.
@@ -337,18 +353,6 @@ fn summary(agent: &Agent) -> AgentSummary {
         purpose: agent.charter.purpose.to_string(),
         systems: agent.charter.systems().into_iter().cloned().collect(),
     }
-}
-
-fn fits(agent: &Agent, query: &AgentQuery) -> bool {
-    let charter = &agent.charter;
-    query.q.as_ref().is_none_or(|part| agent.name.as_str().contains(part.as_str()))
-        && query.status.is_none_or(|status| agent.status == status)
-        && query.owner.as_ref().is_none_or(|owner| charter.owner == *owner)
-        && query.environment.is_none_or(|environment| charter.environment == environment)
-        && query
-            .system
-            .as_ref()
-            .is_none_or(|system| charter.grants.iter().any(|grant| grant.system == *system))
 }
 
 fn find<'d>(directory: &'d Directory, name: &Name) -> Result<&'d Agent, ControlError> {

@@ -2,8 +2,8 @@
 
 use crate::{Action, ControlError, Op, fsck, plane::Plane};
 use provost_api::plane::{Backup, BackupRequest, Check, FsckReport, Readiness, Status};
-use provost_domain::{AgentStatus, DurationMs};
-use std::{collections::BTreeMap, time::Duration};
+use provost_domain::DurationMs;
+use std::time::Duration;
 
 /// How the plane is.
 ///
@@ -14,11 +14,7 @@ pub async fn status(op: &Op) -> Result<Status, ControlError> {
     let plane = &op.plane;
     let view = plane.replica.latest();
     let head = plane.store.ledger_head().await?;
-    let mut counts: BTreeMap<AgentStatus, usize> = BTreeMap::new();
-    for agent in view.directory.agents.values() {
-        let count = counts.entry(agent.status).or_default();
-        *count = count.saturating_add(1);
-    }
+    let counts = plane.inventory.look(plane).await?.by_status();
     let agents = counts.into_iter().map(|(status, count)| (status.as_str().to_owned(), count)).collect();
     let now = plane.now();
     let age = plane.replica.age();

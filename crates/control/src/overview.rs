@@ -26,6 +26,8 @@ pub struct Overview {
     pub held: Vec<DecisionSummary>,
     /// Approvals that wait for a person's answer.
     pub waiting: usize,
+    /// Orders that stop something.
+    pub contained: usize,
     /// Findings that nobody has dealt with, by severity.
     pub findings: BTreeMap<Severity, usize>,
     /// How many decisions there were in the last hours.
@@ -101,6 +103,7 @@ pub async fn show(op: &Op) -> Result<Overview, ControlError> {
         denied: last(op, VerdictWord::Deny).await?,
         held: last(op, VerdictWord::Hold).await?,
         waiting: waiting(&view.directory, now),
+        contained: view.directory.containments.len(),
         findings: crate::finding::waiting(op),
         pace: tally::show(op, &TallyQuery::default()).await?,
         wrong,

@@ -34,7 +34,8 @@ pub(crate) fn page<K: AsRef<str>, R, T>(
     Ok(Page { items, next: rows.next().map(|_more| URL_SAFE_NO_PAD.encode(last)) })
 }
 
-fn decode(cursor: &str) -> Result<String, ControlError> {
+/// The key that a cursor says.
+pub(crate) fn decode(cursor: &str) -> Result<String, ControlError> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     bytes.ok_or_else(|| {
         ControlError::caller("`cursor` is not one of ours").cure("take it from `next` of the page before")

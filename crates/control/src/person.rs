@@ -3,13 +3,15 @@
 use crate::{
     Action, ControlError, Op,
     change::{Change, Draft},
+    inventory::Sought,
     page::page,
 };
 use provost_api::{
     Page, PageQuery,
     identity::{AwayView, LoginChange, LoginView, PersonView},
 };
-use provost_domain::{Directory, Kind, Name, Object, ObjectKey, Person, person::Login};
+use provost_domain::{Agent, Directory, Kind, Name, Object, ObjectKey, Person, person::Login};
+use std::sync::Arc;
 
 /// People, in order of their names.
 ///
@@ -33,7 +35,7 @@ pub async fn show(op: &Op, name: &Name) -> Result<PersonView, ControlError> {
     let view = op.plane.replica.latest();
     let person =
         view.directory.people.get(name).ok_or_else(|| ControlError::unknown("person", name.as_str()))?;
-    Ok(view_of(person, owned(&view.directory, name), op.plane.now()))
+    Ok(view_of(person, owned_names(op, name).await?, op.plane.now()))
 }
 
 /// Says that a subject of an identity provider is this person.
@@ -70,7 +72,7 @@ pub async fn link(op: &Op, name: &Name, wanted: &LoginChange) -> Result<PersonVi
             Ok(Change { drafts, what: format!("{name} signs in at {}", wanted.issuer), answer: () })
         })
         .await?;
-    shown(op, name)
+    shown(op, name).await
 }
 
 /// Says that a subject of an identity provider is this person no more. Sessions that it began go on until they are ended.
@@ -91,7 +93,7 @@ pub async fn unlink(op: &Op, name: &Name, wanted: &LoginChange) -> Result<Person
             Ok(Change { drafts, what: format!("{name} signs in at {} no more", wanted.issuer), answer: () })
         })
         .await?;
-    shown(op, name)
+    shown(op, name).await
 }
 
 fn here<'d>(directory: &'d Directory, name: &Name) -> Result<&'d Person, ControlError> {
@@ -100,22 +102,29 @@ fn here<'d>(directory: &'d Directory, name: &Name) -> Result<&'d Person, Control
 }
 
 /// A person after a change that was allowed.
-fn shown(op: &Op, name: &Name) -> Result<PersonView, ControlError> {
+async fn shown(op: &Op, name: &Name) -> Result<PersonView, ControlError> {
     let view = op.plane.replica.latest();
     let person = here(&view.directory, name)?;
-    Ok(view_of(person, owned(&view.directory, name), op.plane.now()))
+    Ok(view_of(person, owned_names(op, name).await?, op.plane.now()))
 }
 
 fn key(name: &Name) -> ObjectKey {
     ObjectKey::new(Kind::Person, name.as_str())
 }
 
-fn owned(directory: &Directory, person: &Name) -> Vec<Name> {
-    let owned = directory.agents.values().filter(|agent| agent.charter.owner == *person);
-    let mut names: Vec<Name> = owned.map(|agent| agent.name.clone()).collect();
-    names.sort();
-    names.truncate(OWNED_MAX);
-    names
+/// Agents that somebody answers for, in order of their names, at most so many.
+///
+/// # Errors
+/// When the node cannot lay out its agents.
+pub async fn owned(op: &Op, person: &Name, most: usize) -> Result<Vec<Arc<Agent>>, ControlError> {
+    let look = op.plane.inventory.look(&op.plane).await?;
+    let sought = Sought { owner: Some(person.clone()), ..Sought::default() };
+    Ok(look.agents(&sought, None, most).into_iter().cloned().collect())
+}
+
+async fn owned_names(op: &Op, person: &Name) -> Result<Vec<Name>, ControlError> {
+    let owned = owned(op, person, OWNED_MAX).await?;
+    Ok(owned.iter().map(|agent| agent.name.clone()).collect())
 }
 
 fn view_of(person: &Person, owns: Vec<Name>, now: provost_domain::Timestamp) -> PersonView {

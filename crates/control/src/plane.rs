@@ -49,6 +49,8 @@ pub struct Plane {
     pub data: PathBuf,
     /// Deliveries that are over, for people who look.
     pub outbox: crate::outbox::Recent,
+    /// What this node has laid out of its agents, for those who search.
+    pub inventory: crate::inventory::Inventory,
     /// Counters.
     pub metrics: Metrics,
     /// What this node has read of how approvals are answered.

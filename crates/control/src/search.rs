@@ -34,6 +34,7 @@ pub async fn find(op: &Op, query: &SearchQuery) -> Result<SearchView, ControlErr
         }
         let mut hits = Hits::new(&wanted);
         match *kind {
+            "agent" => of_agents(op, &wanted, &mut hits).await?,
             "approval" => of_approvals(op, &wanted, &mut hits).await,
             "decision" => of_decisions(op, &wanted, &mut hits).await?,
             kind => look(kind, &view.directory, op, &mut hits),
@@ -46,11 +47,6 @@ pub async fn find(op: &Op, query: &SearchQuery) -> Result<SearchView, ControlErr
 /// The rows of one kind, each as its key and the words it is found by.
 fn look<'d>(kind: &str, directory: &'d Directory, op: &Op, hits: &mut Hits<'d>) {
     match kind {
-        "agent" => {
-            for agent in directory.agents.values() {
-                hits.take(agent.name.as_str(), &[&agent.charter.purpose], || agent.status.to_string());
-            }
-        }
         "task" => {
             let now = op.plane.now();
             for task in directory.tasks.values() {
@@ -95,6 +91,20 @@ fn look<'d>(kind: &str, directory: &'d Directory, op: &Op, hits: &mut Hits<'d>) 
     }
 }
 
+/// Of a million agents, the few that are shown are found in what is laid out of them.
+async fn of_agents(op: &Op, wanted: &str, hits: &mut Hits<'_>) -> Result<(), ControlError> {
+    let look = op.plane.inventory.look(&op.plane).await?;
+    // One more than is shown says that there are more; those found by their name may be found by their purpose, too.
+    let most = HITS_MAX.saturating_add(1);
+    let named = look.named(wanted, most);
+    let meant = look.meant_for(wanted, most.saturating_add(named.len()));
+    let others = meant.into_iter().filter(|agent| !agent.name.as_str().contains(wanted));
+    for agent in named.iter().copied().chain(others) {
+        hits.take(agent.name.as_str(), &[&agent.charter.purpose], || agent.status.to_string());
+    }
+    Ok(())
+}
+
 /// An approval by its id; whether it may be seen says the operation that shows it.
 async fn of_approvals(op: &Op, wanted: &str, hits: &mut Hits<'_>) {
     if wanted.starts_with("approval_")
@@ -108,7 +118,7 @@ async fn of_approvals(op: &Op, wanted: &str, hits: &mut Hits<'_>) {
 async fn of_decisions(op: &Op, wanted: &str, hits: &mut Hits<'_>) -> Result<(), ControlError> {
     if let Ok(id) = wanted.parse::<DecisionId>() {
         if let Some(stored) = op.plane.store.decision(id).await? {
-            hits.decided(0, &decision::summary(&stored));
+            hits.decided(0, &decision::summary(&stored, &op.plane.replica.latest().directory));
         }
         return Ok(());
     }

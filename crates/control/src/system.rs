@@ -7,6 +7,7 @@ use crate::{
     Action, ControlError, Op,
     change::{Change, Draft},
     credential, diff,
+    inventory::Sought,
     page::page,
     plan::{Wanted, checked},
 };
@@ -53,11 +54,17 @@ pub async fn show(op: &Op, name: &Name) -> Result<SystemView, ControlError> {
         Some(name) if credential::is_set(op, name).await? => "set",
         Some(_missing) => "missing",
     };
+    let look = op.plane.inventory.look(&op.plane).await?;
+    let sought = Sought { system: Some(name.clone()), ..Sought::default() };
+    // Some of them may be over.
+    let agents = look.agents(&sought, None, AGENTS_MAX.saturating_mul(2)).into_iter();
+    let agents = agents.filter(|agent| agent.status != AgentStatus::Decommissioned);
+    let agents = agents.take(AGENTS_MAX).map(|agent| agent.name.clone()).collect();
     Ok(SystemView {
         summary: summary(system, &view.directory),
         version,
         tool_list: view.directory.tools_of(name).map(|row| tool(row)).collect(),
-        agents: users(&view.directory, name),
+        agents,
         credential_state: credential_state.to_owned(),
         history: diff::history(history),
     })

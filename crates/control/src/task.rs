@@ -193,17 +193,18 @@ pub async fn show(op: &Op, id: TaskId) -> Result<TaskView, ControlError> {
     let task = found?;
     let plane = &op.plane;
     let state = plane.store.task_state(id).await?;
-    let agent = plane.replica.latest().directory.agents.get(&task.agent).cloned();
+    let directory = plane.replica.latest().directory.clone();
+    let agent = directory.agents.get(&task.agent).cloned();
     let windows = agent.map(|agent| windows(&agent, id)).unwrap_or_default();
     let balances = plane.store.balances(&windows, plane.now()).await?;
     let filter = DecisionFilter { task: Some(id), max: DECISIONS_MAX, ..DecisionFilter::default() };
     let decisions = plane.store.decisions(&filter).await?.decisions;
     Ok(TaskView {
         summary: summary(&task, plane.now()),
-        children: children(&plane.replica.latest().directory, id, plane.now()),
+        children: children(&directory, id, plane.now()),
         labels: state.labels.iter().map(ToString::to_string).collect(),
         balances: balances.iter().map(balance).collect(),
-        decisions: decisions.iter().map(decision::summary).collect(),
+        decisions: decisions.iter().map(|stored| decision::summary(stored, &directory)).collect(),
         trial: task.trial.as_deref().map(Into::into),
         history: diff::history(plane.store.history(&ObjectKey::task(id), HISTORY_MAX).await?),
     })

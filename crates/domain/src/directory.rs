@@ -6,6 +6,7 @@ use crate::{
     Finding, Invite, Issuer, Kind, Minted, Name, Object, ObjectKey, Passkey, Person, Proposal, Restraint,
     Restriction, Seq, Session, Stream, System, Task, TaskId, Tool, ToolName, Workload,
     application::Application, containment::Orders, organisation::Organisation, policy_file::PolicyFile,
+    touched::Touched,
 };
 use imbl::{HashMap, OrdMap};
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub struct Directory {
     /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
     /// [`crate::person::Login::claim`], [`Passkey::claim`]).
     subjects: OrdMap<Arc<str>, Name>,
+    /// Which agents changed lately.
+    touched: Touched,
 }
 
 impl Directory {
@@ -88,6 +91,7 @@ impl Directory {
                 }
                 let before = before.map(|row| subjects(&row)).unwrap_or_default();
                 self.index(&row.name, before, subjects(&row));
+                self.touched.push(&row.name);
                 insert(&mut self.agents, row.name.clone(), row);
             }
             Object::System(row) => drop(self.systems.insert(row.name.clone(), Arc::new(row))),
@@ -136,6 +140,7 @@ impl Directory {
             Kind::Workload => name().map_or((), |name| drop(self.workloads.remove(&name))),
             Kind::Agent => name().map_or((), |name| {
                 let gone = self.agents.remove(&name).map(|row| subjects(&row)).unwrap_or_default();
+                self.touched.push(&name);
                 self.index(&name, gone, Vec::new());
             }),
             Kind::System => name().map_or((), |name| drop(self.systems.remove(&name))),
@@ -231,6 +236,19 @@ impl Directory {
                 self.baselines.get(&key.key).map(|row| Object::Baseline(Box::new(row.as_ref().clone())))
             }
         }
+    }
+
+    /// Where changes of agents stand, for [`Directory::agents_touched_since`].
+    #[must_use]
+    pub fn agents_mark(&self) -> u64 {
+        self.touched.mark()
+    }
+
+    /// The agents that changed, came or went after a mark of this very directory or one it grew from, some more than once;
+    /// `None`, if that is too long ago.
+    #[must_use]
+    pub fn agents_touched_since(&self, mark: u64) -> Option<impl Iterator<Item = &Name>> {
+        self.touched.since(mark)
     }
 
     /// The approval of exactly this action that something can still come of.

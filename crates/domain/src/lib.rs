@@ -52,6 +52,7 @@ pub mod task;
 pub mod text_map;
 pub mod time;
 pub mod tool;
+mod touched;
 pub mod usual;
 pub mod verdict;
 pub mod workload;

@@ -108,6 +108,7 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
         upstreams: upstreams(config)?,
         data: data.path().to_owned(),
         outbox: Default::default(),
+        inventory: Default::default(),
         metrics: Metrics::default(),
         quality: Default::default(),
         lifted: Default::default(),

@@ -13,8 +13,8 @@ use crate::{
 };
 use provost_cli::{Exit, Failure, client::TOKEN_FILE};
 use provost_control::{
-    Plane, baseline, check, containment, drill, gone, housekeeping, outbox, passkey, rule, sequencer,
-    token_keys,
+    Plane, baseline, check, containment, drill, gone, housekeeping, inventory, outbox, passkey, rule,
+    sequencer, token_keys,
 };
 use provost_domain::DurationMs;
 use std::{future::IntoFuture as _, io::Write as _, net::SocketAddr, path::Path, sync::Arc};
@@ -74,6 +74,7 @@ pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running
     let (stop, stopped) = watch::channel(false);
     let workers = vec![
         tokio::spawn(Arc::clone(&plane.replica).follow(config.follow_every, stopped.clone())),
+        tokio::spawn(inventory::lay_out(Arc::clone(&plane))),
         tokio::spawn(sequencer::run(Arc::clone(&plane), config.sequence_every, stopped.clone())),
         tokio::spawn(token_keys::follow(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(housekeeping::run(Arc::clone(&plane), HOUSE_KEPT_EVERY, stopped.clone())),

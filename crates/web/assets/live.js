@@ -6,6 +6,7 @@ import { keys } from './keys.js'
 const clock = new Intl.DateTimeFormat(undefined, {
   year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short',
 })
+const second = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const day = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric' })
 
 /** How far from now, in words; from a week on, the day. */
@@ -26,8 +27,8 @@ function local(root) {
     const at = new Date(time.dateTime)
     if (Number.isNaN(at.getTime())) continue
     const exact = 'exact' in time.dataset
-    if (!time.title) time.title = exact ? time.textContent : `${clock.format(at)} · ${time.textContent}`
-    const says = exact ? clock.format(at) : distance(at)
+    if (!time.title) time.title = `${clock.format(at)} · ${time.textContent}`
+    const says = !exact ? distance(at) : day.format(at) === day.format(new Date()) ? second.format(at) : clock.format(at)
     if (time.textContent !== says) time.textContent = says
   }
 }

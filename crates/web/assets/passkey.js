@@ -62,7 +62,7 @@ const deeds = {
     const path = `/api/v1/people/${encodeURIComponent(form.dataset.person)}/passkeys`
     const asked = await ask(`${path}/begin`, {})
     await ask(path, { ...await create(asked), name: form.elements.name.value })
-    location.reload()
+    location.assign('/you?done=added')
   },
   async invite(form) {
     const secret = location.hash.slice(1)
@@ -121,7 +121,7 @@ async function answered(form) {
     body.signed = await sign(asked, asked.passkeys)
   }
   const done = await ask(`${at}/${deed}`, body)
-  location.assign(kind === 'edit' ? `/approvals/${encodeURIComponent(done.id)}` : location.pathname)
+  location.assign(`${kind === 'edit' ? `/approvals/${encodeURIComponent(done.id)}` : location.pathname}?done=answered`)
 }
 
 function handle(form, deed) {

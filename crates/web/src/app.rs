@@ -10,7 +10,7 @@ use crate::{
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::StatusCode,
+    http::{HeaderMap, Method, StatusCode, header::ACCEPT},
     response::{IntoResponse, Response},
 };
 use provost_control::Plane;
@@ -43,12 +43,23 @@ impl App {
 pub fn router(app: App, hosts: Hosts, beside: Router) -> Router {
     let body_bytes_max = app.plane.limits.body_bytes_max;
     let (ours, _document) = routes(body_bytes_max).split_for_parts();
+    let nowhere = app.clone();
+    let nowhere = async move |method: Method, headers: HeaderMap| match wants_page(&method, &headers) {
+        true => pages::nowhere(&nowhere, &headers),
+        false => no_such_path().await.into_response(),
+    };
     let ours = ours
         .merge(pages::routes())
         .merge(ssf::routes())
         .with_state(app)
         .method_not_allowed_fallback(no_such_method);
-    door::door(ours.merge(beside).fallback(no_such_path), hosts)
+    door::door(ours.merge(beside).fallback(nowhere), hosts)
+}
+
+/// Whether a browser asks, for somebody to read.
+fn wants_page(method: &Method, headers: &HeaderMap) -> bool {
+    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    *method == Method::GET && accepts.contains("text/html")
 }
 
 /// The routes, and with them the OpenAPI document.

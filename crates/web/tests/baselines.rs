@@ -30,7 +30,7 @@ async fn run(served: &Served, tools: &[&str]) -> Vec<DecisionId> {
     let task = served.task().await["task"]["id"].as_str().unwrap().to_owned();
     let mut made = Vec::new();
     for tool in tools {
-        made.push(town::decide(served, "clerk", &task, "bank", tool, json!({})).await.0);
+        made.push(town::decide(served, ["clerk", "bank", tool], &task, json!({})).await.0);
     }
     served.post(&format!("/tasks/{task}/end"), json!({"reason": "done"})).await.ok();
     made

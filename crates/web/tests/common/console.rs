@@ -1,12 +1,8 @@
 //! An organisation with something on every page, and people who look at it.
 
-use crate::common::{Served, serve};
-use provost_domain::{
-    Decision, DecisionId, Digest, DurationMs, Name, Object, Session, TaskId, Timestamp, decision::Subject,
-    person::Role,
-};
-use provost_policy::Question;
-use provost_store::{Attribution, ChangeSet, Intent, Write};
+pub use crate::common::put;
+use crate::common::{Served, decided::decide, serve};
+use provost_domain::{DecisionId, Digest, DurationMs, Object, Session, Timestamp, person::Role};
 use reqwest::header;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -64,68 +60,9 @@ impl Stage {
     }
 }
 
-pub async fn put(served: &Served, object: Object) {
-    let expected = served.plane.store.version(&object.key()).await.unwrap();
-    let by = Attribution { actor: "test".into(), why: "test".into() };
-    let writes = vec![Write::Put { object, expected }];
-    served.plane.store.commit(ChangeSet { by, at: served.plane.now(), writes }).await.unwrap();
-    served.plane.replica.catch_up().await.unwrap();
-}
-
-/// Decides and records a call of the clerk, as the gateway would.
+/// Decides and records a call of the clerk.
 pub async fn call(served: &Served, task: &str, tool: &str, args: Value) -> DecisionId {
-    let plane = &served.plane;
-    plane.replica.catch_up().await.unwrap();
-    let view = plane.replica.latest();
-    let directory = &view.directory;
-    let (clerk, bank): (Name, Name) = ("clerk".parse().unwrap(), "bank".parse().unwrap());
-    let task: TaskId = task.parse().unwrap();
-    let (agent, args, now) = (&directory.agents[&clerk], args.as_object().unwrap().clone(), plane.now());
-    let evaluation = view.pdp.decide(&Question {
-        agent,
-        task: &directory.tasks[&task],
-        state: &plane.store.task_state(task).await.unwrap(),
-        system: &directory.systems[&bank],
-        tool: &directory.tools[&(bank.clone(), tool.parse().unwrap())],
-        pinned: true,
-        args: &args,
-        approvals: &[],
-        exhausted: &[],
-        args_from: &provost_domain::origin::NOTHING,
-        chain: &[],
-        now,
-    });
-    let id = DecisionId::new(now, plane.random());
-    let decision = Decision {
-        v: 1,
-        id,
-        at: now,
-        node: plane.node,
-        view: directory.seq,
-        policies: evaluation.policies,
-        face: "mcp".to_owned(),
-        subject: Subject {
-            kind: "agent".to_owned(),
-            id: "clerk".to_owned(),
-            owner: Some(agent.charter.owner.clone()),
-            revision: Some(agent.revision),
-            task: Some(task),
-            requester: Some(directory.tasks[&task].requester.clone()),
-        },
-        system: bank,
-        tool: format!("bank/{tool}"),
-        action: Digest::of(b"action"),
-        approval: None,
-        input: evaluation.input,
-        verdict: evaluation.verdict,
-        errors: evaluation.errors,
-    };
-    plane
-        .store
-        .record(Intent { decision: decision.into(), expects: None, charges: Vec::new() })
-        .await
-        .unwrap();
-    id
+    decide(served, ["clerk", "bank", tool], task, args).await.0
 }
 
 /// A browser with a session's cookie, or none.
@@ -150,6 +87,7 @@ impl Browser {
 
     pub async fn open(&self, path: &str) -> reqwest::Response {
         let request = self.client.get(format!("{}{path}", self.plane));
+        let request = request.header(header::ACCEPT, "text/html,*/*;q=0.8");
         request.header(header::COOKIE, format!("provost={}", self.secret)).send().await.unwrap()
     }
 

@@ -1,5 +1,8 @@
 //! A plane on a real socket, over a real SQLite store, for tests.
 
+pub mod decided;
+pub mod interop;
+
 use provost_connect::{SealingKey, Upstreams};
 use provost_control::{
     Op, Operator, OsRandom, Plane, keys, metrics::Metrics, session, token_keys::TokenKeys,
@@ -68,6 +71,7 @@ pub async fn plane_over(store: Arc<dyn Store>, data: &Path, issuer: String) -> A
         random: Arc::new(OsRandom),
         token_lifetime_max: DurationMs::from_mins(15),
         outbox: Default::default(),
+        inventory: Default::default(),
         metrics: Metrics::default(),
         door: Default::default(),
         data: data.to_owned(),
@@ -269,6 +273,15 @@ forbid (principal, action == Action::"bank/transfer", resource == System::"bank"
 when { context.args.amount.greaterThan(decimal("250.0")) };
 "#;
 
+/// Puts a row there as it is, whatever stood in its place.
+pub async fn put(served: &Served, object: provost_domain::Object) {
+    let expected = served.plane.store.version(&object.key()).await.unwrap();
+    let by = provost_store::Attribution { actor: "test".into(), why: "test".into() };
+    let writes = vec![provost_store::Write::Put { object, expected }];
+    served.plane.store.commit(provost_store::ChangeSet { by, at: served.plane.now(), writes }).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+}
+
 /// Puts an approval of a payment of so much there, as the gateway would; its id is `approval_` and the amount.
 pub async fn asked(served: &Served, task: &str, amount: &str) -> provost_domain::Approval {
     use provost_domain::{
@@ -309,11 +322,7 @@ pub async fn asked(served: &Served, task: &str, amount: &str) -> provost_domain:
         check: None,
         status: ApprovalStatus::Waiting,
     };
-    let by = provost_store::Attribution { actor: "plane".to_owned(), why: "test".to_owned() };
-    let object = Object::Approval(Box::new(approval.clone()));
-    let writes = vec![provost_store::Write::Put { object, expected: 0 }];
-    served.plane.store.commit(provost_store::ChangeSet { by, at: now, writes }).await.unwrap();
-    served.plane.replica.catch_up().await.unwrap();
+    put(served, Object::Approval(Box::new(approval.clone()))).await;
     approval
 }
 
@@ -413,11 +422,7 @@ pub async fn given_up(served: &Served, id: &str) {
         last: None,
         state: DeliveryState::GivenUp { at: now, why: "it is gone".to_owned() },
     };
-    let by = provost_store::Attribution { actor: "plane".to_owned(), why: "test".to_owned() };
-    let object = Object::Delivery(Box::new(delivery));
-    let writes = vec![provost_store::Write::Put { object, expected: 0 }];
-    served.plane.store.commit(provost_store::ChangeSet { by, at: now, writes }).await.unwrap();
-    served.plane.replica.catch_up().await.unwrap();
+    put(served, Object::Delivery(Box::new(delivery))).await;
 }
 
 /// The passkey of a person, made of their name: registered at the plane once, it signs what they are asked to.

@@ -2,15 +2,18 @@
 //! let through, held and refused, credentials set and missing. Everything comes about as it would: files are applied, tasks
 //! started, agents stopped over the API, and every decision is made by the policies and recorded.
 
+#[path = "waits.rs"]
+mod waits;
+
 use crate::{
-    common::{Served, asked, serve},
-    console::{Stage, put},
+    common::{
+        Served, asked,
+        decided::{self, Call},
+        put, serve,
+    },
+    console::Stage,
 };
-use provost_domain::{
-    Completion, Decision, DecisionId, Digest, Name, Object, Outcome, TaskId, decision::Subject,
-};
-use provost_policy::Question;
-use provost_store::Intent;
+use provost_domain::{Completion, DecisionId, Digest, Name, Object, Outcome};
 use serde_json::{Value, json};
 
 pub struct Town {
@@ -23,6 +26,14 @@ pub struct Town {
     /// An open envelope of the invoice clerk.
     pub envelope: String,
     pub finding: String,
+    /// A wider charter of the invoice clerk.
+    pub proposal: String,
+    /// An order about the data janitor.
+    pub order: String,
+    /// Something owed that was given up.
+    pub delivery: String,
+    /// Where an application asks to act for maria.
+    pub consent: String,
 }
 
 impl Town {
@@ -78,7 +89,7 @@ impl Town {
         for round in 0..6_u32 {
             for ((agent, task), (_, _, _, system, ..)) in tasks.iter().zip(AGENTS) {
                 for (tool, args) in calls(system, round, &payee) {
-                    let (id, verdict) = decide(&served, agent, task, system, tool, args).await;
+                    let (id, verdict) = decide(&served, [agent, system, tool], task, args).await;
                     let place = ["allow", "hold", "deny"].iter().position(|word| *word == verdict).unwrap();
                     decided[place] = id.to_string();
                 }
@@ -89,18 +100,55 @@ impl Town {
         served.post("/agents/web-scraper/suspend", json!({ "reason": why })).await.ok();
         let frozen = json!({ "level": "read-only", "reason": "while the release is frozen" });
         served.post("/agents/deploy-helper/level", frozen).await.ok();
-        let clerk = &tasks[0].1;
-        let mut waits = asked(&served, clerk, "412.5").await;
+        let clerk = tasks[0].1.clone();
+        let mut waits = asked(&served, &clerk, "412.5").await;
         waits.args.insert("payee".to_owned(), payee);
-        put(&served, Object::Approval(Box::new(waits.clone()))).await;
-        asked(&served, clerk, "88").await;
-        let approval = waits.id.clone();
-        let envelope = envelope(&served, waits, why).await;
-        let finding = finding(&served, why).await;
+        let mut alike = asked(&served, &clerk, "88").await;
+        for row in [&mut waits, &mut alike] {
+            row.reasons = waits::reasons();
+            put(&served, Object::Approval(Box::new(row.clone()))).await;
+        }
+        let (approval, delivery) = (waits.id.clone(), "delivery_given_up".to_owned());
+        let envelope = waits::envelope(&served, waits, why).await;
+        let finding = waits::finding(&served, why).await;
+        let proposal = waits::proposal(&served, why).await;
+        let order = waits::order(&served, why).await;
+        waits::drills(&served).await;
+        crate::common::given_up(&served, &delivery).await;
+        let consent = waits::consent(&served, why).await;
         provost_control::sequencer::sequence_all(&served.plane).await.unwrap();
-        let task = clerk.clone();
-        let stage = Stage { served, task, decisions: [decided[0].clone(), decided[2].clone()] };
-        Self { stage, tasks, decided, approval, envelope, finding }
+        let stage = Stage { served, task: clerk, decisions: [decided[0].clone(), decided[2].clone()] };
+        Self { stage, tasks, decided, approval, envelope, finding, proposal, order, delivery, consent }
+    }
+
+    /// As if its agents had been at work for hours, more at some times than at others.
+    pub async fn with_a_past(self) -> Self {
+        let served = &self.stage.served;
+        for step in 1..60_u32 {
+            for ((agent, task), (_, _, _, system, ..)) in
+                self.tasks.iter().zip(AGENTS).skip(step as usize % 5)
+            {
+                if (step * 7 + agent.len() as u32) % 4 == 0 || self.tasks[9].1 == *task {
+                    continue;
+                }
+                let ago = provost_domain::DurationMs::from_mins(u64::from(step) * 6);
+                let (tool, args) =
+                    calls(system, step % 6, &json!("Rheinwerk GmbH")).swap_remove(step as usize % 2);
+                let call = [agent.as_str(), system, tool];
+                decided::decide_as_of(served, call, task, args, (ago, |_verdict| Vec::new())).await;
+            }
+        }
+        provost_control::sequencer::sequence_all(&served.plane).await.unwrap();
+        self
+    }
+
+    /// The secrets of the sessions of those who meet pages.
+    pub async fn sessions(&self) -> Value {
+        let mut sessions = json!({ "nobody": "" });
+        for name in ["olga", "maria", "aisha"] {
+            sessions[name] = json!(self.stage.signed_in(name, &[]).await.secret);
+        }
+        sessions
     }
 
     /// Takes every role of a person's row, so that only their session's count.
@@ -112,121 +160,20 @@ impl Town {
     }
 }
 
-/// Something that a person should know, in words that others chose.
-async fn finding(served: &Served, words: &str) -> String {
-    let sighting = provost_domain::finding::Sighting {
-        kind: "much-read".to_owned(),
-        key: "web-scraper".to_owned(),
-        severity: provost_domain::Severity::High,
-        about: serde_json::from_value(json!({ "agent": "web-scraper", "system": "warehouse" })).unwrap(),
-        what: format!("web-scraper read more in an hour than in the week before: {words}"),
-        evidence: vec![words.to_owned(), "412 calls between 09:00 and 10:00".to_owned()],
-        response: Default::default(),
-        by_another: false,
-    };
-    let raised = provost_control::finding::raise(&served.op(), &sighting).await.unwrap();
-    raised.unwrap().id
-}
-
-/// An envelope as it stands when it was granted on an approval.
-async fn envelope(served: &Served, asked: provost_domain::Approval, why: &str) -> String {
-    let now = served.plane.now();
-    let row = provost_domain::Envelope {
-        id: "envelope_00112233445566778899aabb".to_owned(),
-        agent: asked.agent,
-        task: None,
-        mark: None,
-        system: asked.system,
-        tool: asked.tool,
-        args: Default::default(),
-        count_max: 5,
-        sum: None,
-        gates: asked.gates,
-        bound: asked.bound,
-        by: "olga".parse().unwrap(),
-        shown_by: "a test".to_owned(),
-        why: why.to_owned(),
-        approval: asked.id,
-        granted: now,
-        until: now.plus(provost_domain::DurationMs::from_mins(60)),
-        on_behalf_of: None,
-        signature: None,
-        status: provost_domain::approval::EnvelopeStatus::Open,
-    };
-    let id = row.id.clone();
-    put(served, Object::Envelope(Box::new(row))).await;
-    id
-}
-
-/// Makes and records a decision of any agent, as the gateway would; allowed ones get an outcome.
-pub async fn decide(
-    served: &Served,
-    agent: &str,
-    task: &str,
-    system: &str,
-    tool: &str,
-    args: Value,
-) -> (DecisionId, &'static str) {
-    let plane = &served.plane;
-    plane.replica.catch_up().await.unwrap();
-    let view = plane.replica.latest();
-    let directory = &view.directory;
-    let (name, system): (Name, Name) = (agent.parse().unwrap(), system.parse().unwrap());
-    let task: TaskId = task.parse().unwrap();
-    let (agent, args, now) = (&directory.agents[&name], args.as_object().unwrap().clone(), plane.now());
-    let evaluation = view.pdp.decide(&Question {
-        agent,
-        task: &directory.tasks[&task],
-        state: &plane.store.task_state(task).await.unwrap(),
-        system: &directory.systems[&system],
-        tool: &directory.tools[&(system.clone(), tool.parse().unwrap())],
-        pinned: true,
-        args: &args,
-        approvals: &[],
-        exhausted: &[],
-        args_from: &provost_domain::origin::NOTHING,
-        chain: &[],
-        now,
-    });
-    let id = DecisionId::new(now, plane.random());
-    let verdict = evaluation.verdict.as_str();
-    let decision = Decision {
-        v: 1,
-        id,
-        at: now,
-        node: plane.node,
-        view: directory.seq,
-        policies: evaluation.policies,
-        face: "mcp".to_owned(),
-        subject: Subject {
-            kind: "agent".to_owned(),
-            id: name.to_string(),
-            owner: Some(agent.charter.owner.clone()),
-            revision: Some(agent.revision),
-            task: Some(task),
-            requester: Some(directory.tasks[&task].requester.clone()),
-        },
-        tool: format!("{system}/{tool}"),
-        system,
-        action: Digest::of(id.to_string().as_bytes()),
-        approval: None,
-        input: evaluation.input,
-        verdict: evaluation.verdict,
-        errors: evaluation.errors,
-    };
-    let intent = Intent { decision: decision.into(), expects: None, charges: Vec::new() };
-    plane.store.record(intent).await.unwrap();
+/// Decides and records a call; what was allowed succeeds.
+pub async fn decide(served: &Served, call: Call<'_>, task: &str, args: Value) -> (DecisionId, &'static str) {
+    let (id, verdict) = decided::decide(served, call, task, args).await;
     if verdict == "allow" {
         let done = Completion {
             v: 1,
             decision: id,
-            at: now,
+            at: served.plane.now(),
             outcome: Outcome::Success,
             took_ms: 12,
             labels: Default::default(),
             result: None,
         };
-        plane.store.complete(done, Some(task)).await.unwrap();
+        served.plane.store.complete(done, Some(task.parse().unwrap())).await.unwrap();
     }
     (id, verdict)
 }
@@ -255,7 +202,9 @@ fn calls(system: &str, round: u32, payee: &Value) -> Vec<(&'static str, Value)> 
 }
 
 /// Name, environment, autonomy, system, purpose, owner.
-const AGENTS: &[(&str, &str, &str, &str, &str, &str)] = &[
+type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
+
+const AGENTS: &[Row] = &[
     ("invoice-clerk", "production", "bounded", "bank", "Pays invoices of known suppliers", "maria"),
     ("bookkeeper", "production", "supervised", "bank", "Reconciles payments with the ledger", "maria"),
     ("dunning", "production", "supervised", "crm", "Reminds customers of open invoices", "aisha"),
@@ -352,22 +301,25 @@ pub fn files() -> Value {
     for (name, text) in [("crm", crm), ("deploy", deploy), ("warehouse", warehouse)] {
         files.push(json!({ "path": format!("systems/{name}.toml"), "text": text }));
     }
-    for (name, environment, autonomy, system, purpose, owner) in AGENTS {
-        let tools = match *system {
-            "bank" => r#"["list_accounts", "transfer"]"#,
-            "crm" => r#"["find_customer", "send_mail"]"#,
-            "deploy" => r#"["status", "roll_out"]"#,
-            _ if *name == "data-janitor" => r#"["query", "drop_table"]"#,
-            _ => r#"["query"]"#,
-        };
-        let text = format!(
-            "[agent]\npurpose = \"{purpose}\"\nowner = \"{owner}\"\nenvironment = \"{environment}\"\nautonomy = \"{autonomy}\"\n\
-             task_duration_max = \"8h\"\ndata = [\"confidential\"]\n\n[[grant]]\nsystem = \"{system}\"\ntools = {tools}\n\n\
-             [[budget]]\nname = \"calls-a-day\"\nsystem = \"{system}\"\ntools = {tools}\nwindow = \"24h\"\nper = \"agent\"\ncount_max = 500\n"
-        );
-        files.push(json!({ "path": format!("agents/{name}.toml"), "text": text }));
-    }
+    files.extend(AGENTS.iter().map(|row| charter(*row, 500)));
     Value::Array(files)
+}
+
+/// One agent, as its file says it.
+fn charter((name, environment, autonomy, system, purpose, owner): Row, count_max: u32) -> Value {
+    let tools = match system {
+        "bank" => r#"["list_accounts", "transfer"]"#,
+        "crm" => r#"["find_customer", "send_mail"]"#,
+        "deploy" => r#"["status", "roll_out"]"#,
+        _ if name == "data-janitor" => r#"["query", "drop_table"]"#,
+        _ => r#"["query"]"#,
+    };
+    let text = format!(
+        "[agent]\npurpose = \"{purpose}\"\nowner = \"{owner}\"\nenvironment = \"{environment}\"\nautonomy = \"{autonomy}\"\n\
+         task_duration_max = \"8h\"\ndata = [\"confidential\"]\n\n[[grant]]\nsystem = \"{system}\"\ntools = {tools}\n\n\
+         [[budget]]\nname = \"calls-a-day\"\nsystem = \"{system}\"\ntools = {tools}\nwindow = \"24h\"\nper = \"agent\"\ncount_max = {count_max}\n"
+    );
+    json!({ "path": format!("agents/{name}.toml"), "text": text })
 }
 
 fn system(

@@ -3,6 +3,7 @@
 use super::{
     asked::{self, Choice, Faults},
     bits,
+    decisions::{SEVERITIES, VERDICTS, operation},
     look::{Frame, Looker, Shown},
 };
 use askama::Template;
@@ -16,18 +17,23 @@ use serde::Deserialize;
 pub(super) struct Form {
     agent: String,
     system: String,
+    tool: String,
     verdict: String,
+    severity: String,
 }
 
 #[derive(Template)]
 #[template(path = "console/activity.html")]
 struct Page {
     frame: Frame,
-    form: Form,
     verdicts: Vec<Choice>,
+    severities: Vec<Choice>,
     faults: Vec<String>,
     decisions: Vec<DecisionSummary>,
     narrowed: bool,
+    /// The same among all decisions, where there is a time and a task to narrow by, too.
+    older: String,
+    form: Form,
 }
 
 /// The newest, the very newest first.
@@ -37,21 +43,31 @@ pub(super) async fn show(looker: Looker, Query(form): Query<Form>) -> Shown {
     let query = DecisionQuery {
         agent: faults.read("name of an agent", &form.agent),
         system: faults.read("name of a system", &form.system),
+        tool: operation(&mut faults, &form.tool),
         verdict: faults.read("verdict", &form.verdict),
+        severity: faults.read("severity", &form.severity),
         limit: Some(SHOWN),
         ..DecisionQuery::default()
     };
     let decisions = decision::list(&looker.op, query).await.map_err(|error| looker.failed(&error))?.items;
+    let asked_for = [
+        ("agent", form.agent.as_str()),
+        ("system", &form.system),
+        ("tool", &form.tool),
+        ("verdict", &form.verdict),
+        ("severity", &form.severity),
+    ];
     let page = Page {
         frame: looker.frame("/console/activity"),
         verdicts: asked::choices(&form.verdict, VERDICTS),
+        severities: asked::choices(&form.severity, SEVERITIES),
         faults: faults.into_lines(),
         decisions,
-        narrowed: [&form.agent, &form.system, &form.verdict].iter().any(|value| !value.trim().is_empty()),
+        narrowed: asked_for.iter().any(|(_, value)| !value.trim().is_empty()),
+        older: asked::address("/console/decisions", &asked_for),
         form,
     };
     Ok(looker.page(&page))
 }
 
 const SHOWN: usize = 40;
-const VERDICTS: &[(&str, &str)] = &[("", "any"), ("allow", "allowed"), ("hold", "held"), ("deny", "refused")];

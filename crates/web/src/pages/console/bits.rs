@@ -57,6 +57,11 @@ pub(super) fn length(span: DurationMs) -> String {
     if words.is_empty() { format!("{} ms", span.0) } else { words.join(" ") }
 }
 
+/// The same, for templates, which hand on what they name.
+pub(super) fn span(span: &DurationMs) -> String {
+    length(*span)
+}
+
 /// A word with a colour that says the same.
 #[derive(Template)]
 #[template(source = r#"<span class="word {{ class }}">{{ text }}</span>"#, ext = "html")]
@@ -198,6 +203,27 @@ fn named(href: String, name: &str) -> Link {
     Link { href: Some(href), text: name.to_owned(), short: name.len() <= SHORT }
 }
 
+/// A row that changed: its page, if it has one; what has no name of its own by the end of its id.
+pub(super) fn changed(kind: &str, key: &str) -> Link {
+    let page = match kind {
+        "agent" | "system" | "person" | "issuer" if key.parse::<Name>().is_ok() => {
+            let folder = if kind == "person" { "people".to_owned() } else { format!("{kind}s") };
+            Some(format!("/console/{folder}/{key}"))
+        }
+        "containment" | "finding" | "task" | "approval" | "proposal" => {
+            let id = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+            let folder = match kind {
+                "approval" | "proposal" => format!("/{kind}s"),
+                _ => format!("/console/{kind}s"),
+            };
+            id.then(|| format!("{folder}/{key}"))
+        }
+        _ => None,
+    };
+    let text = if key.len() > SHORT { tail(key) } else { key.to_owned() };
+    Link { href: page, text, short: true }
+}
+
 /// What shows a finding: the page of what it names, if it is an id, or a text that others wrote.
 pub(super) fn evidence(text: &str) -> Link {
     let is = |prefix: &str| {
@@ -286,6 +312,8 @@ mod tests {
             evidence(hostile).to_string(),
             id(hostile).to_string(),
             evidence(&format!("approval_{hostile}")).to_string(),
+            changed("finding", hostile).to_string(),
+            changed(hostile, hostile).to_string(),
         ];
         for piece in pieces {
             assert!(!piece.contains("<img"), "{piece}");

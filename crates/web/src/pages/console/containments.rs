@@ -2,18 +2,13 @@
 //! persons' way to start again.
 
 use super::{
+    act::Sent,
     asked::{self, Choice, Faults},
     bits,
-    look::{Frame, Looker, Shown},
+    look::{Frame, Looker, Shown, done},
 };
-use crate::pages::visitor::is_own_form;
 use askama::Template;
-use axum::{
-    body::Bytes,
-    extract::{Path, Query},
-    http::HeaderMap,
-    response::{IntoResponse as _, Redirect},
-};
+use axum::extract::{Path, Query};
 use provost_api::containment::{
     ContainmentAnswer, ContainmentHits, ContainmentOrder, ContainmentQuery, ContainmentSettle,
     ContainmentSummary, ContainmentView,
@@ -105,47 +100,41 @@ pub(super) async fn ask(looker: Looker, Query(form): Query<Form>) -> Shown {
 }
 
 /// A look at what it would hit, or the order.
-pub(super) async fn order(looker: Looker, headers: HeaderMap, body: Bytes) -> Shown {
-    check_own(&looker, &headers, &body)?;
-    let form: Form = read(&body);
+pub(super) async fn order(sent: Sent) -> Shown {
+    let looker = &sent.looker;
+    let form = Form::of(&sent);
     let mut faults = Faults::default();
     let wanted = form.wanted(&mut faults);
     let faults = faults.into_lines();
     if !faults.is_empty() {
-        return shown(&looker, form, faults, None);
+        return shown(looker, form, faults, None);
     }
     if form.act != "order" {
         let hits = containment::dry_run(&looker.op, wanted).await.map_err(|error| looker.failed(&error))?;
-        return shown(&looker, form, faults, Some(hits));
+        return shown(looker, form, faults, Some(hits));
     }
     let order = containment::order(&looker.op, wanted).await.map_err(|error| looker.failed(&error))?;
-    Ok(Redirect::to(&format!("/console/containments/{}", order.summary.id)).into_response())
+    Ok(done(&format!("/console/containments/{}", order.summary.id), "ordered"))
 }
 
 /// To lift, to keep, or to say what became of a call.
-pub(super) async fn answer(looker: Looker, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Shown {
-    check_own(&looker, &headers, &body)?;
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Said {
-        act: String,
-        reason: String,
-        call: String,
-    }
-    let said: Said = read(&body);
-    let answer = || ContainmentAnswer { reason: said.reason.clone(), ..Default::default() };
-    let done = match said.act.as_str() {
-        "lift" => containment::lift(&looker.op, &id, answer()).await,
-        "keep" => containment::keep(&looker.op, &id, answer()).await,
+pub(super) async fn answer(Path(id): Path<String>, sent: Sent) -> Shown {
+    let looker = &sent.looker;
+    let reason = sent.text("reason").to_owned();
+    let answer = ContainmentAnswer { reason: reason.clone(), ..Default::default() };
+    let (outcome, word) = match sent.text("act") {
+        "lift" => (containment::lift(&looker.op, &id, answer).await, "lifted"),
+        "keep" => (containment::keep(&looker.op, &id, answer).await, "kept"),
         "settle" => {
-            let decision = said.call.parse().map_err(|_bad| looker.no_such("call", &said.call))?;
-            let wanted = ContainmentSettle { person: None, decision, found: said.reason.clone() };
-            containment::settle(&looker.op, &id, wanted).await
+            let call = sent.text("call");
+            let decision = call.parse().map_err(|_bad| looker.no_such("call", call))?;
+            let wanted = ContainmentSettle { person: None, decision, found: reason };
+            (containment::settle(&looker.op, &id, wanted).await, "settled")
         }
-        _ => Err(ControlError::caller("an answer is lift, keep or settle")),
+        _ => (Err(ControlError::caller("an answer is lift, keep or settle")), ""),
     };
-    let order = done.map_err(|error| looker.failed(&error))?;
-    Ok(Redirect::to(&format!("/console/containments/{}", order.summary.id)).into_response())
+    let order = outcome.map_err(|error| looker.failed(&error))?;
+    Ok(done(&format!("/console/containments/{}", order.summary.id), word))
 }
 
 fn shown(looker: &Looker, form: Form, faults: Vec<String>, hits: Option<ContainmentHits>) -> Shown {
@@ -155,21 +144,26 @@ fn shown(looker: &Looker, form: Form, faults: Vec<String>, hits: Option<Containm
     Ok(looker.page(&Ask { frame, form, levels, environments, faults, hits }))
 }
 
-fn check_own(looker: &Looker, headers: &HeaderMap, body: &Bytes) -> Result<(), super::look::Stopped> {
-    if is_own_form(headers) && body.len() <= BODY_BYTES_MAX {
-        return Ok(());
-    }
-    Err(looker.failed(&ControlError::refused("this was not said on a page of this plane")))
-}
-
-fn read<T: serde::de::DeserializeOwned + Default>(body: &[u8]) -> T {
-    let pairs = url::form_urlencoded::parse(body);
-    let members = pairs.map(|(name, value)| (name.into_owned(), value.trim().into()));
-    let members: serde_json::Map<String, serde_json::Value> = members.collect();
-    serde_json::from_value(members.into()).unwrap_or_default()
-}
-
 impl Form {
+    fn of(sent: &Sent) -> Self {
+        let text = |name: &str| sent.text(name).to_owned();
+        Self {
+            agent: text("agent"),
+            owner: text("owner"),
+            group: text("group"),
+            like: text("like"),
+            model: text("model"),
+            environment: text("environment"),
+            system: text("system"),
+            tool: text("tool"),
+            everything: text("everything"),
+            level: text("level"),
+            effects: text("effects"),
+            reason: text("reason"),
+            act: text("act"),
+        }
+    }
+
     fn wanted(&self, faults: &mut Faults) -> ContainmentOrder {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let effects = self.effects.split([',', ' ']).filter(|word| !word.is_empty());
@@ -200,4 +194,3 @@ const LEVELS: &[(&str, &str)] = &[
 ];
 const ENVIRONMENTS: &[(&str, &str)] =
     &[("", "any"), ("sandbox", "sandbox"), ("staging", "staging"), ("production", "production")];
-const BODY_BYTES_MAX: usize = 16_384;

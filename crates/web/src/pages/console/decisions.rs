@@ -9,7 +9,7 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use provost_api::decision::{DecisionQuery, DecisionSummary, WhyView};
 use provost_control::{Action, ControlError, decision};
-use provost_domain::{DecisionId, DurationMs, Timestamp};
+use provost_domain::{DecisionId, DurationMs, Name, Timestamp};
 use serde::Deserialize;
 
 #[derive(Deserialize, Default)]
@@ -18,7 +18,9 @@ pub(super) struct Form {
     agent: String,
     task: String,
     system: String,
+    tool: String,
     verdict: String,
+    severity: String,
     since: String,
     cursor: String,
 }
@@ -29,6 +31,7 @@ struct List {
     frame: Frame,
     form: Form,
     verdicts: Vec<Choice>,
+    severities: Vec<Choice>,
     times: Vec<Choice>,
     faults: Vec<String>,
     decisions: Vec<DecisionSummary>,
@@ -57,7 +60,9 @@ pub(super) async fn list(looker: Looker, Query(form): Query<Form>) -> Shown {
         agent: faults.read("name of an agent", &form.agent),
         task: faults.read("id of a task", &form.task),
         system: faults.read("name of a system", &form.system),
+        tool: operation(&mut faults, &form.tool),
         verdict: faults.read("verdict", &form.verdict),
+        severity: faults.read("severity", &form.severity),
         since: back.map(|back| before(now, back).into()),
         cursor: asked::cursor(&form.cursor),
         limit: Some(ROWS),
@@ -67,13 +72,16 @@ pub(super) async fn list(looker: Looker, Query(form): Query<Form>) -> Shown {
         ("agent", form.agent.as_str()),
         ("task", &form.task),
         ("system", &form.system),
+        ("tool", &form.tool),
         ("verdict", &form.verdict),
+        ("severity", &form.severity),
         ("since", &form.since),
     ];
     let times: Vec<(&str, &str)> = SINCE.iter().map(|(word, label, _)| (*word, *label)).collect();
     let shown = List {
         frame: looker.frame("/console/decisions"),
         verdicts: asked::choices(&form.verdict, VERDICTS),
+        severities: asked::choices(&form.severity, SEVERITIES),
         times: asked::choices(&form.since, &times),
         faults: faults.into_lines(),
         pager: Pager::new("/console/decisions", &asked_for, &form.cursor, page.next.as_deref()),
@@ -100,6 +108,21 @@ pub(super) async fn show(looker: Looker, Path(id): Path<String>) -> Shown {
     Ok(looker.page(&One { frame: looker.frame("/console/decisions"), why, args, input }))
 }
 
+/// An operation as it is typed: `system/tool`.
+pub(super) fn operation(faults: &mut Faults, text: &str) -> Option<String> {
+    let text: Option<String> = faults.read("operation", text);
+    let known =
+        |text: &String| text.split_once('/').is_some_and(|(system, _)| system.parse::<Name>().is_ok());
+    match text {
+        Some(text) if known(&text) => Some(text),
+        // Said as any other word that is none.
+        Some(text) => {
+            faults.read::<Name>("operation: it is written system/tool", &format!("/{text}")).map(|_| text)
+        }
+        None => None,
+    }
+}
+
 /// JSON for people, cut where it gets too long to read.
 fn pretty(value: Option<&serde_json::Value>) -> String {
     let text = value.and_then(|value| serde_json::to_string_pretty(value).ok()).unwrap_or_default();
@@ -116,7 +139,15 @@ fn before(now: Timestamp, back: DurationMs) -> Timestamp {
 }
 
 const JSON_CHARS_MAX: usize = 20_000;
-const VERDICTS: &[(&str, &str)] = &[("", "any"), ("allow", "allowed"), ("hold", "held"), ("deny", "refused")];
+pub(super) const SEVERITIES: &[(&str, &str)] = &[
+    ("", "any"),
+    ("low", "low or more"),
+    ("medium", "medium or more"),
+    ("high", "high or more"),
+    ("critical", "critical"),
+];
+pub(super) const VERDICTS: &[(&str, &str)] =
+    &[("", "any"), ("allow", "allowed"), ("hold", "held"), ("deny", "refused")];
 const SINCE: &[(&str, &str, Option<DurationMs>)] = &[
     ("", "any time", None),
     ("hour", "the last hour", Some(DurationMs::from_mins(60))),

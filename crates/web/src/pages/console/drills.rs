@@ -1,18 +1,13 @@
 //! Drills: how fast the kill switch was, each time it was tried.
 
 use super::{
+    act::Sent,
     asked, bits,
-    look::{Frame, Looker, Shown},
+    look::{Frame, Looker, Shown, done},
 };
-use crate::pages::visitor::is_own_form;
 use askama::Template;
-use axum::{
-    body::Bytes,
-    http::HeaderMap,
-    response::{IntoResponse as _, Redirect},
-};
 use provost_api::drill::{DrillQuery, DrillRun, DrillView};
-use provost_control::{Action, ControlError, access::allows, drill};
+use provost_control::{Action, access::allows, drill};
 
 #[derive(Template)]
 #[template(path = "console/drills.html")]
@@ -45,16 +40,13 @@ pub(super) async fn list(looker: Looker) -> Shown {
 }
 
 /// Carries one out.
-pub(super) async fn run(looker: Looker, headers: HeaderMap, body: Bytes) -> Shown {
-    if !is_own_form(&headers) || body.len() > BODY_BYTES_MAX {
-        return Err(looker.failed(&ControlError::refused("this was not said on a page of this plane")));
-    }
-    let named = url::form_urlencoded::parse(&body).find(|(name, _)| name == "agent");
-    let text = named.map(|(_, value)| value.trim().to_owned()).unwrap_or_default();
-    let agent = text.parse().map_err(|_bad| looker.no_such("agent", &text))?;
+pub(super) async fn run(sent: Sent) -> Shown {
+    let looker = &sent.looker;
+    let text = sent.text("agent");
+    let agent = text.parse().map_err(|_bad| looker.no_such("agent", text))?;
     let wanted = DrillRun { agent, target: None };
     drill::run(&looker.op, wanted).await.map_err(|error| looker.failed(&error))?;
-    Ok(Redirect::to("/console/drills").into_response())
+    Ok(done("/console/drills", "drilled"))
 }
 
 fn trend(drills: &[DrillView]) -> (Vec<Bar>, u64) {
@@ -65,7 +57,7 @@ fn trend(drills: &[DrillView]) -> (Vec<Bar>, u64) {
     let bar = |(place, drill): (usize, &DrillView)| {
         let took = worst(drill).unwrap_or(most);
         let height = (took.saturating_mul(HEIGHT) / most).max(1);
-        let class = if drill.result == "passed" { "allow" } else { "deny" };
+        let class = if drill.result == "passed" { "good" } else { "stop" };
         Bar {
             x: place.saturating_mul(BAR_WIDTH),
             y: HEIGHT.saturating_sub(height),
@@ -77,6 +69,13 @@ fn trend(drills: &[DrillView]) -> (Vec<Bar>, u64) {
     (drills.iter().rev().enumerate().map(bar).collect(), most)
 }
 
+impl All {
+    /// Of the picture: as many bars as there are drills.
+    fn width(&self) -> usize {
+        self.bars.len().max(BARS_MIN).saturating_mul(BAR_WIDTH)
+    }
+}
+
+const BARS_MIN: usize = 20;
 const HEIGHT: u64 = 48;
 const BAR_WIDTH: usize = 12;
-const BODY_BYTES_MAX: usize = 1_024;

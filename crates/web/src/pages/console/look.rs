@@ -129,22 +129,7 @@ impl Looker {
 
     /// What went wrong, in the frame.
     pub(super) fn failed(&self, error: &ControlError) -> Stopped {
-        let (status, text) = (status_of(error), error.text());
-        let title = match status {
-            StatusCode::NOT_FOUND => "There is nothing here",
-            StatusCode::FORBIDDEN => "This is not for you",
-            _ => "That did not work",
-        };
-        let instead = Instead {
-            frame: self.frame(""),
-            title,
-            what: &text.what,
-            because: text.because.as_deref(),
-            cure: text.cure.as_deref(),
-            roles: Vec::new(),
-            person: "",
-        };
-        Stopped(Box::new(page_under(status, &instead, SCRIPTED)))
+        Stopped(Box::new(failed(&self.visitor, error)))
     }
 
     /// A part of an address that is no name.
@@ -191,6 +176,26 @@ impl Frame {
             asked: String::new(),
         }
     }
+}
+
+/// What went wrong, in the frame.
+pub(in crate::pages) fn failed(visitor: &Visitor, error: &ControlError) -> Response {
+    let (status, text) = (status_of(error), error.text());
+    let title = match status {
+        StatusCode::NOT_FOUND => "There is nothing here",
+        StatusCode::FORBIDDEN => "This is not for you",
+        _ => "That did not work",
+    };
+    let instead = Instead {
+        frame: Frame::of(visitor, ""),
+        title,
+        what: &text.what,
+        because: text.because.as_deref(),
+        cure: text.cure.as_deref(),
+        roles: Vec::new(),
+        person: "",
+    };
+    page_under(status, &instead, SCRIPTED)
 }
 
 /// Where a form leads once what it asked for is done, with the word of [`DONE`] that says so there.
@@ -261,20 +266,32 @@ const PAGES: &[(&str, &[Row])] = &[
 
 /// What is told after something was done.
 const DONE: &[(&str, &str)] = &[
+    ("added", "The passkey is yours."),
     ("answered", "Your answer is on record."),
     ("away", "On record: somebody answers for you while you are away."),
     ("back", "On record: your answers are yours alone again."),
     ("backed-up", "The copy is written."),
+    ("closed", "The finding is closed."),
     ("demoted", "It is trusted less from now on; the new revision is in force."),
+    ("drilled", "The drill is over, and everything is as it was."),
     ("ended", "The task has ended, and its tokens are refused."),
     ("forgotten", "The credential is forgotten."),
+    ("kept", "On record: it stays contained."),
+    ("lifted", "Your word is on record; what it takes to start again is below."),
     ("linked", "The login is theirs now."),
     ("moved", "Done, and in force."),
+    ("ordered", "The order is in force: no call that begins from now on gets through here."),
     ("proposed", "Proposed: nothing has changed yet. Those who must agree are told."),
+    ("removed", "The passkey is removed, and signs nothing any more."),
+    ("renamed", "It is called so from now on."),
     ("repinned", "The definitions are taken as reviewed, and calls to them are decided again."),
     ("restricted", "What it is left is in force."),
     ("revoked", "The envelope is revoked."),
     ("rotated", "A new key signs."),
     ("sealed", "The credential is sealed."),
+    ("settled", "What became of the call is on record."),
+    ("signed-out", "The session has ended."),
+    ("suppressed", "It is quiet for that long, and opens again by itself."),
+    ("taken-up", "On record: you are at it."),
     ("unlinked", "The login is theirs no more."),
 ];

@@ -26,6 +26,7 @@
 //! | `envelopes`, `credentials`, `plane` | what was agreed to in advance, what is sealed, how the node is |
 //! | `trust` | issuers and policies |
 //! | `ledger` | the signed head, proofs, how to check them offline |
+//! | `you` | a person's own passkeys and sessions |
 //! | `live` | `GET /events`: that something moved |
 
 mod act;
@@ -55,9 +56,10 @@ mod systems;
 mod tasks;
 mod together;
 mod trust;
+mod you;
 
 pub(crate) use live::Live;
-pub(super) use look::Frame;
+pub(super) use look::{Frame, failed};
 
 use crate::app::App;
 use axum::{
@@ -119,6 +121,9 @@ pub(super) fn routes() -> Router<App> {
         .route("/console/issuers", get(trust::issuers))
         .route("/console/issuers/{name}", get(trust::issuer))
         .route("/console/policies", get(trust::policies))
+        .route("/you", get(you::show))
+        .route("/you/passkeys/{id}/{deed}", post(you::passkey))
+        .route("/you/sessions/{id}/end", post(you::session))
         .route("/events", get(live::events))
         .route("/assets/live.js", get(live::module))
         .route("/assets/keys.js", get(live::keys))

@@ -2,7 +2,7 @@
 
 use super::{
     bits,
-    look::{Frame, Looker, Shown},
+    look::{Frame, Looker, Shown, Stopped},
 };
 use askama::Template;
 use provost_api::{
@@ -13,6 +13,7 @@ use provost_control::{
     Action,
     access::allows,
     overview::{self, About, Overview},
+    person,
 };
 use provost_domain::{AgentStatus, Name, Severity, TaskId};
 
@@ -54,7 +55,7 @@ struct Bar {
 /// The overview; for a person without a role, what is theirs.
 pub(super) async fn show(looker: Looker) -> Shown {
     if !allows(&looker.op.subject, Action::Status) {
-        return Ok(looker.page(&yours(&looker)));
+        return Ok(looker.page(&yours(&looker).await?));
     }
     looker.may(Action::TaskRead)?;
     let shown = overview::show(&looker.op).await.map_err(|error| looker.failed(&error))?;
@@ -67,22 +68,22 @@ pub(super) async fn show(looker: Looker) -> Shown {
     Ok(looker.page(&page))
 }
 
-fn yours(looker: &Looker) -> Yours {
+async fn yours(looker: &Looker) -> Result<Yours, Stopped> {
     let view = looker.plane().replica.latest();
     let now = looker.plane().now();
     let name = looker.visitor.person.name.clone();
-    let own = view.directory.agents.values().filter(|agent| agent.charter.owner == name);
-    let mut agents: Vec<_> =
-        own.map(|agent| (agent.name.clone(), agent.status, agent.charter.purpose.to_string())).collect();
-    agents.sort();
-    agents.truncate(OWN_MAX);
+    let own = person::owned(&looker.op, &name, OWN_MAX).await.map_err(|error| looker.failed(&error))?;
+    let agents = own
+        .iter()
+        .map(|agent| (agent.name.clone(), agent.status, agent.charter.purpose.to_string()))
+        .collect();
     let asked = view.directory.tasks.values().filter(|task| task.requester == name && task.is_live(now));
     let mut tasks: Vec<_> = asked
         .map(|task| (task.id, task.agent.clone(), task.purpose.to_string(), Moment::from(task.started)))
         .collect();
     tasks.sort_by_key(|task| std::cmp::Reverse(task.0));
     tasks.truncate(OWN_MAX);
-    Yours { frame: looker.frame("/console"), name, agents, tasks }
+    Ok(Yours { frame: looker.frame("/console"), name, agents, tasks })
 }
 
 /// Bars of 720 by 120; the least that happened is seen.

@@ -1,21 +1,16 @@
 //! Changes that wait for people: the list, and one of them, where what would change is read side by side and answered.
 
 use super::{
+    act::Sent,
     asked::Pager,
     bits,
-    look::{Frame, Looker, Shown},
+    look::{Frame, Looker, Shown, done},
 };
-use crate::pages::visitor::is_own_form;
 use askama::Template;
-use axum::{
-    body::Bytes,
-    extract::{Path, Query},
-    http::HeaderMap,
-    response::{IntoResponse as _, Redirect},
-};
+use axum::extract::{Path, Query};
 use provost_api::{
     approval::EligibleView,
-    proposal::{ProposalAnswer, ProposalQuery, ProposalSummary, ProposalView},
+    proposal::{LineDiff, ProposalAnswer, ProposalQuery, ProposalSummary, ProposalView},
 };
 use provost_control::{Action, ControlError, proposal};
 use serde::Deserialize;
@@ -64,6 +59,24 @@ pub(super) async fn list(looker: Looker, Query(form): Query<Form>) -> Shown {
     Ok(looker.page(&List { frame: looker.frame("/proposals"), mine, others, all: form.all, pager }))
 }
 
+impl One {
+    /// The lines that differ, with a few around them; `None` where others were left out.
+    fn near(lines: &[LineDiff]) -> Vec<Option<&LineDiff>> {
+        let differs: Vec<usize> =
+            lines.iter().enumerate().filter(|(_, line)| !line.is_same()).map(|(place, _)| place).collect();
+        let shown = |place: usize| differs.iter().any(|other| other.abs_diff(place) <= AROUND);
+        let mut near = Vec::new();
+        for (place, line) in lines.iter().enumerate() {
+            if shown(place) {
+                near.push(Some(line));
+            } else if near.last().is_none_or(Option::is_some) {
+                near.push(None);
+            }
+        }
+        near
+    }
+}
+
 /// One of them.
 pub(super) async fn show(looker: Looker, Path(id): Path<String>) -> Shown {
     looker.may(Action::ProposalRead)?;
@@ -76,23 +89,12 @@ pub(super) async fn show(looker: Looker, Path(id): Path<String>) -> Shown {
 }
 
 /// A yes or a no, to what was read: the form says which change that was. Or its author takes it back.
-pub(super) async fn answer(looker: Looker, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Shown {
-    if !is_own_form(&headers) || body.len() > BODY_BYTES_MAX {
-        return Err(
-            looker.failed(&ControlError::refused("this answer was not given on a page of this plane"))
-        );
-    }
-    let mut answer = ProposalAnswer::default();
-    let mut word = String::new();
-    for (name, value) in url::form_urlencoded::parse(&body) {
-        match name.as_ref() {
-            "answer" => word = value.into_owned(),
-            "digest" => answer.digest = Some(value.into_owned()),
-            "reason" if !value.trim().is_empty() => answer.reason = Some(value.trim().to_owned()),
-            _ => {}
-        }
-    }
-    let told = match word.as_str() {
+pub(super) async fn answer(Path(id): Path<String>, sent: Sent) -> Shown {
+    let looker = &sent.looker;
+    let said = |name: &str| Some(sent.text(name)).filter(|text| !text.is_empty()).map(str::to_owned);
+    let answer =
+        ProposalAnswer { digest: said("digest"), reason: said("reason"), ..ProposalAnswer::default() };
+    let told = match sent.text("answer") {
         "yes" => proposal::approve(&looker.op, &id, answer).await,
         "no" => proposal::refuse(&looker.op, &id, answer).await,
         "withdraw" => {
@@ -102,7 +104,7 @@ pub(super) async fn answer(looker: Looker, Path(id): Path<String>, headers: Head
         _ => Err(ControlError::caller("an answer is yes or no")),
     };
     told.map_err(|error| looker.failed(&error))?;
-    Ok(Redirect::to(&format!("/proposals/{id}")).into_response())
+    Ok(done(&format!("/proposals/{id}"), "answered"))
 }
 
-const BODY_BYTES_MAX: usize = 16_384;
+const AROUND: usize = 3;
