@@ -81,6 +81,7 @@ impl World {
                 charter: agent.charter,
                 provenance,
                 loosening: None,
+                life: None,
                 proofs: Vec::new(),
             }));
         }
@@ -112,6 +113,7 @@ impl Suite {
             refresh: None,
             trial: None,
             inputs: Default::default(),
+            bill: None,
         }
     }
 }

@@ -87,6 +87,13 @@ pub struct AgentView {
     /// Who asked that it be left more than nothing, while that waits for a second person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loosening: Option<LooseningView>,
+    /// How far its charter would trust it, once it has earned that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub declared: Option<Autonomy>,
+    /// Whether it could be promoted, if it has earned it ([`crate::autonomy`]).
+    #[serde(default)]
+    pub promotable: bool,
     /// How long, at worst, something of it works on after it was stopped.
     pub bound: RevocationBound,
     /// Its running tasks, newest first, at most 100.
@@ -94,6 +101,9 @@ pub struct AgentView {
     /// How it proves that it is itself.
     #[serde(default)]
     pub proofs: Vec<crate::proof::ProofView>,
+    /// What it is made of, part by part.
+    #[serde(default)]
+    pub made_of: Vec<PartView>,
     /// What changed it, newest first, at most 100.
     pub history: Vec<ChangeView>,
     /// Who brought it in.
@@ -105,6 +115,24 @@ pub struct AgentView {
     /// Where the charter in force came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revised: Option<RevisionView>,
+}
+
+/// One part of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartView {
+    /// Which: `model`, `prompt`, `tools`, `image` or another.
+    pub part: String,
+    /// What is approved of it, if anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<String>,
+    /// Where that is from: `charter`, or `presented` when a task started and approved since.
+    pub from: String,
+    /// What was presented instead, while it waits to be approved again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presented: Option<String>,
+    /// Whether that is something else.
+    #[serde(default)]
+    pub differs: bool,
 }
 
 /// How long, at worst, an agent's power outlives the order to stop it, and what sets that time.

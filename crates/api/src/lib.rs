@@ -14,6 +14,7 @@
 
 pub mod agent;
 pub mod approval;
+pub mod autonomy;
 pub mod baseline;
 pub mod channel;
 pub mod containment;

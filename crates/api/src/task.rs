@@ -38,6 +38,10 @@ pub struct TaskStart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub system: Option<Name>,
+    /// What the agent is made of, part by part: digests or names of `model`, `prompt`, `tools`, `image`. An agent that is not made
+    /// of what was approved starts nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bill: Option<BTreeMap<String, String>>,
 }
 
 /// Tools of one system that a task may use.
@@ -163,6 +167,9 @@ pub struct TaskView {
     /// What the plane's faces said to a token of it after it had ended; not tried yet, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<TrialView>,
+    /// What the agent said that it is made of when the task started.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub made_of: BTreeMap<String, String>,
     /// Who changed it, newest first.
     pub history: Vec<crate::agent::ChangeView>,
 }

@@ -6,7 +6,7 @@ use crate::{
     key,
     out::{clean, facts, table, wrapped},
     plan::AuthorArgs,
-    proof,
+    promotion, proof,
     proposal::Outcome,
     when,
 };
@@ -80,6 +80,8 @@ pub enum AgentCommand {
         #[command(flatten)]
         agent: MoveArgs,
     },
+    /// Show what an agent has earned, and with a reason trust it a grade further
+    Promote(promotion::PromoteArgs),
     /// Trust an agent less: a new revision of its charter that says nothing else than before
     Demote {
         /// How far it is trusted from now on: supervised or probation
@@ -163,6 +165,7 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
                 None => moved(&agent.summary, style),
             });
         }
+        AgentCommand::Promote(args) => return promotion::run(args, client, out).await,
         AgentCommand::Demote { to, agent: MoveArgs { name, reason } } => {
             let autonomy = word(&to, "autonomy")?;
             let agent: AgentView =
@@ -247,6 +250,8 @@ fn moved(agent: &AgentSummary, style: Style) -> String {
 
 fn render(agent: &AgentView, style: Style) -> String {
     let summary = &agent.summary;
+    let declared = agent.declared.as_ref().map(|declared| format!(", declared {}", text_of(declared)));
+    let declared = declared.unwrap_or_default();
     let mut text = facts(
         &[
             ("agent", style.bold(summary.name.as_str())),
@@ -262,7 +267,11 @@ fn render(agent: &AgentView, style: Style) -> String {
             ("owner", summary.owner.to_string()),
             (
                 "runs in",
-                format!("{}, autonomy {}", text_of(&summary.environment), text_of(&summary.autonomy)),
+                format!(
+                    "{}, autonomy {}{declared}",
+                    text_of(&summary.environment),
+                    text_of(&summary.autonomy)
+                ),
             ),
             ("charter", format!("revision {}, row version {}", summary.revision, agent.version)),
             (
@@ -276,6 +285,7 @@ fn render(agent: &AgentView, style: Style) -> String {
             ),
             ("charter from", agent.revised.as_ref().map_or("not known".to_owned(), revision)),
             ("proves itself by", proofs(agent)),
+            ("made of", crate::bill::parts(&agent.made_of, style)),
             ("next", agent.moves.join(", ")),
         ],
         style,

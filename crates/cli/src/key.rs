@@ -80,6 +80,9 @@ pub struct AgentTokenArgs {
     /// The one system the token is for; all that the charter reaches, if absent
     #[arg(long)]
     pub system: Option<Name>,
+    /// What the agent is made of, a part at a time: model=NAME, prompt=DIGEST, tools=DIGEST, image=DIGEST
+    #[arg(long = "part", value_name = "PART=TEXT", value_parser = crate::task::made_of)]
+    pub parts: Vec<(String, String)>,
 }
 
 /// `provost keys`.
@@ -198,6 +201,7 @@ pub async fn token(args: &AgentTokenArgs, client: &Client, out: Out) -> Result<E
         ("client_assertion", assertion),
     ];
     form.extend(args.purpose.clone().map(|purpose| ("purpose", purpose)));
+    form.extend(crate::task::bill(args.parts.clone()).map(|bill| ("bill", json!(bill).to_string())));
     form.extend(args.system.as_ref().map(|system| ("resource", format!("{issuer_name}/mcp/{system}"))));
     let granted: Granted = client.post_form(&endpoint, &form).await?;
     out.show(&granted, |granted, style| {

@@ -78,6 +78,9 @@ pub struct StartArgs {
     /// The token is for this system alone, at /mcp/SYSTEM
     #[arg(long)]
     pub system: Option<Name>,
+    /// What the agent is made of, a part at a time: model=NAME, prompt=DIGEST, tools=DIGEST, image=DIGEST
+    #[arg(long = "part", value_name = "PART=TEXT", value_parser = made_of)]
+    pub parts: Vec<(String, String)>,
     /// Print nothing but the token, for $(…)
     #[arg(long)]
     pub token: bool,
@@ -115,8 +118,22 @@ pub async fn run(command: TaskCommand, client: &Client, out: Out) -> Result<Exit
     Ok(Exit::Ok)
 }
 
+/// The parts as one bill; none, if there is no part.
+pub(crate) fn bill(parts: Vec<(String, String)>) -> Option<std::collections::BTreeMap<String, String>> {
+    (!parts.is_empty()).then(|| parts.into_iter().collect())
+}
+
+/// `part=text`.
+pub(crate) fn made_of(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(part, text)| !part.is_empty() && !text.is_empty());
+    parts
+        .map(|(part, text)| (part.to_owned(), text.to_owned()))
+        .ok_or_else(|| "write it like model=NAME".to_owned())
+}
+
 async fn start(args: StartArgs, client: &Client, out: Out) -> Result<(), Failure> {
     let wanted = TaskStart {
+        bill: bill(args.parts),
         agent: args.agent,
         purpose: args.purpose,
         requester: args.requester,

@@ -29,6 +29,7 @@ pub enum Action {
     AgentDemote,
     AgentDiscover,
     AgentMove,
+    AgentPromote,
     AgentProof,
     AgentRead,
     AgentRestrict,
@@ -174,6 +175,7 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
             action,
             Action::TaskEnd
                 | Action::TaskTry
+                | Action::AgentDemote
                 | Action::AgentDiscover
                 | Action::BaselineLearn
                 | Action::ApprovalSettle
@@ -232,6 +234,7 @@ const fn of_owner(action: Action) -> bool {
         action,
         Action::AgentDemote
             | Action::AgentMove
+            | Action::AgentPromote
             | Action::AgentRead
             | Action::AgentRestrict
             | Action::BaselineAgree
@@ -250,6 +253,7 @@ const fn of_role(role: Role, action: Action) -> bool {
                     action,
                     Action::AgentDemote
                         | Action::AgentMove
+                        | Action::AgentPromote
                         | Action::AgentRestrict
                         | Action::Backup
                         | Action::BaselineAgree
@@ -349,6 +353,7 @@ actions! {
     AgentDemote = "agent demote",
     AgentDiscover = "agent discover",
     AgentMove = "agent move",
+    AgentPromote = "agent promote",
     AgentProof = "agent proof",
     AgentRead = "agent read",
     AgentRestrict = "agent restrict",

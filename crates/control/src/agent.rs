@@ -153,8 +153,10 @@ pub async fn step(
         let made = make_rows(&authorised, &author, (&what, reason(&said.reason)?), |directory| {
             let agent = find(directory, name)?;
             let status = decide(agent.status, wanted)?;
-            let text = format!("acts again as it is made now: {} becomes {}", agent.status, status);
-            Ok(vec![(Draft::Put(Object::Agent(Agent { status, ..agent.clone() })), text)])
+            let made = crate::bill::presented(agent);
+            let text = format!("acts again as it is made now{made}: {} becomes {}", agent.status, status);
+            let row = provost_lifecycle::bill::approved(Agent { status, ..agent.clone() });
+            Ok(vec![(Draft::Put(Object::Agent(row)), text)])
         });
         return outcome(op, name, made.await?).await;
     }
@@ -264,11 +266,11 @@ pub async fn demote(op: &Op, name: &Name, wanted: &Demote) -> Result<AgentView, 
                     agent.charter.autonomy
                 ))
                 .because("this only takes trust away")
-                .cure("change its charter to trust it further"));
+                .cure("provost agent promote, or change its charter, to trust it further"));
             }
-            let mut row = agent.clone();
-            row.charter.autonomy = wanted.autonomy;
-            row.revision = row.revision.saturating_add(1);
+            let rules = crate::autonomy::rules(seen.directory);
+            let row = provost_lifecycle::autonomy::demoted(&rules, agent, wanted.autonomy, op.plane.now());
+            let row = row.unwrap_or_else(|| agent.clone());
             let what = format!("{name} demoted to {}", wanted.autonomy);
             Ok(Change { drafts: vec![Draft::Put(Object::Agent(row))], what, answer: () })
         })
@@ -308,9 +310,14 @@ async fn view(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
         words: words::charter(agent, plane.now()),
         moves: by_hand(agent.status),
         loosening: agent.loosening.as_deref().map(loosening),
+        declared: Some(agent.declared()).filter(|declared| *declared != agent.charter.autonomy),
+        promotable: agent.status == AgentStatus::Active
+            && crate::autonomy::rules(&view.directory).graduated
+            && provost_lifecycle::autonomy::next(agent).is_some(),
         bound: bound(Links::of(plane), &agent.charter, &view.directory),
         tasks: tasks(&view.directory, name, plane.now()),
         proofs: agent.proofs.iter().map(crate::proof::view).collect(),
+        made_of: crate::bill::parts(agent),
         history: diff::history(history),
         created_by: agent.provenance.created_by.to_string(),
         created_at: agent.provenance.created_at.into(),

@@ -212,6 +212,7 @@ async fn prepare(authorised: &Authorised<'_>, drill: &Drill) -> Result<Agent, Co
                     },
                     loosening: None,
                     proofs: Vec::new(),
+                    life: None,
                 },
             };
             let drafts = vec![

@@ -17,6 +17,14 @@ pub(crate) fn reason(text: &str) -> Result<&str, ControlError> {
         .cure(format!("say why in 1 to {REASON_BYTES_MAX} bytes")))
 }
 
+/// Why the plane itself changes something, of text that others may have written: one plain line.
+pub(crate) fn of_plane(text: &str) -> String {
+    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    plain.take(OWN_CHARS_MAX).collect::<String>().trim().to_owned()
+}
+
+/// With room for four bytes each.
+const OWN_CHARS_MAX: usize = 240;
 const REASON_BYTES_MAX: usize = 1_000;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Tasks: bounded runs of an agent, and the tokens that belong to them.
 
 use crate::{
-    Action, ControlError, Op,
+    Action, ControlError, Op, bill,
     change::{Change, Draft},
     decision, diff,
     page::page,
@@ -13,12 +13,14 @@ use provost_api::{
 };
 use provost_domain::{
     Agent, Decimal, Kind, Name, Object, ObjectKey, Role, Task, TaskId, Timestamp,
+    bill::{Presented, Word},
     charter::{Budget, BudgetScope},
     task::{TaskScope, TaskStatus},
 };
 use provost_lifecycle::task::{Start, StartError};
 use provost_store::{Balance, DecisionFilter, WindowKey};
 use provost_token::AccessClaims;
+use std::sync::Arc;
 
 /// Starts a task and issues its first token.
 ///
@@ -46,6 +48,20 @@ pub(crate) enum Behalf<'a> {
 /// # Errors
 /// As [`start`].
 pub(crate) async fn begin(op: &Op, wanted: &TaskStart, behalf: Behalf<'_>) -> Result<Task, ControlError> {
+    let presented = bill::read(&op.plane, wanted.bill.as_ref(), Word::Observed)?;
+    begin_made_of(op, wanted, behalf, presented).await
+}
+
+/// The same for an agent that says, by somebody's word, what it is made of.
+///
+/// # Errors
+/// As [`start`]; when it is not made of what was approved.
+pub(crate) async fn begin_made_of(
+    op: &Op,
+    wanted: &TaskStart,
+    behalf: Behalf<'_>,
+    presented: Option<Presented>,
+) -> Result<Task, ControlError> {
     let authorised = op.authorize(Action::TaskStart)?;
     check_own(op, &wanted.agent)?;
     if let crate::Operator::Person(person, _roles) = &op.subject
@@ -53,6 +69,11 @@ pub(crate) async fn begin(op: &Op, wanted: &TaskStart, behalf: Behalf<'_>) -> Re
     {
         return Err(ControlError::refused(format!("{person} asks for tasks in their own name only")));
     }
+    // Software that people run in front of them has nobody who could say it for them.
+    if presented.is_some() || !matches!(behalf, Behalf::Person) {
+        bill::hold(op, &wanted.agent, presented.as_ref()).await?;
+    }
+    let made_of = presented.map(|presented| Arc::new(presented.bill));
     let parent = match behalf {
         Behalf::Task(parent) => Some(parent),
         Behalf::Itself | Behalf::Person => None,
@@ -82,6 +103,7 @@ pub(crate) async fn begin(op: &Op, wanted: &TaskStart, behalf: Behalf<'_>) -> Re
                 parent: parent.map(|parent| parent.id),
                 for_person: matches!(behalf, Behalf::Person)
                     || parent.is_some_and(|parent| parent.for_person),
+                bill: made_of.clone(),
             };
             let mut task = provost_lifecycle::task::start(agent, start, op.plane.now())?;
             if let Some(parent) = parent {
@@ -206,8 +228,13 @@ pub async fn show(op: &Op, id: TaskId) -> Result<TaskView, ControlError> {
         balances: balances.iter().map(balance).collect(),
         decisions: decisions.iter().map(|stored| decision::summary(stored, &directory)).collect(),
         trial: task.trial.as_deref().map(Into::into),
+        made_of: task.bill.iter().flat_map(|bill| bill.parts()).map(owned).collect(),
         history: diff::history(plane.store.history(&ObjectKey::task(id), HISTORY_MAX).await?),
     })
+}
+
+fn owned((part, made_of): (&str, &str)) -> (String, String) {
+    (part.to_owned(), made_of.to_owned())
 }
 
 fn children(directory: &provost_domain::Directory, id: TaskId, now: Timestamp) -> Vec<TaskSummary> {

@@ -8,6 +8,7 @@
 
 mod agent;
 mod application;
+mod autonomy;
 pub mod cases;
 mod changes;
 mod channel;

@@ -1,8 +1,8 @@
 //! `[organisation]`, `[group.NAME]`, `[person.NAME]`, `[workload.NAME]`.
 
 use crate::{
-    Declared, application::AGENTS, changes::changes, channel::sealed, desk::Desk, issuer::address,
-    table::Item,
+    Declared, application::AGENTS, autonomy::autonomy, changes::changes, channel::sealed, desk::Desk,
+    issuer::address, table::Item,
 };
 use provost_domain::{
     DurationMs, Kind, Name, ObjectKey, Person, Timestamp, Workload,
@@ -23,6 +23,7 @@ pub(crate) fn organisation(item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut 
     let production_revocation_max = table.duration(desk, "production_revocation_max");
     let approvals = table.get("approvals").map(|item| approvals(&item, desk)).unwrap_or_default();
     let changes = table.get("changes").map(|item| changes(&item, desk)).unwrap_or_default();
+    let autonomy = table.get("autonomy").map(|item| autonomy(&item, desk)).unwrap_or_default();
     table.finish(desk);
     if let (Some(display), true) = (display, fresh) {
         declared.organisation = Some(Organisation {
@@ -33,6 +34,7 @@ pub(crate) fn organisation(item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut 
             changes,
             drills: std::collections::BTreeMap::new(),
             rules: std::collections::BTreeMap::new(),
+            autonomy,
         });
     }
 }

@@ -4,6 +4,7 @@
 //! Anything else the plane holds and the files do not have is left alone, or, when asked to prune, removed; an agent
 //! is never removed but decommissioned. Files stop an agent and never start a stopped one.
 
+mod autonomy;
 mod changes;
 mod channel;
 mod charter;
@@ -237,7 +238,7 @@ impl Planner<'_> {
         self.warn_expired(&key, agent);
         let Some(now) = self.planning.current.agents.get(&agent.name) else {
             let status = if agent.suspended { AgentStatus::Suspended } else { AgentStatus::Active };
-            let object = Object::Agent(Agent {
+            let fresh = Agent {
                 id: make(),
                 name: agent.name.clone(),
                 status,
@@ -246,18 +247,21 @@ impl Planner<'_> {
                 charter: agent.charter.clone(),
                 loosening: None,
                 proofs: Vec::new(),
+                life: None,
                 provenance: Provenance {
                     created_by: self.planning.actor.into(),
                     created_at: self.planning.now,
                     source: SOURCE.into(),
                     revised: None,
                 },
-            });
-            let mut said = charter::added(&agent.charter);
+            };
+            let fresh = autonomy::earned(&self.planning, None, fresh);
+            let mut said = charter::added(&fresh.charter);
+            autonomy::say(&mut said, &fresh);
             if agent.suspended {
                 said.narrower("starts suspended: it may do nothing until a person resumes it");
             }
-            return self.put(StepKind::Add, said, object);
+            return self.put(StepKind::Add, said, Object::Agent(fresh));
         };
         if now.status == AgentStatus::Decommissioned {
             let message = format!("agent {} was decommissioned, and a name is never given again", agent.name);
@@ -265,12 +269,16 @@ impl Planner<'_> {
             let fault = self.declared.fault_in((&key, ""), Severity::Error, message, cure);
             return self.faults.push(fault);
         }
-        let mut said = charter::changed(&now.charter, &agent.charter);
         let mut next = now.as_ref().clone();
-        if next.charter != agent.charter {
-            let remade = next.charter.manifest != agent.charter.manifest;
+        next.charter = agent.charter.clone();
+        next = provost_lifecycle::bill::remade(now, autonomy::earned(&self.planning, Some(now), next));
+        let mut said = charter::changed(&now.charter, &next.charter);
+        if next.declared() != now.declared() {
+            autonomy::say(&mut said, &next);
+        }
+        if next.charter != now.charter {
+            let remade = next.charter.manifest != now.charter.manifest;
             next.revision = next.revision.saturating_add(1);
-            next.charter = agent.charter.clone();
             if remade && next.status == AgentStatus::Active {
                 next.status = AgentStatus::PendingReapproval;
                 said.narrower("waits for a person to reapprove it, since what it is made of changes");

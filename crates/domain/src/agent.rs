@@ -1,6 +1,6 @@
 //! Agents: identities that choose their own actions.
 
-use crate::{Charter, Name, Proof, Timestamp, containment::Who, ids::AgentId};
+use crate::{Charter, Life, Name, Proof, Timestamp, containment::Who, ids::AgentId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -28,6 +28,9 @@ pub struct Agent {
     /// Somebody asked that it be left more than nothing, and another person has to agree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loosening: Option<Box<Loosening>>,
+    /// What its life has left beside the charter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<Arc<Life>>,
 }
 
 /// Somebody's word that an agent at level `off` be left more.

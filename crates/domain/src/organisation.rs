@@ -1,6 +1,6 @@
 //! Settings that hold for the whole organisation.
 
-use crate::{DurationMs, Environment, Name, drill::DrillPlan, rule::Rule};
+use crate::{DurationMs, Environment, Name, autonomy::AutonomyRules, drill::DrillPlan, rule::Rule};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,9 @@ pub struct Organisation {
     /// What orders containment by itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rules: BTreeMap<Name, Rule>,
+    /// How agents earn trust.
+    #[serde(default, skip_serializing_if = "AutonomyRules::is_default")]
+    pub autonomy: AutonomyRules,
 }
 
 /// People of whom some must agree.

@@ -1,7 +1,7 @@
 //! Tasks: bounded runs of an agent. Tokens belong to tasks, and a task ends.
 
 use crate::charter::{ArgRule, Scalar};
-use crate::{Digest, DurationMs, Label, Name, TaskId, Timestamp, ToolName};
+use crate::{Bill, Digest, DurationMs, Label, Name, TaskId, Timestamp, ToolName};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -47,6 +47,9 @@ pub struct Task {
     /// What the plane's faces said to a token of it after it had ended; nothing before that was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<Box<Trial>>,
+    /// What the agent said that it is made of when it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bill: Option<Arc<Bill>>,
 }
 
 /// The plane's own try of a task that ended (REQUIREMENTS.md B5: gone, not dormant): a token of it that is good in every

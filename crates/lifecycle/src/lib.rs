@@ -6,6 +6,8 @@
 pub mod agent;
 pub mod alike;
 pub mod approval;
+pub mod autonomy;
+pub mod bill;
 pub mod check;
 pub mod containment;
 pub mod delivery;

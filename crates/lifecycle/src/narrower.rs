@@ -11,6 +11,7 @@ pub use charter::charter;
 
 use provost_domain::{
     Agent, AgentStatus, Object, Person, System, Tool,
+    autonomy::{AutonomyRules, Gates},
     organisation::{ApprovalRules, ChangeRules, Group, Organisation, Signed},
 };
 
@@ -55,10 +56,19 @@ fn agent(before: &Agent, after: &Agent) -> bool {
         revision: after.revision,
         charter: after.charter.clone(),
         provenance: after.provenance.clone(),
+        life: after.life.clone(),
         ..before.clone()
     };
+    // How far it may be promoted is a gain; since when it is trusted as it is says nothing of what it may do.
+    let same_life =
+        |agent: &Agent| agent.clone().living(|life| (life.declared, life.graded) = (None, None)).life;
+    let ceiling = after.declared() <= before.declared();
     let stops = after.status == before.status || STOPPED.contains(&after.status);
-    *after == same && stops && charter(&before.charter, &after.charter)
+    *after == same
+        && stops
+        && ceiling
+        && same_life(before) == same_life(after)
+        && charter(&before.charter, &after.charter)
 }
 
 fn organisation(before: &Organisation, after: &Organisation) -> bool {
@@ -76,6 +86,7 @@ fn organisation(before: &Organisation, after: &Organisation) -> bool {
         groups: after.groups.clone(),
         approvals: after.approvals,
         changes: after.changes.clone(),
+        autonomy: after.autonomy,
         ..before.clone()
     };
     *after == same
@@ -83,6 +94,25 @@ fn organisation(before: &Organisation, after: &Organisation) -> bool {
         && groups
         && approvals(before.approvals, after.approvals)
         && changes(&before.changes, &after.changes)
+        && autonomy(before.autonomy, after.autonomy)
+}
+
+/// Whether trust is no easier to come by. Where nobody had to earn it, nothing is.
+fn autonomy(before: AutonomyRules, after: AutonomyRules) -> bool {
+    let AutonomyRules { graduated, supervised, bounded } = after;
+    !before.graduated
+        || (graduated && asks_as_much(before.supervised, supervised) && asks_as_much(before.bounded, bounded))
+}
+
+fn asks_as_much(before: Gates, after: Gates) -> bool {
+    // All its parts are compared here: one more does not compile.
+    let Gates { time, actions, denied_percent_max, refused_percent_max, quiet, drilled } = after;
+    time >= before.time
+        && actions >= before.actions
+        && denied_percent_max <= before.denied_percent_max
+        && refused_percent_max <= before.refused_percent_max
+        && quiet >= before.quiet
+        && before.drilled.is_none_or(|before| drilled.is_some_and(|after| after <= before))
 }
 
 fn group(before: &Group, after: &Group) -> bool {

@@ -1,10 +1,13 @@
 //! A task's life: it starts within its agent's charter, runs, and ends once.
 
 use provost_domain::{
-    Agent, DurationMs, Name, Task, TaskId, Timestamp,
+    Agent, Bill, DurationMs, Name, Task, TaskId, Timestamp,
     task::{TaskScope, TaskStatus},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What a new task is to be.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct Start {
     pub parent: Option<TaskId>,
     /// It acts for the requester, who agreed to it.
     pub for_person: bool,
+    /// What the agent said that it is made of.
+    pub bill: Option<Arc<Bill>>,
 }
 
 /// The task that this start makes.
@@ -65,6 +70,7 @@ pub fn start(agent: &Agent, wanted: Start, now: Timestamp) -> Result<Task, Start
         for_person: wanted.for_person,
         refresh: None,
         trial: None,
+        bill: wanted.bill,
     })
 }
 

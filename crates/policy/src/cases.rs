@@ -159,6 +159,7 @@ fn run(pdp: &Pdp, case: &Case) -> Result<Verdict, String> {
         refresh: None,
         trial: None,
         inputs: Default::default(),
+        bill: None,
     };
     let state = TaskState { version: 0, labels: case.given.labels.clone() };
     let args_from = ArgsFrom {

@@ -241,6 +241,7 @@ fn agents() -> impl Strategy<Value = Vec<Agent>> {
             },
             loosening: None,
             proofs: Vec::new(),
+            life: None,
             provenance: Provenance {
                 created_by: "".into(),
                 created_at: Timestamp::from_millis(0),
@@ -465,6 +466,7 @@ proptest! {
             refresh: None,
             trial: None,
             inputs: Default::default(),
+            bill: None,
         };
         let labels = world.labels.iter().map(|index| LABELS[*index].parse().unwrap()).collect();
         let state = TaskState { version: 0, labels };

@@ -13,8 +13,8 @@ use crate::{
 };
 use provost_cli::{Exit, Failure, client::TOKEN_FILE};
 use provost_control::{
-    Plane, baseline, check, containment, drill, gone, housekeeping, inventory, outbox, passkey, rule,
-    sequencer, token_keys,
+    Plane, autonomy, baseline, check, containment, drill, gone, housekeeping, inventory, outbox, passkey,
+    rule, sequencer, token_keys,
 };
 use provost_domain::DurationMs;
 use std::{future::IntoFuture as _, io::Write as _, net::SocketAddr, path::Path, sync::Arc};
@@ -86,6 +86,7 @@ pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running
         tokio::spawn(drill::follow(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(rule::follow(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(baseline::follow(Arc::clone(&plane), stopped.clone())),
+        tokio::spawn(autonomy::follow(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(provost_broker::follow(broker, stopped.clone())),
     ];
     let router = drain::ends_with(router, stopped.clone());

@@ -10,10 +10,11 @@ use axum::Json;
 use provost_api::{
     Page,
     agent::{AgentCreate, AgentQuery, AgentStep, AgentSummary, AgentUpdate, AgentView, Demote, Restrict},
+    autonomy::{Promote, StandingView},
     proof::{ProofAdd, ProofRemove, ProofView},
     proposal::ProposalView,
 };
-use provost_control::{agent, proof};
+use provost_control::{agent, autonomy, proof};
 use provost_domain::Name;
 
 /// Agents, in order of their names.
@@ -118,6 +119,41 @@ pub(crate) async fn agent_demote(
     Said(wanted): Said<Demote>,
 ) -> Answer<AgentView> {
     Ok(Json(agent::demote(&op, &name, &wanted).await?))
+}
+
+/// How far an agent is trusted, and each gate before the next grade, with what was found.
+#[utoipa::path(
+    get,
+    path = "/agents/{name}/standing",
+    tag = "agents",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The agent")),
+    responses((status = 200, body = StandingView), Problems)
+)]
+pub(crate) async fn agent_standing(Asked(op): Asked, At(name): At<Name>) -> Answer<StandingView> {
+    Ok(Json(autonomy::standing(&op, &name).await?))
+}
+
+/// Trusts an agent a grade further, where it has earned that; or proposes it to those who must agree.
+#[utoipa::path(
+    post,
+    path = "/agents/{name}/promotion",
+    tag = "agents",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The agent")),
+    request_body = Promote,
+    responses(
+        (status = 200, body = AgentView),
+        (status = 202, description = "Nothing has changed: this waits for those who must agree", body = ProposalView),
+        Problems
+    )
+)]
+pub(crate) async fn agent_promote(
+    Asked(op): Asked,
+    At(name): At<Name>,
+    Said(wanted): Said<Promote>,
+) -> Proposed<AgentView> {
+    Ok(autonomy::promote(&op, &name, wanted).await?.into())
 }
 
 /// Moves an agent through its life: `adopt`, `activate`, `reapprove`, `suspend`, `resume`, `decommission`. `activate` and

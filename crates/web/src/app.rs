@@ -73,6 +73,8 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(agent::agent_show, agent::agent_update))
         .routes(routes!(agent::agent_restrict))
         .routes(routes!(agent::agent_demote))
+        .routes(routes!(agent::agent_standing))
+        .routes(routes!(agent::agent_promote))
         .routes(routes!(agent::agent_move))
         .routes(routes!(oauth::agent_key_add))
         .routes(routes!(oauth::agent_key_remove))

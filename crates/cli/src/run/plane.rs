@@ -64,6 +64,7 @@ impl Plane {
             duration,
             scope: None,
             system: None,
+            bill: None,
         };
         let started: TaskStarted = starter.post("tasks", &start).await?;
         let task = started.task.id;

@@ -298,6 +298,7 @@ impl Plane {
             None => only_local_system(starter, &wanted.agent).await?,
         };
         let start = TaskStart {
+            bill: None,
             agent: wanted.agent.clone(),
             purpose: wanted.purpose.clone(),
             requester: None,

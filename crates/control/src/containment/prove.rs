@@ -270,6 +270,7 @@ async fn asked(plane: &Plane, about: &Reach, system: &System, now: Timestamp) ->
             refresh: None,
             trial: None,
             inputs: Default::default(),
+            bill: None,
         };
         let tools = view.directory.tools_of(&system.name);
         let stopped = |tool: &Tool| about.scope.has_call(&system.name, Some(&tool.name));

@@ -222,6 +222,7 @@ async fn begin(authorised: &Authorised<'_>, drill: &Drill, twin: &Agent) -> Resu
         scope: None,
         parent: None,
         for_person: false,
+        bill: None,
     };
     let task = provost_lifecycle::task::start(twin, start, plane.now())?;
     let (_seq, task) = authorised

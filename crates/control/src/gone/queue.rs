@@ -141,6 +141,7 @@ mod tests {
             refresh: None,
             trial,
             inputs: Default::default(),
+            bill: None,
         };
         let by = Attribution { actor: "plane".to_owned(), why: "w".to_owned() };
         let key = ObjectKey::task(id);

@@ -64,9 +64,12 @@ async fn start(ask: &Ask<'_>, person: &Name, grant: &IdJag) -> Result<AccessClai
         duration: None,
         scope: ask.parts_at(ask.request.details.as_ref(), system.as_ref())?,
         system: system.clone(),
+        bill: None,
     };
     let op = op(plane, &ask.agent.name, ask.request_id);
-    let task = task::begin(&op, &wanted, Behalf::Person).await.map_err(refused)?;
+    let task = task::begin_made_of(&op, &wanted, Behalf::Person, super::bill::presented(ask)?)
+        .await
+        .map_err(refused)?;
     let claims = task::claims(plane, &task, system.as_ref());
     Ok(AccessClaims {
         scope: ask.request.scope.clone(),

@@ -200,6 +200,7 @@ async fn agree(
         duration: None,
         scope: Some(scope),
         system: asked.system.clone(),
+        bill: None,
     };
     let op = visitor.op(plane, request_id);
     let task = task::begin(&op, &wanted, Behalf::Person).await.map_err(refused)?;

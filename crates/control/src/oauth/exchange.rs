@@ -59,9 +59,12 @@ pub(super) async fn exchange(ask: &Ask<'_>, wanted: &TokenExchange) -> Result<Ac
         duration: None,
         scope: ask.parts_at(delegated.details.as_ref(), system.as_ref())?,
         system: system.clone(),
+        bill: None,
     };
     let op = op(plane, &ask.agent.name, ask.request_id);
-    let task = task::begin(&op, &start, Behalf::Task(&parent)).await.map_err(refused)?;
+    let task = task::begin_made_of(&op, &start, Behalf::Task(&parent), super::bill::presented(ask)?)
+        .await
+        .map_err(refused)?;
     let claims = task::claims(plane, &task, system.as_ref());
     Ok(AccessClaims {
         aud: delegated.audience.unwrap_or(claims.aud),

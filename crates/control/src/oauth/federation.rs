@@ -254,6 +254,7 @@ impl Seen<'_> {
                 subject: subject.to_owned(),
                 added: now,
             }],
+            life: None,
         }
     }
 }

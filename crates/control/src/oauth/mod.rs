@@ -18,6 +18,7 @@
 
 mod assertion;
 pub mod authorize;
+mod bill;
 mod client;
 mod code;
 mod documents;

@@ -1,6 +1,6 @@
 //! The token endpoint.
 
-use super::{assertion, client, code, exchange, federation, needs_proof, once, op, refused};
+use super::{assertion, bill, client, code, exchange, federation, needs_proof, once, op, refused};
 use crate::{
     plane::Plane,
     task::{self, Behalf},
@@ -200,8 +200,11 @@ impl Ask<'_> {
             duration: None,
             scope: self.parts(self.request.details.as_ref())?,
             system: system.clone(),
+            bill: None,
         };
-        let task = task::begin(&op, &wanted, Behalf::Itself).await.map_err(refused)?;
+        let task = task::begin_made_of(&op, &wanted, Behalf::Itself, bill::presented(self)?)
+            .await
+            .map_err(refused)?;
         self.narrowed(task::claims(self.plane, &task, system.as_ref()))
     }
 

@@ -97,6 +97,11 @@ impl Author {
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
+
+    /// The person whose change it is, if that is known.
+    pub(crate) const fn person(&self) -> Option<&Name> {
+        self.person.as_ref()
+    }
 }
 
 /// Who would have to agree to this, if the operator applied it.

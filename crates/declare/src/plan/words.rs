@@ -2,7 +2,7 @@
 
 use crate::{
     credential,
-    plan::{PlannedWrite, Reach, Step, StepKind, Words, changes, channel, charter, issuer},
+    plan::{PlannedWrite, Reach, Step, StepKind, Words, autonomy, changes, channel, charter, issuer},
     table::{clip, join},
 };
 use provost_domain::{
@@ -89,6 +89,7 @@ pub(crate) fn added(row: &Object) -> Said {
             groups(&mut said, &BTreeMap::new(), &row.groups);
             approvals(&mut said, ApprovalRules::default(), row.approvals);
             changes::changed(&mut said, &ChangeRules::default(), &row.changes);
+            autonomy::changed(&mut said, Default::default(), row.autonomy);
             drills(&mut said, &BTreeMap::new(), &row.drills);
             rules(&mut said, &BTreeMap::new(), &row.rules);
         }
@@ -216,6 +217,7 @@ fn organisation(said: &mut Said, from: &Organisation, to: &Organisation) {
     groups(said, &from.groups, &to.groups);
     approvals(said, from.approvals, to.approvals);
     changes::changed(said, &from.changes, &to.changes);
+    autonomy::changed(said, from.autonomy, to.autonomy);
     drills(said, &from.drills, &to.drills);
     rules(said, &from.rules, &to.rules);
 }

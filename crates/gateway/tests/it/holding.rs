@@ -198,6 +198,7 @@ async fn each_yes_of_several_is_heard_of_and_the_last_one_makes_the_call() {
         changes: Default::default(),
         drills: Default::default(),
         rules: Default::default(),
+        autonomy: Default::default(),
     };
     plane.change(Object::Organisation(organisation), 0).await;
     let policy = "@id(\"acme/two\") @gate(\"finance\") @reason(\"two of finance\")\n\
@@ -350,6 +351,7 @@ async fn with_rules(rules: ApprovalRules, change: impl FnOnce(&mut Setup)) -> Pl
         changes: Default::default(),
         drills: Default::default(),
         rules: Default::default(),
+        autonomy: Default::default(),
     };
     plane.change(Object::Organisation(organisation), 0).await;
     plane

@@ -540,6 +540,7 @@ fn first_rows(task: TaskId, now: Timestamp, two: bool) -> Vec<Object> {
         changes: Default::default(),
         drills: Default::default(),
         rules: Default::default(),
+        autonomy: Default::default(),
     }));
     if two {
         let text = "@id(\"acme/two\") @gate(\"finance\") @reason(\"two of finance\")\n\
@@ -588,6 +589,7 @@ fn first_rows(task: TaskId, now: Timestamp, two: bool) -> Vec<Object> {
         refresh: None,
         trial: None,
         inputs: Default::default(),
+        bill: None,
     }));
     rows
 }

@@ -224,6 +224,7 @@ impl Plane {
             refresh: None,
             trial: None,
             inputs: Default::default(),
+            bill: None,
         };
         self.change(Object::Task(task), 0).await;
         (id, self.token(id, |_| {}))
@@ -405,6 +406,7 @@ fn agent(charter: Value) -> Agent {
         charter,
         loosening: None,
         proofs: Vec::new(),
+        life: None,
         provenance: Provenance {
             created_by: "test".into(),
             created_at: Timestamp::from_millis(1),

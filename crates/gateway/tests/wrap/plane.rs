@@ -354,6 +354,7 @@ fn new_task() -> Task {
         refresh: None,
         trial: None,
         inputs: Default::default(),
+        bill: None,
     }
 }
 
@@ -477,6 +478,7 @@ fn agent(behind: Behind) -> Agent {
         charter: serde_json::from_value(charter).unwrap(),
         loosening: None,
         proofs: Vec::new(),
+        life: None,
         provenance: Provenance {
             created_by: "test".into(),
             created_at: Timestamp::from_millis(1),

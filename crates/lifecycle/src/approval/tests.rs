@@ -47,6 +47,7 @@ fn world() -> Directory {
         changes: Default::default(),
         drills: Default::default(),
         rules: Default::default(),
+        autonomy: Default::default(),
     }));
     directory.put(serde_json::from_value(json!({"kind": "agent", "body": {
         "id": provost_domain::ids::AgentId::new(NOW, [1; 10]), "name": "clerk", "status": "active", "revision": 4,
@@ -77,6 +78,7 @@ fn task() -> Task {
         refresh: None,
         trial: None,
         inputs: Default::default(),
+        bill: None,
     }
 }
 

@@ -59,6 +59,7 @@ fn world(production: &[Agree]) -> Directory {
         changes: rules_of(production),
         drills: Default::default(),
         rules: Default::default(),
+        autonomy: Default::default(),
     }));
     for (of, environment) in [("clerk", "production"), ("stage", "staging"), ("toy", "sandbox")] {
         directory.put(agent_row(of, "olga", environment, "500.0"));

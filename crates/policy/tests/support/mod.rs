@@ -99,6 +99,7 @@ pub fn agent(called: &str) -> Agent {
         },
         loosening: None,
         proofs: Vec::new(),
+        life: None,
         provenance: Provenance {
             created_by: "maria".into(),
             created_at: Timestamp::from_millis(0),
@@ -132,6 +133,7 @@ pub fn task(of: &Agent) -> Task {
         refresh: None,
         trial: None,
         inputs: Default::default(),
+        bill: None,
     }
 }
 

@@ -448,6 +448,7 @@ async fn go_to_work(
 
 async fn start(stage: &Stage, name: &str, requester: &str, purpose: &str) -> Result<TaskStarted, Failure> {
     let wanted = TaskStart {
+        bill: None,
         agent: parse(name)?,
         purpose: purpose.to_owned(),
         requester: Some(parse(requester)?),

@@ -502,6 +502,7 @@ pub fn agent(agent: &str) -> Object {
         charter,
         loosening: None,
         proofs: Vec::new(),
+        life: None,
         provenance: Provenance {
             created_by: "maria".into(),
             created_at: NOON,
@@ -527,6 +528,7 @@ pub fn task(id: TaskId, status: TaskStatus) -> Object {
         revoked: Default::default(),
         for_person: false,
         refresh: None,
+        bill: None,
         trial: None,
         inputs: Default::default(),
     })

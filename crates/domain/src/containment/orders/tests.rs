@@ -49,6 +49,7 @@ fn organisation() -> Organisation {
         changes: Default::default(),
         drills: Default::default(),
         rules: Default::default(),
+        autonomy: Default::default(),
     }
 }
 

@@ -272,6 +272,7 @@ const DONE: &[(&str, &str)] = &[
     ("back", "On record: your answers are yours alone again."),
     ("backed-up", "The copy is written."),
     ("closed", "The finding is closed."),
+    ("promoted", "It is trusted a grade further from now on; the new revision is in force."),
     ("demoted", "It is trusted less from now on; the new revision is in force."),
     ("drilled", "The drill is over, and everything is as it was."),
     ("ended", "The task has ended, and its tokens are refused."),

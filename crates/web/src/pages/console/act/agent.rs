@@ -3,8 +3,11 @@
 use super::{Act, Field, Sent};
 use crate::pages::console::look::{Looker, Shown, Stopped};
 use axum::extract::Path;
-use provost_api::agent::{AgentStep, AgentView, Demote, Restrict};
-use provost_control::{Action, ControlError, access::allows_on, agent};
+use provost_api::{
+    agent::{AgentStep, AgentView, Demote, Restrict},
+    autonomy::{GateView, Promote, StandingView},
+};
+use provost_control::{Action, ControlError, access::allows_on, agent, autonomy};
 use provost_domain::{AgentStatus, Autonomy, Level, Name};
 
 /// Something that can be done to one agent now, and is offered to somebody.
@@ -28,6 +31,9 @@ pub(in crate::pages::console) fn offers(looker: &Looker, agent: &AgentView) -> V
     }
     if alive && agent.charter.autonomy > Autonomy::Probation && on(Action::AgentDemote) {
         words.push("demote");
+    }
+    if agent.promotable && on(Action::AgentPromote) {
+        words.push("promote");
     }
     let offer = |(word, label, danger): &(&'static str, &'static str, bool)| Offer {
         href: format!("/console/agents/{name}/{word}"),
@@ -67,6 +73,11 @@ pub(in crate::pages::console) async fn make(Path((name, word)): Path<(String, St
             };
             act.over(looker, &sent, outcome, "demoted")
         }
+        "promote" => {
+            let wanted = Promote { reason, person: None };
+            let outcome = autonomy::promote(&looker.op, name, wanted).await;
+            act.over_or_waits(looker, &sent, outcome, "promoted")
+        }
         word => {
             let outcome = match agent::move_named(word) {
                 Ok(wanted) => {
@@ -85,6 +96,7 @@ async fn act(looker: &Looker, name: &str, word: &str) -> Result<(Act, AgentView)
     let wanted = match word {
         "restrict" => Action::AgentRestrict,
         "demote" => Action::AgentDemote,
+        "promote" => Action::AgentPromote,
         _ => Action::AgentMove,
     };
     looker.may_on(wanted, &name)?;
@@ -112,12 +124,17 @@ async fn act(looker: &Looker, name: &str, word: &str) -> Result<(Act, AgentView)
         }
         _ => "",
     };
+    let mut means = means(word, &agent);
+    if word == "promote" {
+        let standing = autonomy::standing(&looker.op, &name).await.map_err(|error| looker.failed(&error))?;
+        means.extend(gates(&standing));
+    }
     let act = Act {
         here: "/console/agents",
         back: (format!("/console/agents/{name}"), name.to_string()),
         to: format!("/console/agents/{name}/{word}"),
         title: format!("{label} {name}?"),
-        means: means(word, &agent),
+        means,
         hits: if *danger { hits(&agent) } else { Vec::new() },
         fields,
         button: format!("{label} {name}"),
@@ -155,6 +172,10 @@ fn means(word: &str, agent: &AgentView) -> Vec<String> {
             "It is over for ever: nobody brings it back, and its name is never given again.",
             "Its tasks end with it.",
         ],
+        "promote" => &[
+            "It is trusted a grade further, in a new revision of the charter; where others must agree, they are asked.",
+            "A grave finding about it, or an order that names it, takes all of that back at once.",
+        ],
         "restrict" => &[
             "It holds from the next call on, in every task, and until somebody sets it to normal again.",
             "Approvals given before do not get around it.",
@@ -167,6 +188,15 @@ fn means(word: &str, agent: &AgentView) -> Vec<String> {
     };
     let stops = matches!(word, "suspend" | "decommission" | "restrict");
     lines.iter().map(|line| (*line).to_owned()).chain(stops.then_some(worst)).collect()
+}
+
+/// Each gate before the next grade, with what was found.
+fn gates(standing: &StandingView) -> Vec<String> {
+    let gate = |gate: &GateView| {
+        let met = if gate.met { "Met" } else { "Not met" };
+        format!("{met}: {}. Found: {}.", gate.asked, gate.found)
+    };
+    standing.gates.iter().map(gate).collect()
 }
 
 /// What is under way, and whom it serves.
@@ -203,6 +233,7 @@ const WORDS: &[(&str, &str, bool)] = &[
     ("resume", "Resume…", false),
     ("restrict", "Restrict…", true),
     ("demote", "Demote…", false),
+    ("promote", "Promote…", false),
     ("suspend", "Suspend…", true),
     ("decommission", "Decommission…", true),
 ];
