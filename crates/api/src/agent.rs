@@ -104,6 +104,9 @@ pub struct AgentView {
     /// What it is made of, part by part.
     #[serde(default)]
     pub made_of: Vec<PartView>,
+    /// What its life asks of people.
+    #[serde(default)]
+    pub upkeep: UpkeepView,
     /// What changed it, newest first, at most 100.
     pub history: Vec<ChangeView>,
     /// Who brought it in.
@@ -115,6 +118,27 @@ pub struct AgentView {
     /// Where the charter in force came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revised: Option<RevisionView>,
+}
+
+/// What an agent's life asks of people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UpkeepView {
+    /// When somebody last confirmed that it is wanted as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested: Option<Moment>,
+    /// Who did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested_by: Option<String>,
+    /// Until when its owner is asked to; it is suspended then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attest_until: Option<Moment>,
+    /// Who is asked to answer for it, now that its owner has left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub heir: Option<Name>,
+    /// When it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
 }
 
 /// One part of an agent.

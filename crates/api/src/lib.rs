@@ -12,6 +12,7 @@
 //!
 //! **Invariant:** pure. No tokio, no SQL, no clock, no randomness.
 
+pub mod access_review;
 pub mod agent;
 pub mod approval;
 pub mod autonomy;
@@ -40,6 +41,7 @@ pub mod rule;
 pub mod search;
 pub mod system;
 pub mod task;
+pub mod upkeep;
 pub mod when;
 
 pub use page::{Page, PageQuery};

@@ -15,6 +15,7 @@ use provost_api::{
     Because,
     agent::{AgentQuery, AgentStep, AgentSummary, AgentView, ChangeView, Demote, Restrict, RevisionView},
     plan::{Applied, ApplyRequest, FileText},
+    upkeep::{Accept, Attest},
 };
 use provost_domain::Name;
 use serde_json::Value;
@@ -82,6 +83,10 @@ pub enum AgentCommand {
     },
     /// Show what an agent has earned, and with a reason trust it a grade further
     Promote(promotion::PromoteArgs),
+    /// Confirm that an agent is still wanted as it is
+    Attest(WordArgs),
+    /// Answer for an agent whose owner has left
+    Accept(WordArgs),
     /// Trust an agent less: a new revision of its charter that says nothing else than before
     Demote {
         /// How far it is trusted from now on: supervised or probation
@@ -98,6 +103,19 @@ pub enum AgentCommand {
 pub struct MoveArgs {
     /// Its name
     pub name: Name,
+    /// Why, for the record
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// Which agent, whose word, and why.
+#[derive(Debug, Clone, Args)]
+pub struct WordArgs {
+    /// Its name
+    pub name: Name,
+    /// Whose word it is
+    #[arg(long = "as", value_name = "PERSON", env = "PROVOST_PERSON", hide_env_values = true)]
+    pub person: Option<Name>,
     /// Why, for the record
     #[arg(long)]
     pub reason: String,
@@ -163,6 +181,22 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
                     asked.to
                 ),
                 None => moved(&agent.summary, style),
+            });
+        }
+        AgentCommand::Attest(WordArgs { name, person, reason }) => {
+            let agent: AgentView =
+                client.post(&path(&name, "/attestation"), &Attest { person, reason }).await?;
+            out.show(&agent, |agent, style| {
+                let by = agent.upkeep.attested_by.as_deref().unwrap_or_default();
+                format!("{} is confirmed by {}", style.bold(agent.summary.name.as_str()), clean(by))
+            });
+        }
+        AgentCommand::Accept(WordArgs { name, person, reason }) => {
+            let agent: AgentView =
+                client.post(&path(&name, "/ownership"), &Accept { person, reason }).await?;
+            out.show(&agent, |agent, style| {
+                let name = style.bold(agent.summary.name.as_str());
+                format!("{} answers for {name}; level {}", agent.summary.owner, text_of(&agent.summary.level))
             });
         }
         AgentCommand::Promote(args) => return promotion::run(args, client, out).await,
@@ -285,6 +319,7 @@ fn render(agent: &AgentView, style: Style) -> String {
             ),
             ("charter from", agent.revised.as_ref().map_or("not known".to_owned(), revision)),
             ("proves itself by", proofs(agent)),
+            ("asks", asks(agent)),
             ("made of", crate::bill::parts(&agent.made_of, style)),
             ("next", agent.moves.join(", ")),
         ],
@@ -319,6 +354,16 @@ fn render(agent: &AgentView, style: Style) -> String {
     }
     text.push_str(&history(&agent.history, style));
     text
+}
+
+/// What its life asks of people.
+fn asks(agent: &AgentView) -> String {
+    let upkeep = &agent.upkeep;
+    let heir = upkeep.heir.as_ref().map(|heir| format!("{heir} to answer for it: provost agent accept"));
+    let attest = upkeep.attest_until.map(|until| {
+        format!("{} to confirm it until {}: provost agent attest", agent.summary.owner, when::long(until))
+    });
+    heir.into_iter().chain(attest).collect::<Vec<_>>().join("\n")
 }
 
 fn proofs(agent: &AgentView) -> String {

@@ -1,9 +1,9 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    activity, agent, approval, baseline, care, channel, credential, decision, drill, finding, identity,
-    issuer, key, kill, ledger, node, passkey, plan, policy, proposal, rule, run, search, shell, system, task,
-    wrap,
+    access_review, activity, agent, approval, baseline, care, channel, credential, decision, drill, finding,
+    identity, issuer, key, kill, ledger, node, passkey, plan, policy, proposal, rule, run, search, shell,
+    system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -70,6 +70,9 @@ pub enum Command {
     /// Try the kill switch before it is needed: stop a canary, measure, prove, restore
     #[command(subcommand, visible_alias = "drills")]
     Drill(drill::DrillCommand),
+    /// What agents are granted beside what they did, and what their owners say of it
+    #[command(subcommand, visible_alias = "reviews")]
+    Review(access_review::ReviewCommand),
     /// What contains by itself, and what it would have done
     #[command(subcommand, visible_alias = "rules")]
     Rule(rule::RuleCommand),

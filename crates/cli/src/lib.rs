@@ -6,6 +6,7 @@
 //!
 //! **Invariant.** No command takes a secret as an argument, where every user of the machine could see it.
 
+pub mod access_review;
 pub mod activity;
 pub mod agent;
 pub mod approval;
@@ -106,6 +107,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Proposal(command) => proposal::run(command, &client, out).await,
             Command::Kill(args) => kill::run(*args, &client, out).await,
             Command::Drill(command) => drill::run(command, &client, out).await,
+            Command::Review(command) => access_review::run(command, &client, out).await,
             Command::Rule(command) => rule::run(command, &client, out).await,
             Command::System(command) => system::run(command, &client, out).await,
             Command::Tool(command) => system::run_tool(command, &client, out).await,

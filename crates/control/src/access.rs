@@ -25,9 +25,12 @@ pub enum Operator {
 pub enum Action {
     AccountConnect,
     AccountDisconnect,
+    AgentAccept,
+    AgentAttest,
     AgentCreate,
     AgentDemote,
     AgentDiscover,
+    AgentKeep,
     AgentMove,
     AgentPromote,
     AgentProof,
@@ -82,6 +85,10 @@ pub enum Action {
     ProposalAnswer,
     ProposalRead,
     ProposalSettle,
+    ReviewAnswer,
+    ReviewOpen,
+    ReviewRead,
+    ReviewSettle,
     SessionEnd,
     SessionRead,
     SessionStart,
@@ -161,8 +168,11 @@ pub fn allows_on(op: &Op, action: Action, agent: &Name) -> bool {
     let view = op.plane.replica.latest();
     let agent = view.directory.agents.get(agent);
     of_owner(action)
-        && agent
-            .is_some_and(|agent| agent.charter.owner == *person || agent.charter.deputies.contains(person))
+        && agent.is_some_and(|agent| {
+            agent.charter.owner == *person
+                || agent.charter.deputies.contains(person)
+                || agent.answers() == person
+        })
 }
 
 /// Whether the table says yes.
@@ -178,6 +188,7 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
                 | Action::AgentDemote
                 | Action::AgentDiscover
                 | Action::BaselineLearn
+                | Action::AgentKeep
                 | Action::ApprovalSettle
                 | Action::FindingSettle
                 | Action::DeliveryKeep
@@ -189,6 +200,8 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
                 | Action::SignalHear
                 | Action::PersonLink
                 | Action::ProposalSettle
+                | Action::ReviewOpen
+                | Action::ReviewSettle
                 | Action::SessionEnd
         ),
         Operator::Workload(_) => matches!(action, Action::Evaluate | Action::SignalReceive),
@@ -211,6 +224,7 @@ const fn own(action: Action) -> bool {
             | Action::PasskeyRead
             | Action::TaskStart
             | Action::TaskEnd
+            | Action::AgentAccept
             | Action::AccountConnect
             | Action::AccountDisconnect
             | Action::ApprovalAnswer
@@ -225,6 +239,8 @@ const fn own(action: Action) -> bool {
             | Action::PersonAway
             | Action::ProposalAnswer
             | Action::ProposalRead
+            | Action::ReviewAnswer
+            | Action::ReviewRead
     )
 }
 
@@ -232,7 +248,8 @@ const fn own(action: Action) -> bool {
 const fn of_owner(action: Action) -> bool {
     matches!(
         action,
-        Action::AgentDemote
+        Action::AgentAttest
+            | Action::AgentDemote
             | Action::AgentMove
             | Action::AgentPromote
             | Action::AgentRead
@@ -261,6 +278,7 @@ const fn of_role(role: Role, action: Action) -> bool {
                         | Action::DeliveryRetry
                         | Action::DrillRun
                         | Action::Fsck
+                        | Action::ReviewOpen
                         | Action::TaskToken
                 )
         }
@@ -349,9 +367,12 @@ macro_rules! actions {
 actions! {
     AccountConnect = "account connect",
     AccountDisconnect = "account end",
+    AgentAccept = "agent accept",
+    AgentAttest = "agent attest",
     AgentCreate = "agent create",
     AgentDemote = "agent demote",
     AgentDiscover = "agent discover",
+    AgentKeep = "agent keep",
     AgentMove = "agent move",
     AgentPromote = "agent promote",
     AgentProof = "agent proof",
@@ -406,6 +427,10 @@ actions! {
     ProposalAnswer = "proposal answer",
     ProposalRead = "proposal read",
     ProposalSettle = "proposal settle",
+    ReviewAnswer = "review answer",
+    ReviewOpen = "review open",
+    ReviewRead = "review read",
+    ReviewSettle = "review settle",
     SessionEnd = "session end",
     SessionRead = "session read",
     SessionStart = "session start",

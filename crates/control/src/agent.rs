@@ -16,7 +16,7 @@ use provost_api::{
     Page,
     agent::{
         AgentCreate, AgentQuery, AgentStep, AgentSummary, AgentUpdate, AgentView, Demote, LooseningView,
-        Restrict,
+        Restrict, UpkeepView,
     },
     task::{BalanceView, TaskSummary},
 };
@@ -191,7 +191,12 @@ async fn moved(
                 drafts.extend(ended.into_iter().filter(|draft| seen.versions.contains_key(&draft.key())));
                 drafts.push(containment::for_ever(op, name, why, seen.directory)?);
             }
-            drafts.push(Draft::Put(Object::Agent(Agent { status, ..agent.clone() })));
+            let row = Agent { status, ..agent.clone() };
+            let row = match wanted {
+                Move::Resume => row.living(|life| life.resumed = Some(op.plane.now())),
+                _ => row,
+            };
+            drafts.push(Draft::Put(Object::Agent(row)));
             Ok(Change { drafts, what: format!("{} {name}", wanted.as_str()), answer: () })
         })
         .await
@@ -318,6 +323,7 @@ async fn view(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
         tasks: tasks(&view.directory, name, plane.now()),
         proofs: agent.proofs.iter().map(crate::proof::view).collect(),
         made_of: crate::bill::parts(agent),
+        upkeep: upkeep(agent, &view.directory),
         history: diff::history(history),
         created_by: agent.provenance.created_by.to_string(),
         created_at: agent.provenance.created_at.into(),
@@ -333,6 +339,21 @@ fn loosening(asked: &Loosening) -> LooseningView {
         by: asked.by.to_string(),
         at: asked.at.into(),
         until: asked.at.plus(ASKED_FOR).into(),
+    }
+}
+
+/// What its life asks of people now.
+fn upkeep(agent: &Agent, directory: &Directory) -> UpkeepView {
+    let life = agent.life.as_deref();
+    let attested = life.and_then(|life| life.attested.as_ref());
+    let grace = provost_lifecycle::upkeep::rules(directory).grace;
+    let until = life.and_then(|life| life.asked).map(|asked| asked.plus(grace));
+    UpkeepView {
+        attested: attested.map(|attested| attested.at.into()),
+        attested_by: attested.map(|attested| attested.by.to_string()),
+        attest_until: until.map(Into::into),
+        heir: life.and_then(|life| life.heir.as_ref()).map(|heir| heir.person.clone()),
+        expires: agent.charter.retirement.expires.map(Into::into),
     }
 }
 

@@ -189,6 +189,7 @@ fn keys(directory: &Directory) -> Vec<ObjectKey> {
     keys.extend(directory.deliveries.keys().map(|id| ObjectKey::delivery(id)));
     keys.extend(directory.containments.values().map(|order| ObjectKey::containment(&order.id)));
     keys.extend(directory.drills.keys().map(|id| ObjectKey::drill(id)));
+    keys.extend(directory.reviews.keys().map(|id| ObjectKey::review(id)));
     keys.extend(directory.streams.keys().map(|id| ObjectKey::new(Kind::Stream, id.as_str())));
     keys
 }

@@ -19,6 +19,7 @@ mod queue;
 
 pub use door::Door;
 pub(crate) use door::Request as DoorRequest;
+pub(crate) use faces::try_all;
 
 use crate::{Action, ControlError, Op, Operator, change::Draft, plane::Plane};
 use provost_domain::{

@@ -13,6 +13,7 @@
 //! answered binds. A secret that comes in never goes out, not into a record, not into a log, not into an error.
 
 pub mod access;
+pub mod access_review;
 pub mod account;
 pub mod agent;
 pub mod anchor;
@@ -72,6 +73,7 @@ pub mod task;
 pub mod token_keys;
 pub mod trusted;
 pub mod unfinished;
+pub mod upkeep;
 mod weight;
 mod why;
 mod words;

@@ -21,6 +21,7 @@ pub mod fault;
 mod grant;
 pub mod import;
 mod issuer;
+mod lifecycle;
 pub mod limits;
 mod organisation;
 pub mod plan;

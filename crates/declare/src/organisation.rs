@@ -2,7 +2,7 @@
 
 use crate::{
     Declared, application::AGENTS, autonomy::autonomy, changes::changes, channel::sealed, desk::Desk,
-    issuer::address, table::Item,
+    issuer::address, lifecycle::lifecycle, table::Item,
 };
 use provost_domain::{
     DurationMs, Kind, Name, ObjectKey, Person, Timestamp, Workload,
@@ -23,6 +23,7 @@ pub(crate) fn organisation(item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut 
     let production_revocation_max = table.duration(desk, "production_revocation_max");
     let approvals = table.get("approvals").map(|item| approvals(&item, desk)).unwrap_or_default();
     let changes = table.get("changes").map(|item| changes(&item, desk)).unwrap_or_default();
+    let lifecycle = table.get("lifecycle").map(|item| lifecycle(&item, desk)).unwrap_or_default();
     let autonomy = table.get("autonomy").map(|item| autonomy(&item, desk)).unwrap_or_default();
     table.finish(desk);
     if let (Some(display), true) = (display, fresh) {
@@ -35,6 +36,7 @@ pub(crate) fn organisation(item: &Item<'_>, desk: &mut Desk<'_>, declared: &mut 
             drills: std::collections::BTreeMap::new(),
             rules: std::collections::BTreeMap::new(),
             autonomy,
+            lifecycle,
         });
     }
 }

@@ -9,6 +9,7 @@ mod changes;
 mod channel;
 mod charter;
 mod issuer;
+mod lifecycle;
 mod render;
 mod words;
 

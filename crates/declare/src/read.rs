@@ -3,7 +3,7 @@
 use crate::{
     Declared, Fault, Severity, SourceFile, agent, application, changes, channel, check,
     desk::{Desk, Found},
-    drill, issuer,
+    drill, issuer, lifecycle,
     limits::{FAULTS_MAX, FILE_BYTES_MAX, FILES_BYTES_MAX, FILES_MAX},
     organisation, rule,
     source::{Source, extension, folder_name, stem},
@@ -56,6 +56,7 @@ pub fn read_beside(files: &[SourceFile], current: &Directory) -> (Declared, Vec<
     }
     declared.sources = sources.into_iter().map(|(path, source)| (path.to_owned(), source)).collect();
     changes::check(&declared, &mut found);
+    lifecycle::check(&declared, &mut found);
     check::all(&mut declared, &mut found, current);
     let mut faults = found.faults;
     declared.named = found.named;

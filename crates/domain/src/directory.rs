@@ -2,9 +2,9 @@
 //! a change among a million identities costs microseconds, and whoever holds a copy sees it whole.
 
 use crate::{
-    Account, Agent, Approval, Baseline, BaselineOf, Channel, Containment, Delivery, Digest, Drill, Envelope,
-    Finding, Invite, Issuer, Kind, Minted, Name, Object, ObjectKey, Passkey, Person, Proposal, Restraint,
-    Restriction, Seq, Session, Stream, System, Task, TaskId, Tool, ToolName, Workload,
+    AccessReview, Account, Agent, Approval, Baseline, BaselineOf, Channel, Containment, Delivery, Digest,
+    Drill, Envelope, Finding, Invite, Issuer, Kind, Minted, Name, Object, ObjectKey, Passkey, Person,
+    Proposal, Restraint, Restriction, Seq, Session, Stream, System, Task, TaskId, Tool, ToolName, Workload,
     application::Application, containment::Orders, organisation::Organisation, policy_file::PolicyFile,
     touched::Touched,
 };
@@ -66,6 +66,8 @@ pub struct Directory {
     pub streams: OrdMap<String, Arc<Stream>>,
     /// What is usual, by the key of whom for.
     pub baselines: OrdMap<String, Arc<Baseline>>,
+    /// Access reviews, by id; those that were done long ago leave.
+    pub reviews: OrdMap<String, Arc<AccessReview>>,
     /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
     /// [`crate::person::Login::claim`], [`Passkey::claim`]).
     subjects: OrdMap<Arc<str>, Name>,
@@ -125,6 +127,7 @@ impl Directory {
             Object::Drill(row) => drop(self.drills.insert(row.id.clone(), row.into())),
             Object::Stream(row) => drop(self.streams.insert(row.id.clone(), Arc::new(row))),
             Object::Baseline(row) => drop(self.baselines.insert(row.key(), row.into())),
+            Object::Review(row) => drop(self.reviews.insert(row.id.clone(), row.into())),
         }
     }
 
@@ -168,6 +171,7 @@ impl Directory {
             Kind::Drill => drop(self.drills.remove(&key.key)),
             Kind::Stream => drop(self.streams.remove(&key.key)),
             Kind::Baseline => drop(self.baselines.remove(&key.key)),
+            Kind::Review => drop(self.reviews.remove(&key.key)),
         }
     }
 
@@ -232,6 +236,9 @@ impl Directory {
             }
             Kind::Drill => self.drills.get(&key.key).map(|row| Object::Drill(Box::new(row.as_ref().clone()))),
             Kind::Stream => self.streams.get(&key.key).map(|row| Object::Stream(row.as_ref().clone())),
+            Kind::Review => {
+                self.reviews.get(&key.key).map(|row| Object::Review(Box::new(row.as_ref().clone())))
+            }
             Kind::Baseline => {
                 self.baselines.get(&key.key).map(|row| Object::Baseline(Box::new(row.as_ref().clone())))
             }

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** this crate is pure. It knows neither tokio, nor SQL, nor the clock, nor randomness.
 
+pub mod access_review;
 pub mod account;
 pub mod action;
 pub mod agent;
@@ -56,10 +57,12 @@ pub mod text_map;
 pub mod time;
 pub mod tool;
 mod touched;
+pub mod upkeep;
 pub mod usual;
 pub mod verdict;
 pub mod workload;
 
+pub use access_review::AccessReview;
 pub use account::Account;
 pub use action::Action;
 pub use agent::{Agent, AgentStatus, Level};

@@ -1,8 +1,9 @@
 //! What an agent's life has left on its row beside its charter: what it has earned, what it is made of as it was last approved,
 //! who confirmed it and who is asked to answer for it. Nothing of it widens what the charter allows.
 
-use crate::{Agent, Autonomy, Bill, Timestamp, bill::Presented};
+use crate::{Agent, Autonomy, Bill, Level, Name, Timestamp, bill::Presented};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Beside the charter. Most agents have nothing here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,48 @@ pub struct Life {
     /// What it presented instead, for which it waits to be approved again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presented: Option<Presented>,
+    /// Who last confirmed that it is wanted as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested: Option<Attested>,
+    /// Since when its owner is asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Timestamp>,
+    /// When its owner was told that it does nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_warned: Option<Timestamp>,
+    /// When somebody last let it act again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Timestamp>,
+    /// Who is asked to answer for it, now that its owner has left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heir: Option<Heir>,
+    /// When it was last tried after its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept: Option<Timestamp>,
+}
+
+/// A confirmation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attested {
+    /// When.
+    pub at: Timestamp,
+    /// By whom, as records say.
+    pub by: Arc<str>,
+}
+
+/// Somebody who is asked to answer for an agent whose owner has left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heir {
+    /// Who.
+    pub person: Name,
+    /// Whom they would follow.
+    pub from: Name,
+    /// Since when.
+    pub asked: Timestamp,
+    /// What containment left the agent before.
+    pub level: Level,
+    /// How many were asked before.
+    pub turn: u8,
 }
 
 impl Agent {
@@ -33,6 +76,13 @@ impl Agent {
     #[must_use]
     pub fn graded(&self) -> Timestamp {
         self.life.as_ref().and_then(|life| life.graded).unwrap_or(self.provenance.created_at)
+    }
+
+    /// Who answers for it: the owner, or who is asked to follow.
+    #[must_use]
+    pub fn answers(&self) -> &Name {
+        let heir = self.life.as_ref().and_then(|life| life.heir.as_ref());
+        heir.map_or(&self.charter.owner, |heir| &heir.person)
     }
 
     /// What it is to present whenever it starts a task.

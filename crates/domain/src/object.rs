@@ -1,9 +1,9 @@
 //! The rows of the plane: everything that a change can touch, each under one key.
 
 use crate::{
-    Account, Agent, Approval, Baseline, Channel, Containment, Delivery, Digest, Drill, Envelope, Finding,
-    Invite, Issuer, Minted, Name, NameError, Passkey, Person, Proposal, Session, Stream, System, Task,
-    TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation,
+    AccessReview, Account, Agent, Approval, Baseline, Channel, Containment, Delivery, Digest, Drill,
+    Envelope, Finding, Invite, Issuer, Minted, Name, NameError, Passkey, Person, Proposal, Session, Stream,
+    System, Task, TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation,
     policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,7 @@ pub enum Kind {
     Drill,
     Stream,
     Baseline,
+    Review,
 }
 
 /// A row: one of the nouns, whole.
@@ -71,6 +72,7 @@ pub enum Object {
     Drill(Box<Drill>),
     Stream(Stream),
     Baseline(Box<Baseline>),
+    Review(Box<AccessReview>),
 }
 
 /// What names a row for ever: its kind and a key inside the kind.
@@ -112,6 +114,7 @@ impl Object {
             Self::Drill(drill) => ObjectKey::drill(&drill.id),
             Self::Stream(stream) => ObjectKey::new(Kind::Stream, stream.id.as_str()),
             Self::Baseline(baseline) => ObjectKey::new(Kind::Baseline, baseline.key()),
+            Self::Review(review) => ObjectKey::review(&review.id),
         }
     }
 
@@ -137,6 +140,7 @@ impl Object {
             Self::Passkey(passkey) => passkey.removed.is_some(),
             Self::Invite(invite) => invite.used.is_some(),
             Self::Finding(finding) => finding.filed,
+            Self::Review(review) => review.filed,
             Self::Delivery(delivery) => !delivery.is_due() && !delivery.followed,
             Self::Containment(order) => !order.is_in_force(),
             _ => false,
@@ -165,7 +169,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -191,6 +195,7 @@ impl Kind {
         Self::Drill,
         Self::Stream,
         Self::Baseline,
+        Self::Review,
     ];
 
     /// Whether rows of this kind can let go of claims.
@@ -220,6 +225,7 @@ impl Kind {
                 | Self::Drill
                 | Self::Stream
                 | Self::Baseline
+                | Self::Review
         )
     }
 
@@ -252,6 +258,7 @@ impl Kind {
             Self::Drill => "drill",
             Self::Stream => "stream",
             Self::Baseline => "baseline",
+            Self::Review => "review",
         }
     }
 
@@ -345,6 +352,12 @@ impl ObjectKey {
     #[must_use]
     pub fn containment(id: &str) -> Self {
         Self::new(Kind::Containment, id)
+    }
+
+    /// An access review.
+    #[must_use]
+    pub fn review(id: &str) -> Self {
+        Self::new(Kind::Review, id)
     }
 
     /// A drill.

@@ -1,6 +1,8 @@
 //! Settings that hold for the whole organisation.
 
-use crate::{DurationMs, Environment, Name, autonomy::AutonomyRules, drill::DrillPlan, rule::Rule};
+use crate::{
+    DurationMs, Environment, Name, autonomy::AutonomyRules, drill::DrillPlan, rule::Rule, upkeep::UpkeepRules,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +32,9 @@ pub struct Organisation {
     /// How agents earn trust.
     #[serde(default, skip_serializing_if = "AutonomyRules::is_default")]
     pub autonomy: AutonomyRules,
+    /// What becomes of agents by itself.
+    #[serde(default, skip_serializing_if = "UpkeepRules::is_default")]
+    pub lifecycle: UpkeepRules,
 }
 
 /// People of whom some must agree.

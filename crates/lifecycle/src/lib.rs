@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** pure.
 
+pub mod access_review;
 pub mod agent;
 pub mod alike;
 pub mod approval;
@@ -16,6 +17,7 @@ pub mod narrower;
 pub mod proposal;
 pub mod quality;
 pub mod task;
+pub mod upkeep;
 mod voters;
 
 pub use voters::Standing;

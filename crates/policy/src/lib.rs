@@ -39,6 +39,7 @@ mod pdp;
 #[cfg(test)]
 mod plain;
 pub mod question;
+mod rehearse;
 mod render;
 mod replay;
 mod rule;
@@ -54,6 +55,7 @@ pub use input_schema::{SchemaFault, args_from_json_schema, args_in, shape_in};
 pub use narrow::check_scope;
 pub use pdp::{Bounds, Pdp};
 pub use question::{Draw, DrawError, Evaluation, Link, Question};
+pub use rehearse::{rehearse, running};
 pub use replay::{Replay, replay};
 pub use rulebook::GUARDRAILS;
 pub use schema::schema_text;

@@ -52,25 +52,25 @@ fn application(
 
 /// What [`Evaluation::input`] holds for an agent.
 #[derive(Deserialize)]
-struct Input {
-    args: Map<String, Value>,
-    now: Timestamp,
-    labels: BTreeSet<Label>,
-    approvals: Vec<String>,
-    exhausted: Vec<Name>,
-    pinned: bool,
-    task: provost_domain::TaskId,
+pub(crate) struct Input {
+    pub(crate) args: Map<String, Value>,
+    pub(crate) now: Timestamp,
+    pub(crate) labels: BTreeSet<Label>,
+    pub(crate) approvals: Vec<String>,
+    pub(crate) exhausted: Vec<Name>,
+    pub(crate) pinned: bool,
+    pub(crate) task: provost_domain::TaskId,
     /// Where the arguments came from.
     #[serde(default)]
-    args_from: ArgsFrom,
+    pub(crate) args_from: ArgsFrom,
     /// Who handed the work on, nearest first.
     #[serde(default)]
-    chain: Vec<Above>,
+    pub(crate) chain: Vec<Above>,
 }
 
 /// One link of a chain, as the record names it.
 #[derive(Deserialize)]
-struct Above {
+pub(crate) struct Above {
     agent: Name,
     task: provost_domain::TaskId,
 }

@@ -14,7 +14,7 @@ use crate::{
 use provost_cli::{Exit, Failure, client::TOKEN_FILE};
 use provost_control::{
     Plane, autonomy, baseline, check, containment, drill, gone, housekeeping, inventory, outbox, passkey,
-    rule, sequencer, token_keys,
+    rule, sequencer, token_keys, upkeep,
 };
 use provost_domain::DurationMs;
 use std::{future::IntoFuture as _, io::Write as _, net::SocketAddr, path::Path, sync::Arc};
@@ -87,6 +87,7 @@ pub(crate) async fn start(config: &Config, adopt: Option<u64>) -> Result<Running
         tokio::spawn(rule::follow(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(baseline::follow(Arc::clone(&plane), stopped.clone())),
         tokio::spawn(autonomy::follow(Arc::clone(&plane), stopped.clone())),
+        tokio::spawn(upkeep::run(Arc::clone(&plane), AGENTS_LOOKED_AFTER_EVERY, stopped.clone())),
         tokio::spawn(provost_broker::follow(broker, stopped.clone())),
     ];
     let router = drain::ends_with(router, stopped.clone());
@@ -211,4 +212,5 @@ async fn signal() -> Result<&'static str, Failure> {
 }
 
 const CHECKS_LOOKED_FOR_EVERY: DurationMs = DurationMs::from_mins(1);
+const AGENTS_LOOKED_AFTER_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 const HOUSE_KEPT_EVERY: DurationMs = DurationMs::from_mins(1);

@@ -61,7 +61,7 @@ pub async fn finding(store: &dyn Store, id: &str) -> Result<Option<(u64, Finding
 /// Who answers for what it is about.
 fn owner<'d>(directory: &'d Directory, sighting: &Sighting) -> Option<&'d Name> {
     let agent = sighting.about.agent.as_ref().and_then(|name| directory.agents.get(name))?;
-    Some(&agent.charter.owner)
+    Some(agent.answers())
 }
 
 const PLANE: &str = "plane";

@@ -13,8 +13,9 @@ use provost_api::{
     autonomy::{Promote, StandingView},
     proof::{ProofAdd, ProofRemove, ProofView},
     proposal::ProposalView,
+    upkeep::{Accept, Attest},
 };
-use provost_control::{agent, autonomy, proof};
+use provost_control::{agent, autonomy, proof, upkeep};
 use provost_domain::Name;
 
 /// Agents, in order of their names.
@@ -154,6 +155,42 @@ pub(crate) async fn agent_promote(
     Said(wanted): Said<Promote>,
 ) -> Proposed<AgentView> {
     Ok(autonomy::promote(&op, &name, wanted).await?.into())
+}
+
+/// Confirms that an agent is still wanted as it is.
+#[utoipa::path(
+    post,
+    path = "/agents/{name}/attestation",
+    tag = "agents",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The agent")),
+    request_body = Attest,
+    responses((status = 200, body = AgentView), Problems)
+)]
+pub(crate) async fn agent_attest(
+    Asked(op): Asked,
+    At(name): At<Name>,
+    Said(wanted): Said<Attest>,
+) -> Answer<AgentView> {
+    Ok(Json(upkeep::attest(&op, &name, wanted).await?))
+}
+
+/// Answers for an agent whose owner has left, as whoever is asked to.
+#[utoipa::path(
+    post,
+    path = "/agents/{name}/ownership",
+    tag = "agents",
+    security(("token" = [])),
+    params(("name" = String, Path, description = "The agent")),
+    request_body = Accept,
+    responses((status = 200, body = AgentView), Problems)
+)]
+pub(crate) async fn agent_accept(
+    Asked(op): Asked,
+    At(name): At<Name>,
+    Said(wanted): Said<Accept>,
+) -> Answer<AgentView> {
+    Ok(Json(upkeep::accept(&op, &name, wanted).await?))
 }
 
 /// Moves an agent through its life: `adopt`, `activate`, `reapprove`, `suspend`, `resume`, `decommission`. `activate` and

@@ -1,7 +1,7 @@
 //! The routes, and what their handlers share.
 
 use crate::{
-    agent, approval, baseline, channel, containment, credential, decision, document, door,
+    access_review, agent, approval, baseline, channel, containment, credential, decision, document, door,
     door::Hosts,
     drill, finding, home, identity, issuer, ledger, oauth, pages, passkey, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
@@ -75,6 +75,8 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(agent::agent_demote))
         .routes(routes!(agent::agent_standing))
         .routes(routes!(agent::agent_promote))
+        .routes(routes!(agent::agent_attest))
+        .routes(routes!(agent::agent_accept))
         .routes(routes!(agent::agent_move))
         .routes(routes!(oauth::agent_key_add))
         .routes(routes!(oauth::agent_key_remove))
@@ -114,6 +116,9 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(proposal::proposal_statement))
         .routes(routes!(proposal::proposal_refuse))
         .routes(routes!(proposal::proposal_withdraw))
+        .routes(routes!(access_review::review_list, access_review::review_open))
+        .routes(routes!(access_review::review_show))
+        .routes(routes!(access_review::review_answer))
         .routes(routes!(containment::containment_list, containment::containment_order))
         .routes(routes!(containment::containment_dry_run))
         .routes(routes!(containment::containment_show))

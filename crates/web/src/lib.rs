@@ -11,6 +11,7 @@
 //!
 //! A handler neither authorises nor records: the operation in `control` does both.
 
+mod access_review;
 mod agent;
 mod app;
 mod approval;

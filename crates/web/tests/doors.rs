@@ -48,7 +48,11 @@ const WITHOUT_RECORD: &[&str] = &[
 ];
 
 /// Operations of people in their own browsers, with a test that says who and why in another file.
-const OF_PEOPLE: &[&str] = &["passkey_add"]; // `passkeys.rs`
+const OF_PEOPLE: &[&str] = &[
+    "passkey_add",   // `passkeys.rs`
+    "agent_accept",  // `upkeep.rs`
+    "agent_promote", // `autonomy.rs`
+];
 
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let mut found = Vec::new();
@@ -257,6 +261,11 @@ async fn every_change_leaves_a_record_of_who_and_why() {
             "/people/jonas/logins?issuer=okta&subject=00u1&reason=because%20of%20the%20test".into(),
             None,
         ),
+        ("agent_attest", "POST", "/agents/clerk/attestation".into(), answer()),
+        ("review_open", "POST", "/reviews".into(), Some(json!({
+            "agent": "clerk", "due": "1d", "reason": "because of the test" }))),
+        ("review_answer", "POST", "/reviews/REVIEW/answer".into(), Some(json!({
+            "rest": "keep", "person": "maria", "reason": "because of the test" }))),
         ("agent_demote", "POST", "/agents/clerk/autonomy".into(), Some(json!({
             "autonomy": "probation", "reason": "because of the test" }))),
         (
@@ -335,6 +344,8 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     let mut covered: Vec<&str> = [WITHOUT_RECORD, OF_PEOPLE].concat();
     for (operation, method, path, body) in calls {
         let path = path.replace("ENVELOPE", &common::open_envelope(&served));
+        let reviews = served.plane.replica.latest().directory.reviews.clone();
+        let path = path.replace("REVIEW", reviews.keys().next().map_or("none", String::as_str));
         let before = served.plane.store.head().await.unwrap();
         let answer = served.send(method, &format!("/api/v1{path}"), Some(&served.token), body.as_ref()).await;
         assert_eq!(answer.status, 200, "{operation}: {:#}", answer.body);

@@ -9,6 +9,8 @@
 //! are played here, so that their guard can be taken out; `provost-server` has the same with the real ones.
 
 mod common;
+#[path = "common/console.rs"]
+mod console;
 
 use axum::{
     Router,
@@ -19,7 +21,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use common::{Served, later, serve_beside};
-use provost_control::{Plane, gone};
+use provost_control::{Plane, gone, upkeep};
 use provost_domain::{DurationMs, TaskId};
 use serde_json::{Value, json};
 use std::{
@@ -198,6 +200,37 @@ async fn a_task_that_expired_is_tried_when_the_plane_notices() {
     assert_eq!(gone::once(&late, &door).await.unwrap(), 1);
     served.plane.replica.catch_up().await.unwrap();
     assert_eq!(served.get(&format!("/tasks/{task}")).await.ok()["trial"]["gone"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_over_is_tried_on_schedule_and_what_still_answers_is_a_finding() {
+    let faces = Faces::new();
+    let served = serve(&faces).await;
+    let _first = served.plane.door.set(door(&served, served.address));
+    let task = start(&served).await;
+    console::call(&served, &task, "list_accounts", json!({})).await;
+    upkeep::once(&served.plane, &mut None).await.unwrap();
+    assert!(faces.asked.lock().unwrap().is_empty(), "what works is not tried");
+    served.post("/agents/clerk/decommission", json!({ "reason": "replaced" })).await.ok();
+    upkeep::once(&served.plane, &mut None).await.unwrap();
+    let tried = faces.asked.lock().unwrap().len();
+    assert!(tried >= 4, "{tried}");
+    assert_eq!(served.get("/findings?kind=agent-zombie").await.ok()["items"], json!([]));
+
+    faces.guarded.store(false, Ordering::SeqCst);
+    upkeep::once(&served.plane, &mut None).await.unwrap();
+    assert_eq!(faces.asked.lock().unwrap().len(), tried, "not before its time");
+    let late = later(&served, DurationMs::from_mins(8 * 24 * 60)).await;
+    let _first = late.door.set(door(&served, served.address));
+    upkeep::once(&late, &mut None).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+    let found = served.get("/findings?kind=agent-zombie").await.ok()["items"][0].clone();
+    assert_eq!(
+        (&found["severity"], &found["about"]["agent"]),
+        (&json!("critical"), &json!("clerk")),
+        "{found:#}"
+    );
+    assert!(found["what"].as_str().unwrap().contains(&format!("/mcp takes a token of {task}")), "{found:#}");
 }
 
 /// The gateway's faces, played: who presents a token of a task that is over gets a 401 that says so.

@@ -141,6 +141,7 @@ async fn who_has_no_role_sees_what_is_theirs_and_no_more() {
         "/console/contain",
         "/proposals",
         "/console/findings",
+        "/console/reviews",
         "/console/envelopes",
         "/console/search",
     ];
@@ -151,6 +152,7 @@ async fn who_has_no_role_sees_what_is_theirs_and_no_more() {
         let wanted = match route {
             "/approvals/{id}"
             | "/console/findings/{id}"
+            | "/console/reviews/{id}"
             | "/proposals/{id}"
             | "/console/containments/{id}" => 404,
             route if open.contains(&route) => 200,

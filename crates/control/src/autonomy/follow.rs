@@ -50,10 +50,13 @@ pub async fn once(plane: &Arc<Plane>, position: &mut Option<Seq>) -> Result<usiz
     loop {
         let records = plane.store.tail(from, PAGE).await?;
         for record in &records {
-            if let Some((agent, evidence, why)) = incident(record)
-                && demote(&op, agent, evidence, &why).await?
-            {
-                demoted += 1;
+            if let Some((agent, evidence, why)) = incident(record) {
+                demoted += usize::from(demote(&op, agent, evidence, &why).await?);
+                let because = crate::reason::of_plane(&format!("an incident: {evidence}"));
+                crate::access_review::open_for(&op, agent, &because).await;
+            }
+            if let Some(agent) = another_owner(plane, record).await? {
+                crate::access_review::open_for(&op, agent, "it has another owner").await;
             }
             from = record.seq;
         }
@@ -91,6 +94,20 @@ fn incident(record: &ChangeRecord) -> Option<(&Name, &str, String)> {
         }
         _ => None,
     }
+}
+
+/// An agent that a change gave to somebody else.
+async fn another_owner<'r>(
+    plane: &Plane,
+    record: &'r ChangeRecord,
+) -> Result<Option<&'r Name>, ControlError> {
+    let Some(Object::Agent(row)) = record.after.as_ref().filter(|_| record.version > 1) else {
+        return Ok(None);
+    };
+    let history = plane.store.history(&record.key, HISTORY_MAX).await?;
+    let before = history.iter().find(|older| older.seq < record.seq).and_then(|older| older.after.as_ref());
+    let moved = matches!(before, Some(Object::Agent(before)) if before.charter.owner != row.charter.owner);
+    Ok(moved.then_some(&row.name))
 }
 
 async fn demote(op: &Op, name: &Name, evidence: &str, why: &str) -> Result<bool, ControlError> {
@@ -131,4 +148,6 @@ struct Damaged;
 /// Changes up to here were read.
 const POSITION: &str = "autonomy-position";
 const PAGE: usize = 500;
+/// Changes of an agent among which the one before is looked for.
+const HISTORY_MAX: usize = 20;
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -36,7 +36,7 @@ enum Presents {
 }
 
 /// Tries each of them.
-pub(super) async fn try_all(plane: &Plane, door: &Door, task: &Task) -> Result<Vec<Probe>, ControlError> {
+pub(crate) async fn try_all(plane: &Plane, door: &Door, task: &Task) -> Result<Vec<Probe>, ControlError> {
     let mut probes = Vec::new();
     for face in faces(plane, task) {
         let asked = ask(plane, door, task, &face).await;

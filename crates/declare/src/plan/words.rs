@@ -2,7 +2,9 @@
 
 use crate::{
     credential,
-    plan::{PlannedWrite, Reach, Step, StepKind, Words, autonomy, changes, channel, charter, issuer},
+    plan::{
+        PlannedWrite, Reach, Step, StepKind, Words, autonomy, changes, channel, charter, issuer, lifecycle,
+    },
     table::{clip, join},
 };
 use provost_domain::{
@@ -90,6 +92,7 @@ pub(crate) fn added(row: &Object) -> Said {
             approvals(&mut said, ApprovalRules::default(), row.approvals);
             changes::changed(&mut said, &ChangeRules::default(), &row.changes);
             autonomy::changed(&mut said, Default::default(), row.autonomy);
+            lifecycle::changed(&mut said, &Default::default(), &row.lifecycle);
             drills(&mut said, &BTreeMap::new(), &row.drills);
             rules(&mut said, &BTreeMap::new(), &row.rules);
         }
@@ -153,7 +156,8 @@ pub(crate) fn added(row: &Object) -> Said {
         | Object::Containment(_)
         | Object::Drill(_)
         | Object::Stream(_)
-        | Object::Baseline(_) => {}
+        | Object::Baseline(_)
+        | Object::Review(_) => {}
     }
     said
 }
@@ -218,6 +222,7 @@ fn organisation(said: &mut Said, from: &Organisation, to: &Organisation) {
     approvals(said, from.approvals, to.approvals);
     changes::changed(said, &from.changes, &to.changes);
     autonomy::changed(said, from.autonomy, to.autonomy);
+    lifecycle::changed(said, &from.lifecycle, &to.lifecycle);
     drills(said, &from.drills, &to.drills);
     rules(said, &from.rules, &to.rules);
 }

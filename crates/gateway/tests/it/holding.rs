@@ -199,6 +199,7 @@ async fn each_yes_of_several_is_heard_of_and_the_last_one_makes_the_call() {
         drills: Default::default(),
         rules: Default::default(),
         autonomy: Default::default(),
+        lifecycle: Default::default(),
     };
     plane.change(Object::Organisation(organisation), 0).await;
     let policy = "@id(\"acme/two\") @gate(\"finance\") @reason(\"two of finance\")\n\
@@ -352,6 +353,7 @@ async fn with_rules(rules: ApprovalRules, change: impl FnOnce(&mut Setup)) -> Pl
         drills: Default::default(),
         rules: Default::default(),
         autonomy: Default::default(),
+        lifecycle: Default::default(),
     };
     plane.change(Object::Organisation(organisation), 0).await;
     plane

@@ -541,6 +541,7 @@ fn first_rows(task: TaskId, now: Timestamp, two: bool) -> Vec<Object> {
         drills: Default::default(),
         rules: Default::default(),
         autonomy: Default::default(),
+        lifecycle: Default::default(),
     }));
     if two {
         let text = "@id(\"acme/two\") @gate(\"finance\") @reason(\"two of finance\")\n\

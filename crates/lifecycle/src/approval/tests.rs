@@ -48,6 +48,7 @@ fn world() -> Directory {
         drills: Default::default(),
         rules: Default::default(),
         autonomy: Default::default(),
+        lifecycle: Default::default(),
     }));
     directory.put(serde_json::from_value(json!({"kind": "agent", "body": {
         "id": provost_domain::ids::AgentId::new(NOW, [1; 10]), "name": "clerk", "status": "active", "revision": 4,

@@ -60,6 +60,7 @@ fn world(production: &[Agree]) -> Directory {
         drills: Default::default(),
         rules: Default::default(),
         autonomy: Default::default(),
+        lifecycle: Default::default(),
     }));
     for (of, environment) in [("clerk", "production"), ("stage", "staging"), ("toy", "sandbox")] {
         directory.put(agent_row(of, "olga", environment, "500.0"));

@@ -292,6 +292,7 @@ async fn story(store: &dyn Store) {
         vec![put(containment("c1", false), 0), put(containment("c2", true), 0), put(drill("d1"), 0)],
         vec![put(baseline(3), 0)],
         vec![put(baseline(4), 1)],
+        vec![put(review("r1", false), 0), put(review("r2", true), 0)],
     ];
     for writes in sets {
         store.commit(set(writes)).await.unwrap();

@@ -4,10 +4,10 @@ use crate::{
     Attribution, ChangeSet, Charge, Intent, Sequenced, Store, TaskExpectation, TileKey, WindowKey, Write,
 };
 use provost_domain::{
-    Account, Agent, Baseline, BaselineOf, Charter, Completion, Containment, Decision, DecisionId, Delivery,
-    Digest, Drill, DurationMs, Environment, Finding, Invite, Issuer, Label, Minted, Name, NodeId, Object,
-    ObjectKey, Outcome, Passkey, Person, Proof, Proposal, Restraint, Seq, Session, Severity, Stream, System,
-    Task, TaskId, Timestamp, Tool, Verdict, Workload,
+    AccessReview, Account, Agent, Baseline, BaselineOf, Charter, Completion, Containment, Decision,
+    DecisionId, Delivery, Digest, Drill, DurationMs, Environment, Finding, Invite, Issuer, Label, Minted,
+    Name, NodeId, Object, ObjectKey, Outcome, Passkey, Person, Proof, Proposal, Restraint, Seq, Session,
+    Severity, Stream, System, Task, TaskId, Timestamp, Tool, Verdict, Workload,
     agent::{AgentStatus, Level, Provenance},
     approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
     containment::{ContainmentStatus, Scope, Who},
@@ -283,6 +283,26 @@ pub fn baseline(runs: u32) -> Object {
     row.usual.reference.labels.insert("payroll".parse().unwrap(), runs);
     row.usual.reference.marks.insert(provost_domain::usual::Mark(u64::MAX), runs);
     Object::Baseline(Box::new(row))
+}
+
+/// A review of the clerk.
+#[must_use]
+pub fn review(id: &str, filed: bool) -> Object {
+    Object::Review(Box::new(AccessReview {
+        id: id.to_owned(),
+        agent: name("clerk"),
+        because: "the quarter".to_owned(),
+        opened: NOON,
+        since: NOON,
+        due: NOON.plus(DurationMs::from_mins(60)),
+        revision: 1,
+        decisions: 0,
+        whole: true,
+        lines: Vec::new(),
+        effect: Default::default(),
+        status: provost_domain::access_review::ReviewStatus::Open,
+        filed,
+    }))
 }
 
 /// A drill of the clerk.

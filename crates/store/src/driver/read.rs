@@ -45,6 +45,7 @@ pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
         Kind::Drill => body(kind, record)?.map(|row| Object::Drill(Box::new(row))),
         Kind::Stream => body(kind, record)?.map(Object::Stream),
         Kind::Baseline => body(kind, record)?.map(|row| Object::Baseline(Box::new(row))),
+        Kind::Review => body(kind, record)?.map(|row| Object::Review(Box::new(row))),
     })
 }
 

@@ -104,6 +104,8 @@ pub fn looked_at(town: &Town) -> Vec<(&'static str, String)> {
         of("/console/containments/{id}", &format!("/console/containments/{}", town.order)),
         plain("/console/contain"),
         plain("/console/drills"),
+        plain("/console/reviews"),
+        of("/console/reviews/{id}", &format!("/console/reviews/{}", town.review)),
         plain("/console/activity"),
         of("/console/activity", "/console/activity?agent=nobody"),
         of("/console/search", "/console/search?q=clerk"),

@@ -34,6 +34,8 @@ pub struct Town {
     pub delivery: String,
     /// Where an application asks to act for maria.
     pub consent: String,
+    /// An access review that waits.
+    pub review: String,
 }
 
 impl Town {
@@ -116,9 +118,22 @@ impl Town {
         waits::drills(&served).await;
         crate::common::given_up(&served, &delivery).await;
         let consent = waits::consent(&served, why).await;
+        let review = review(&served, &clerk, why).await;
         provost_control::sequencer::sequence_all(&served.plane).await.unwrap();
         let stage = Stage { served, task: clerk, decisions: [decided[0].clone(), decided[2].clone()] };
-        Self { stage, tasks, decided, approval, envelope, finding, proposal, order, delivery, consent }
+        Self {
+            stage,
+            tasks,
+            decided,
+            approval,
+            envelope,
+            finding,
+            proposal,
+            order,
+            delivery,
+            consent,
+            review,
+        }
     }
 
     /// As if its agents had been at work for hours, more at some times than at others.
@@ -405,4 +420,25 @@ pub async fn crowd(served: &Served, count: u32) {
         }
     }
     served.plane.replica.catch_up().await.unwrap();
+}
+
+/// A review of what the invoice clerk may do, opened for a reason that others chose.
+async fn review(served: &Served, task: &str, why: &str) -> String {
+    let now = served.plane.now().as_millis();
+    let row = json!({
+        "id": "review_00112233445566778899aabb", "agent": "invoice-clerk", "because": why,
+        "opened": now, "since": now - 1_000_000, "due": now + 1_000_000, "revision": 1, "decisions": 41, "whole": true,
+        "lines": [
+            {"system": "bank", "tool": "transfer", "effects": ["financial"], "risk": "high", "used": 12, "held": 1, "denied": 3,
+             "first": now - 900_000, "last": now, "tasks": [task], "peers": {"with": 1, "of": 4},
+             "limits": {"payee": {"one_of": [why.chars().take(40).collect::<String>()]}}, "proposed": "keep"},
+            {"system": "bank", "tool": "list_accounts", "effects": ["read"], "risk": "low", "used": 0, "held": 0, "denied": 0,
+             "peers": {"with": 0, "of": 4}, "proposed": "revoke"},
+        ],
+        "effect": {"calls": 4213, "changed": 0}, "status": {"is": "open"},
+    });
+    let row: provost_domain::AccessReview = serde_json::from_value(row).unwrap();
+    let id = row.id.clone();
+    put(served, Object::Review(Box::new(row))).await;
+    id
 }

@@ -50,6 +50,7 @@ fn organisation() -> Organisation {
         drills: Default::default(),
         rules: Default::default(),
         autonomy: Default::default(),
+        lifecycle: Default::default(),
     }
 }
 

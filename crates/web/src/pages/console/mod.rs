@@ -12,6 +12,7 @@
 //! | `together` | several approvals that are alike, answered together |
 //! | `quality` | how approvals are answered |
 //! | `findings` | what a person should know, and the answer |
+//! | `reviews` | what agents are granted beside what they did, and what their owners say |
 //! | `proposals` | changes that wait for people, one with what it changes, and the answer |
 //! | `containments` | what is stopped, and what is proven of it; to stop, and to start again |
 //! | `drills` | how fast stopping was, each time it was tried |
@@ -51,6 +52,7 @@ mod people;
 mod plane;
 mod proposals;
 mod quality;
+mod reviews;
 mod search;
 mod systems;
 mod tasks;
@@ -86,6 +88,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/console/containments/{id}", get(containments::show).post(containments::answer))
         .route("/console/contain", get(containments::ask).post(containments::order))
         .route("/console/drills", get(drills::list).post(drills::run))
+        .route("/console/reviews", get(reviews::list))
+        .route("/console/reviews/{id}", get(reviews::show).post(reviews::answer))
         .route("/console/activity", get(activity::show))
         .route("/console/search", get(search::show))
         .route("/console/agents", get(agents::list))

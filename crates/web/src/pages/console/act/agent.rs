@@ -6,8 +6,9 @@ use axum::extract::Path;
 use provost_api::{
     agent::{AgentStep, AgentView, Demote, Restrict},
     autonomy::{GateView, Promote, StandingView},
+    upkeep::{Accept, Attest},
 };
-use provost_control::{Action, ControlError, access::allows_on, agent, autonomy};
+use provost_control::{Action, ControlError, Operator, access::allows_on, agent, autonomy, upkeep};
 use provost_domain::{AgentStatus, Autonomy, Level, Name};
 
 /// Something that can be done to one agent now, and is offered to somebody.
@@ -31,6 +32,13 @@ pub(in crate::pages::console) fn offers(looker: &Looker, agent: &AgentView) -> V
     }
     if alive && agent.charter.autonomy > Autonomy::Probation && on(Action::AgentDemote) {
         words.push("demote");
+    }
+    if alive && on(Action::AgentAttest) {
+        words.push("attest");
+    }
+    if matches!(&looker.op.subject, Operator::Person(person, _) if Some(person) == agent.upkeep.heir.as_ref())
+    {
+        words.push("accept");
     }
     if agent.promotable && on(Action::AgentPromote) {
         words.push("promote");
@@ -73,6 +81,14 @@ pub(in crate::pages::console) async fn make(Path((name, word)): Path<(String, St
             };
             act.over(looker, &sent, outcome, "demoted")
         }
+        "attest" => {
+            let outcome = upkeep::attest(&looker.op, name, Attest { reason, person: None }).await;
+            act.over(looker, &sent, outcome, "attested")
+        }
+        "accept" => {
+            let outcome = upkeep::accept(&looker.op, name, Accept { reason, person: None }).await;
+            act.over(looker, &sent, outcome, "accepted")
+        }
         "promote" => {
             let wanted = Promote { reason, person: None };
             let outcome = autonomy::promote(&looker.op, name, wanted).await;
@@ -97,6 +113,8 @@ async fn act(looker: &Looker, name: &str, word: &str) -> Result<(Act, AgentView)
         "restrict" => Action::AgentRestrict,
         "demote" => Action::AgentDemote,
         "promote" => Action::AgentPromote,
+        "attest" => Action::AgentAttest,
+        "accept" => Action::AgentAccept,
         _ => Action::AgentMove,
     };
     looker.may_on(wanted, &name)?;
@@ -172,6 +190,11 @@ fn means(word: &str, agent: &AgentView) -> Vec<String> {
             "It is over for ever: nobody brings it back, and its name is never given again.",
             "Its tasks end with it.",
         ],
+        "attest" => &["You say that it is still wanted, as its charter has it, and answer for that."],
+        "accept" => &[
+            "Its owner has left, and you answer for it from now on: it is a new revision of its charter.",
+            "What it was left before is restored; until then it only reads.",
+        ],
         "promote" => &[
             "It is trusted a grade further, in a new revision of the charter; where others must agree, they are asked.",
             "A grave finding about it, or an order that names it, takes all of that back at once.",
@@ -234,6 +257,8 @@ const WORDS: &[(&str, &str, bool)] = &[
     ("restrict", "Restrict…", true),
     ("demote", "Demote…", false),
     ("promote", "Promote…", false),
+    ("attest", "Confirm…", false),
+    ("accept", "Answer for it…", false),
     ("suspend", "Suspend…", true),
     ("decommission", "Decommission…", true),
 ];
