@@ -13,7 +13,6 @@ const PICTURES = [
   ['approval', starting('/approvals/approval_'), 'maria', 'light'],
   ['agent', '/console/agents/invoice-clerk', 'olga', 'light'],
   ['activity', '/console/activity', 'olga', 'dark'],
-  ['finding', starting('/console/findings/finding_'), 'olga', 'light'],
   ['approval-phone', starting('/approvals/approval_'), 'maria', 'dark', phone],
 ]
 const browser = await launch()
