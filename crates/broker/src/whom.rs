@@ -57,7 +57,7 @@ const CHAIN_MAX: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use provost_domain::{DurationMs, Object, task::TaskStatus};
+    use provost_domain::{AgentStatus, DurationMs, Object, agent::Level, task::TaskStatus};
     use serde_json::json;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);

@@ -1,5 +1,4 @@
 //! The body of the fuzz target `passkey`, over bytes by chance and over what is by the book with a few bytes changed.
-#![expect(clippy::unwrap_used, reason = "test")]
 
 use proptest::prelude::*;
 use provost_passkey::{Expected, Party, PublicKey, register, soft::Authenticator, verify};
@@ -8,9 +7,9 @@ const CHALLENGE: &[u8] = &[7; 32];
 
 /// Any bytes, or changes of bytes that are good: where, and to what.
 fn bytes() -> impl Strategy<Value = (Option<Vec<u8>>, Vec<(usize, u8)>)> {
-    let any = prop::collection::vec(any::<u8>(), 0..200);
+    let fresh = prop::collection::vec(any::<u8>(), 0..200);
     let changes = prop::collection::vec((0_usize..400, any::<u8>()), 0..4);
-    (prop::option::weighted(0.4, any), changes)
+    (prop::option::weighted(0.4, fresh), changes)
 }
 
 fn changed(good: &[u8], (any, changes): &(Option<Vec<u8>>, Vec<(usize, u8)>)) -> Vec<u8> {

@@ -1,5 +1,5 @@
 //! The kill switch over HTTP: order, what it ends, what it tells, and the two persons' way back.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod common;

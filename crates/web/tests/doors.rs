@@ -1,4 +1,9 @@
-#![expect(clippy::unwrap_used, dead_code, reason = "tests; and not every test uses all of `common`")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests; and not every test uses all of `common`"
+)]
 
 //! What nobody can forget: every operation refuses nobody and strangers, every change leaves a record, the document
 //! is the committed one.

@@ -1,4 +1,9 @@
-#![expect(clippy::unwrap_used, dead_code, reason = "tests; and not every test uses all of `common`")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests; and not every test uses all of `common`"
+)]
 
 //! Issuers declared in files are shown; agents are registered as their subjects; people show who they are.
 

@@ -1,4 +1,9 @@
-#![expect(clippy::unwrap_used, dead_code, reason = "tests; and not every test uses all of `common`")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests; and not every test uses all of `common`"
+)]
 
 //! Gains that come from no file: an agent that acts again as it is made now, another way for it to prove itself, somebody who
 //! answers in another's place. They wait for the same people as a wider charter does.

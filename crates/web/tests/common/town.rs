@@ -143,7 +143,7 @@ impl Town {
             for ((agent, task), (_, _, _, system, ..)) in
                 self.tasks.iter().zip(AGENTS).skip(step as usize % 5)
             {
-                if (step * 7 + agent.len() as u32) % 4 == 0 || self.tasks[9].1 == *task {
+                if (step * 7 + agent.len() as u32).is_multiple_of(4) || self.tasks[9].1 == *task {
                     continue;
                 }
                 let ago = provost_domain::DurationMs::from_mins(u64::from(step) * 6);

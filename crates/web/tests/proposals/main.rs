@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 //! Changes that wait for people, over a real socket and a real store: who must agree, what a yes does, and that nothing else
 //! is ever written.
