@@ -54,9 +54,9 @@ def call(method, url, body=None, headers=None):
         request.add_header(name, value)
     try:
         with urllib.request.urlopen(request, timeout=20) as response:
-            return response.status, dict(response.headers), json.load(response)
+            return response.status, response.headers, json.load(response)
     except urllib.error.HTTPError as refused:
-        return refused.code, dict(refused.headers), json.load(refused)
+        return refused.code, refused.headers, json.load(refused)
 
 
 def question(amount):

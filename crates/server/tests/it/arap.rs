@@ -55,7 +55,8 @@ const POLICY: &str = r#"
 @gate("owner")
 @reason("payments above 250 EUR are for people")
 forbid (principal, action == Action::"bank/transfer", resource == System::"bank")
-when { context.args.amount.greaterThan(decimal("250.0")) };
+when { context.args.amount.greaterThan(decimal("250.0")) }
+unless { context.approvals.contains("owner") };
 "#;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
