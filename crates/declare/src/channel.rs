@@ -201,6 +201,8 @@ fn secrets(item: &Item<'_>, desk: &mut Desk<'_>) -> Vec<Name> {
 /// The name something is sealed under. The line is not shown: somebody may have put the secret itself there.
 pub(crate) fn sealed(item: &Item<'_>, desk: &mut Desk<'_>) -> Option<Name> {
     let name = match item.value {
+        // A secret itself may read like a name.
+        DeValue::String(text) if text.starts_with("whsec_") => None,
         DeValue::String(text) => text.parse().ok(),
         _ => None,
     };

@@ -11,7 +11,7 @@ fn the_example_organisation_has_no_fault_and_is_applied_once() {
     assert!(faults.is_empty(), "{}", provost_declare::render_all(&faults));
     assert_eq!(
         (declared.people.len(), declared.agents.len(), declared.tools.len(), declared.policies.len()),
-        (4, 2, 9, 2)
+        (4, 2, 9, 3)
     );
     let mut plane = Plane::default();
     let first = plane.plan(&declared, false);
@@ -37,7 +37,7 @@ fn the_plan_for_an_empty_plane_reads_like_this() {
         "    expires 2027-12-31\n",
         "+ tool bank/close_account\n    is added and pinned: delete, financial\n",
         "+ policy payments\n    comes into force with policies acme/large-payments, ",
-        "21 to add, 0 to change, 0 to remove.\n",
+        "22 to add, 0 to change, 0 to remove.\n",
     ] {
         assert!(text.contains(line), "{line}\nis not in\n{text}");
     }

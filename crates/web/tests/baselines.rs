@@ -106,7 +106,7 @@ async fn a_change_of_model_or_charter_waits_for_a_person_and_is_never_silent() {
     let found = served.get("/findings?kind=baseline-proposed").await.ok();
     assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found:#}");
     let answer = json!({"new": true, "reason": "we tried the new model"});
-    let nobody = served.send("POST", "/agents/clerk/baselines/agree", None, Some(&answer)).await;
+    let nobody = served.send("POST", "/api/v1/agents/clerk/baselines/agree", None, Some(&answer)).await;
     assert_eq!(nobody.status, 401);
     let agreed = served.post("/agents/clerk/baselines/agree", answer.clone()).await.ok();
     assert_eq!(agreed.as_array().unwrap().len(), 2);
@@ -130,6 +130,7 @@ async fn a_run_that_did_what_its_charter_does_not_name_is_found_and_makes_nothin
     run(&served, &["list_accounts"]).await;
     let made = run(&served, &["list_accounts", "close"]).await;
     assert_eq!(baseline::once(&soon(&served).await).await.unwrap(), 2);
+    served.plane.replica.catch_up().await.unwrap();
     let found = served.get("/findings?kind=drift").await.ok();
     let items = found["items"].as_array().unwrap();
     assert_eq!(items.len(), 1, "{found:#}");

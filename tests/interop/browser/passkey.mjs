@@ -135,7 +135,7 @@ try {
   await page.waitForSelector('strong:text("old laptop")')
   await page.getByText('Rename or remove old laptop').click()
   await page.getByRole('button', { name: 'Remove old laptop' }).click()
-  await page.waitForSelector('h1:text("That did not work")')
+  await page.waitForSelector('h1:text("That is refused")')
   seen.last = await page.locator('main').innerText()
   await page.goto(`${PLANE}/you`)
   await page.getByRole('button', { name: 'Sign out' }).click()

@@ -183,7 +183,7 @@ pub(in crate::pages) fn failed(visitor: &Visitor, error: &ControlError) -> Respo
     let (status, text) = (status_of(error), error.text());
     let title = match status {
         StatusCode::NOT_FOUND => "There is nothing here",
-        StatusCode::FORBIDDEN => "This is not for you",
+        StatusCode::FORBIDDEN => "That is refused",
         _ => "That did not work",
     };
     let instead = Instead {
