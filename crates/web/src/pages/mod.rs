@@ -137,7 +137,7 @@ pub(crate) fn home() -> Response {
 
 /// A path that leads nowhere, for a person who followed or typed it.
 pub(crate) fn nowhere(app: &App, headers: &HeaderMap) -> Response {
-    let error = ControlError::unknown("page", "under this address");
+    let error = ControlError::NotFound("there is no page under this address".to_owned().into());
     match visitor_of(app, headers) {
         Ok(Some(visitor)) => console::failed(&visitor, &error),
         Ok(None) | Err(_) => refused(&error),

@@ -56,6 +56,8 @@ struct One {
     decisions: Vec<DecisionSummary>,
     tools: Vec<ToolView>,
     graph: Graph,
+    /// Whether who looks may look at tools; without it the reach is not shown, which is not none.
+    sees_tools: bool,
     offers: Vec<Offer>,
     baselines: Vec<BaselineView>,
     /// Something about them waits for a person.
@@ -120,6 +122,7 @@ pub(super) async fn show(looker: Looker, Path(name): Path<String>) -> Shown {
         decisions,
         tools,
         graph,
+        sees_tools: looker.can(Action::SystemRead),
         offers,
         baselines,
         waiting,

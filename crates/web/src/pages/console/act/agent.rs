@@ -1,7 +1,10 @@
 //! What can be done to an agent: moves of its life, what containment leaves it, less trust.
 
 use super::{Act, Field, Sent};
-use crate::pages::console::look::{Looker, Shown, Stopped};
+use crate::pages::console::{
+    bits,
+    look::{Looker, Shown, Stopped},
+};
 use axum::extract::Path;
 use provost_api::{
     agent::{AgentStep, AgentView, Demote, Restrict},
@@ -167,7 +170,8 @@ async fn act(looker: &Looker, name: &str, word: &str) -> Result<(Act, AgentView)
 fn means(word: &str, agent: &AgentView) -> Vec<String> {
     let worst = format!(
         "What it holds already outlives this by {} at worst, most of it set by {}.",
-        agent.bound.worst, agent.bound.set_by
+        bits::length(agent.bound.worst.0),
+        agent.bound.set_by
     );
     let lines: &[&str] = match word {
         "suspend" => &[

@@ -137,7 +137,8 @@ fn act(looker: &Looker, name: &str, word: &str, about: &About) -> Result<(Act, N
                 "Your answers are yours alone again."
             }];
             danger = false;
-            command = format!("provost person away {name} --to NAME --for 5d --reason …");
+            let until = if word == "away" { "--to NAME --for 5d " } else { "" };
+            command = format!("provost person away {name} {until}--reason …");
         }
         "away" | "back" => {
             let what = format!("who answers for {display} is for them to say");
