@@ -23,7 +23,7 @@ pub(crate) use faces::try_all;
 
 use crate::{Action, ControlError, Op, Operator, change::Draft, plane::Plane};
 use provost_domain::{
-    Digest, DurationMs, Object, ObjectKey, Seq, Task, TaskId,
+    Digest, DurationMs, Object, ObjectKey, Task, TaskId,
     task::{Probe, ProbeAnswer, TaskStatus, Trial},
 };
 use provost_store::CommitError;
@@ -88,13 +88,7 @@ async fn turn(
 
 /// From where everything may still be owed. A plane that never tried anything begins with what ends from now on.
 async fn open(plane: &Plane) -> Result<Queue, ControlError> {
-    let head = plane.store.head().await?;
-    let position = plane.store.put_meta_if_absent(POSITION, head.0.to_string().as_bytes()).await?;
-    let position = String::from_utf8(position).ok().and_then(|text| text.parse().ok());
-    let position = position.ok_or_else(|| {
-        ControlError::us("the position up to which ended tasks were tried cannot be read", Damaged)
-    })?;
-    Ok(Queue::from(Seq(position)))
+    Ok(Queue::from(crate::position::remembered(plane, POSITION, "ended tasks were tried").await?))
 }
 
 /// Remembers how far nothing is owed any more.
@@ -192,10 +186,6 @@ fn summary(probes: &[Probe]) -> String {
     let said: Vec<String> = said.map(|(count, word)| format!("{count} {word}")).collect();
     format!("tried at {} faces after its end: {}", probes.len(), said.join(", "))
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("it is not a number")]
-struct Damaged;
 
 /// Every ended task up to here is settled.
 const POSITION: &str = "gone-position";

@@ -55,6 +55,7 @@ pub mod person;
 pub mod plan;
 pub mod plane;
 pub mod policy;
+mod position;
 pub mod proof;
 pub mod proposal;
 pub mod quality;

@@ -101,7 +101,7 @@ pub async fn once(plane: &Arc<Plane>, position: &mut Option<Seq>) -> Result<usiz
     let op = Op { subject: Operator::Plane, request_id: "rule".to_owned(), plane: Arc::clone(plane) };
     let mut from = match *position {
         Some(position) => position,
-        None => remembered(plane).await?,
+        None => crate::position::remembered(plane, POSITION, "rules were followed").await?,
     };
     let mut ordered = 0;
     loop {
@@ -121,16 +121,6 @@ pub async fn once(plane: &Arc<Plane>, position: &mut Option<Seq>) -> Result<usiz
             return Ok(ordered);
         }
     }
-}
-
-/// From where findings were not read yet. A plane begins with what is found from now on.
-async fn remembered(plane: &Plane) -> Result<Seq, ControlError> {
-    let head = plane.store.head().await?;
-    let kept = plane.store.put_meta_if_absent(POSITION, head.0.to_string().as_bytes()).await?;
-    let kept = String::from_utf8(kept).ok().and_then(|text| text.parse().ok());
-    kept.map(Seq).ok_or_else(|| {
-        ControlError::us("the position up to which rules were followed cannot be read", Damaged)
-    })
 }
 
 /// A finding that this change has opened, or made worse.
@@ -249,10 +239,6 @@ impl Tried {
         });
     }
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("it is not a number")]
-struct Damaged;
 
 /// Findings up to here were read.
 const POSITION: &str = "rule-position";

@@ -44,7 +44,7 @@ pub async fn once(plane: &Arc<Plane>, position: &mut Option<Seq>) -> Result<usiz
     let op = Op { subject: Operator::Plane, request_id: "autonomy".to_owned(), plane: Arc::clone(plane) };
     let mut from = match *position {
         Some(position) => position,
-        None => remembered(plane).await?,
+        None => crate::position::remembered(plane, POSITION, "incidents were followed").await?,
     };
     let mut demoted = 0;
     loop {
@@ -69,16 +69,6 @@ pub async fn once(plane: &Arc<Plane>, position: &mut Option<Seq>) -> Result<usiz
             return Ok(demoted);
         }
     }
-}
-
-/// From where nothing was read yet. A plane begins with what happens from now on.
-async fn remembered(plane: &Plane) -> Result<Seq, ControlError> {
-    let head = plane.store.head().await?;
-    let kept = plane.store.put_meta_if_absent(POSITION, head.0.to_string().as_bytes()).await?;
-    let kept = String::from_utf8(kept).ok().and_then(|text| text.parse().ok());
-    kept.map(Seq).ok_or_else(|| {
-        ControlError::us("the position up to which incidents were followed cannot be read", Damaged)
-    })
 }
 
 /// Whom a change takes trust from: the agent, what shows it, and why.
@@ -140,10 +130,6 @@ fn row<'d>(directory: &'d Directory, name: &Name) -> Option<&'d provost_domain::
     let canary = row.provenance.source.as_ref() == provost_domain::drill::SOURCE;
     (row.status != AgentStatus::Decommissioned && !canary).then_some(row)
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("it is not a number")]
-struct Damaged;
 
 /// Changes up to here were read.
 const POSITION: &str = "autonomy-position";

@@ -62,7 +62,7 @@ async fn turn(plane: &Arc<Plane>) -> Result<usize, ControlError> {
 /// When the store fails: from the last position on it is read again.
 pub async fn once(plane: &Arc<Plane>) -> Result<usize, ControlError> {
     let op = Op { subject: Operator::Plane, request_id: "baseline".to_owned(), plane: Arc::clone(plane) };
-    let mut position = position(plane).await?;
+    let mut position = crate::position::remembered(plane, POSITION, "runs were learned").await?;
     let mut learned = 0;
     loop {
         let records = plane.store.tail(position, PAGE).await?;
@@ -94,15 +94,6 @@ pub async fn once(plane: &Arc<Plane>) -> Result<usize, ControlError> {
 /// Whether this row says so first: what is written into it afterwards is not another end.
 fn has_ended(task: &Task) -> bool {
     task.status == TaskStatus::Ended && task.trial.is_none()
-}
-
-/// From where nothing was learned yet. A plane begins with what ends from now on.
-async fn position(plane: &Plane) -> Result<Seq, ControlError> {
-    let head = plane.store.head().await?;
-    let kept = plane.store.put_meta_if_absent(POSITION, head.0.to_string().as_bytes()).await?;
-    let kept = String::from_utf8(kept).ok().and_then(|text| text.parse().ok());
-    kept.map(Seq)
-        .ok_or_else(|| ControlError::us("the position up to which runs were learned cannot be read", Damaged))
 }
 
 async fn remember(plane: &Plane, before: Seq, after: Seq) -> Result<(), ControlError> {
@@ -302,10 +293,6 @@ async fn tell_shift(op: &Op, row: &Baseline) {
     let sighting = Sighting::new("baseline-shift", row.key(), Severity::Medium, what);
     finding::try_raise(op, &sighting.about(About::agent(agent))).await;
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("it is not a number")]
-struct Damaged;
 
 /// Tasks that ended by here are learned.
 const POSITION: &str = "baseline-position";

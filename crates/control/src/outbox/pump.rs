@@ -159,7 +159,7 @@ impl Pump {
         let from = match self.read {
             Some(read) => read,
             None => {
-                let position = position(plane).await?;
+                let position = crate::position::remembered(plane, POSITION, "others were told").await?;
                 self.saved = position;
                 remember_recent(plane, position).await?;
                 position
@@ -194,13 +194,6 @@ impl Pump {
         }
         Ok(())
     }
-}
-
-async fn position(plane: &Plane) -> Result<Seq, ControlError> {
-    let head = plane.store.head().await?;
-    let kept = plane.store.put_meta_if_absent(POSITION, head.0.to_string().as_bytes()).await?;
-    let kept = String::from_utf8(kept).ok().and_then(|text| text.parse().ok()).map(Seq);
-    kept.ok_or_else(|| ControlError::us("the position up to which others were told cannot be read", Damaged))
 }
 
 /// What is over since a while, for people who look.
@@ -271,10 +264,6 @@ async fn tell(op: &Op, row: &Delivery) {
         }
     }
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("it is not a number")]
-struct Damaged;
 
 /// What every change up to here owes is on record.
 const POSITION: &str = "outbox-position";
