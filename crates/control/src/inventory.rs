@@ -115,10 +115,12 @@ impl Look {
 
     /// Those whose name has these small letters, after one of them; with them at the front first, the others afterwards.
     pub(crate) fn named(&self, part: &str, most: usize) -> Vec<&Arc<Agent>> {
-        let stood =
-            self.flat.starting(part).take(most).chain(self.flat.having(part).take(most.saturating_mul(2)));
-        let stood = stood.map(|row| self.flat.name(row)).filter(|name| !self.touched.contains(*name));
-        let mut found: Vec<&Arc<Agent>> = stood.filter_map(|name| self.directory.agents.get(name)).collect();
+        // Those that changed are left out before they are counted, or they would stand in the way of others.
+        let stood = |row: &usize| !self.touched.contains(self.flat.name(*row));
+        let starting = self.flat.starting(part).filter(stood).take(most);
+        let having = self.flat.having(part).filter(stood).take(most.saturating_mul(2));
+        let names = starting.chain(having).map(|row| self.flat.name(row));
+        let mut found: Vec<&Arc<Agent>> = names.filter_map(|name| self.directory.agents.get(name)).collect();
         found.extend(self.changed().filter(|agent| agent.name.as_str().contains(part)));
         found.sort_by_key(|agent| (!agent.name.as_str().starts_with(part), &agent.name));
         found.dedup_by(|a, b| a.name == b.name);

@@ -96,6 +96,17 @@ proptest! {
     }
 }
 
+#[test]
+fn an_agent_that_went_takes_no_other_ones_place_in_what_is_found() {
+    let mut directory = Directory::default();
+    ["b-a", "b", "a-b"].iter().for_each(|name| directory.put(agent(name, 0, 0)));
+    let flat = Arc::new(Flat::of(&directory));
+    directory.remove(&ObjectKey::new(Kind::Agent, "b"));
+    let touched = directory.agents_touched_since(flat.mark).unwrap().cloned().collect();
+    let look = Look { flat, directory, touched };
+    assert_eq!(names(look.named("b", 1)), ["b-a"]);
+}
+
 #[tokio::test]
 async fn a_layout_that_is_behind_is_followed_by_the_next_and_answers_are_always_of_now() {
     let inventory = Inventory::default();
