@@ -317,6 +317,9 @@ pub struct LooseningView {
     pub at: Moment,
     /// Until when another person may agree.
     pub until: Moment,
+    /// The order that stands instead, which another person lifts with their signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
 }
 
 /// Less trust in an agent.

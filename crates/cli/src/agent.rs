@@ -13,7 +13,10 @@ use crate::{
 use clap::{Args, Subcommand};
 use provost_api::{
     Because,
-    agent::{AgentQuery, AgentStep, AgentSummary, AgentView, ChangeView, Demote, Restrict, RevisionView},
+    agent::{
+        AgentQuery, AgentStep, AgentSummary, AgentView, ChangeView, Demote, LooseningView, Restrict,
+        RevisionView,
+    },
     plan::{Applied, ApplyRequest, FileText},
     upkeep::{Accept, Attest},
 };
@@ -175,6 +178,10 @@ pub async fn run(command: AgentCommand, client: &Client, out: Out) -> Result<Exi
             let wanted = Restrict { level, reason, person };
             let agent: AgentView = client.post(&path(&name, "/level"), &wanted).await?;
             out.show(&agent, |agent, style| match &agent.loosening {
+                Some(LooseningView { order: Some(order), until, .. }) => format!(
+                    "{name} stays off until another person signs that {order} is lifted ({}): provost kill lift {order} says where",
+                    when::short(*until)
+                ),
                 Some(asked) => format!(
                     "{name} stays off until another person agrees ({}): provost agent restrict {name} --level {} --as PERSON --reason …",
                     when::short(asked.until),

@@ -53,7 +53,7 @@ impl Upstreams {
         let at = format!("{base}/Users/{}", quoted(&id));
         let was = match listed {
             Some(was) => Some(was),
-            None => self.is_active(account, &at).await?,
+            None => self.is_active(account, (&at, &id)).await?,
         };
         let before = was == Some(active);
         let change = json!({
@@ -62,26 +62,48 @@ impl Upstreams {
         });
         let answer = self.scim(account, Method::PATCH, &at, Some(&change)).await?;
         match answer.status {
-            StatusCode::NOT_FOUND => return Ok(ScimSeen::Absent),
+            StatusCode::NOT_FOUND => return self.gone(base, account).await,
             status if status.is_success() => {}
             status => return Err(fault("PATCH", status)),
         }
-        match self.is_active(account, &at).await? {
+        match self.is_active(account, (&at, &id)).await? {
             Some(seen) if seen == active => Ok(ScimSeen::AsWanted { id, before }),
             Some(_other) => {
                 let still = if active { "not active" } else { "active" };
                 Err(ScimFault::Later(format!("it took the change, and the account is still {still}")))
             }
+            None => self.gone(base, account).await,
+        }
+    }
+
+    /// An account that was listed a moment ago and cannot be found where it was: it is gone if it is listed no more.
+    async fn gone(&self, base: &str, account: &ScimAccount<'_>) -> Result<ScimSeen, ScimFault> {
+        match self.find(base, account).await? {
             None => Ok(ScimSeen::Absent),
+            Some(_there) => {
+                Err(ScimFault::Later("the account is listed, and is not found where it is".to_owned()))
+            }
         }
     }
 
     /// Whether an account is active, as it is read; `None` if there is none. What does not say so may act.
-    async fn is_active(&self, account: &ScimAccount<'_>, at: &str) -> Result<Option<bool>, ScimFault> {
+    async fn is_active(
+        &self,
+        account: &ScimAccount<'_>,
+        (at, id): (&str, &str),
+    ) -> Result<Option<bool>, ScimFault> {
         let answer = self.scim(account, Method::GET, at, None).await?;
         match answer.status {
             StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::OK => Ok(Some(read(&answer)?.get("active") != Some(&Value::Bool(false)))),
+            StatusCode::OK => {
+                let row = read(&answer)?;
+                let same = row.get("id").and_then(Value::as_str) == Some(id)
+                    && row.get("userName").and_then(Value::as_str).is_none_or(|name| is_user(name, account));
+                if !same {
+                    return Err(ScimFault::Later("what was read back is another account".to_owned()));
+                }
+                Ok(Some(row.get("active") != Some(&Value::Bool(false))))
+            }
             status => Err(fault("GET", status)),
         }
     }
@@ -100,16 +122,20 @@ impl Upstreams {
             return Err(fault("search", answer.status));
         }
         let listed = read(&answer)?;
-        let found = listed.get("Resources").and_then(Value::as_array).cloned().unwrap_or_default();
+        let rows = listed.get("Resources").and_then(Value::as_array).cloned().unwrap_or_default();
+        // RFC 7644 section 3.4.2: how many there are, of which an answer may have a part.
+        let all =
+            listed.get("totalResults").and_then(Value::as_u64).and_then(|all| usize::try_from(all).ok());
         // A server that does not know the filter may list everybody.
         let is_it = |row: &&Value| {
-            row.get("userName")
-                .and_then(Value::as_str)
-                .is_some_and(|name| name.eq_ignore_ascii_case(account.user))
+            row.get("userName").and_then(Value::as_str).is_some_and(|name| is_user(name, account))
         };
-        let mut found = found.iter().filter(is_it);
+        let mut found = rows.iter().filter(is_it);
         match (found.next(), found.next()) {
-            (None, _) => Ok(None),
+            (None, _) if all.is_some_and(|all| all <= rows.len()) => Ok(None),
+            (None, _) => {
+                Err(ScimFault::Later("its listing is not whole, and the account is not in it".to_owned()))
+            }
             (Some(_), Some(_)) => Err(ScimFault::Never("several accounts have that name".to_owned())),
             (Some(row), None) => {
                 let id = row.get("id").and_then(Value::as_str);
@@ -140,6 +166,10 @@ impl Upstreams {
         let ask = Ask { headers, body: Some((method, body)), ..Ask::default() };
         self.fetch(url, ask, ANSWER_BYTES_MAX).await.map_err(|error| ScimFault::Later(error.why))
     }
+}
+
+fn is_user(name: &str, account: &ScimAccount<'_>) -> bool {
+    name.eq_ignore_ascii_case(account.user)
 }
 
 fn fault(what: &str, status: StatusCode) -> ScimFault {

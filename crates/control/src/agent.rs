@@ -1,7 +1,7 @@
 //! Agents: to look at, to bring in, to move through their life, to restrict.
 
 use crate::{
-    Action, ControlError, Op,
+    Action, ControlError, Op, Operator,
     access::Authorised,
     bound::{Links, bound},
     change::{Change, Draft, Seen},
@@ -22,11 +22,13 @@ use provost_api::{
 };
 use provost_declare::SourceFile;
 use provost_domain::{
-    Agent, AgentStatus, Directory, Kind, Name, Object, ObjectKey, TaskId, agent::Loosening,
+    Agent, AgentStatus, Directory, Kind, Level, Name, Object, ObjectKey, Restraint, TaskId,
+    agent::Loosening,
+    containment::{ContainmentStatus, Scope},
 };
 use provost_lifecycle::{
     agent::{Move, MoveError, decide, is_gain, moves, resumes_to},
-    containment::{ASKED_FOR, restrict as restrict_to},
+    containment::{ASKED_FOR, restrict as restrict_to, wants_signature_for},
 };
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, sync::Arc};
@@ -215,7 +217,7 @@ async fn before_stop(op: &Op, name: &Name) -> Result<(u64, Option<AgentStatus>),
 }
 
 /// Sets what containment leaves an agent. One person can always take; from `off`, one asks that it be left more and another
-/// agrees.
+/// agrees. Where that takes a signature, an order at `off` stands instead from the first word on, which the other lifts.
 ///
 /// # Errors
 /// When the operator may not, nobody has that name, it was decommissioned, or the same person would be both.
@@ -233,18 +235,35 @@ pub async fn restrict(op: &Op, name: &Name, wanted: &Restrict) -> Result<AgentVi
             authorised.check_stops(wanted.level >= agent.level)?;
             containment::check_person(by.person.as_ref(), seen.directory)?;
             let now = op.plane.now();
-            let (row, what) = match restrict_to(agent, wanted.level, &by, now)? {
-                Some(level) => {
-                    let row = Agent { level, loosening: None, ..agent.clone() };
-                    (row, format!("{name} restricted to {level}"))
+            let by_token = op.subject == Operator::LocalAdministrator;
+            let signs = wants_signature_for(agent, seen.directory);
+            let restricted = |level| Agent { level, loosening: None, ..agent.clone() };
+            let since = |row: Agent| row.living(|life| life.restricted = Some(now));
+            let mut drafts = Vec::new();
+            let (row, what) = match restrict_to(agent, wanted.level, (&by, by_token), now)? {
+                Some(level) if level == agent.level => {
+                    (restricted(level), format!("{name} restricted to {level}"))
                 }
-                None => {
+                // Somebody asked before a signature was wanted: that is asked for now.
+                Some(level) if agent.level != Level::Off || !signs => {
+                    (since(restricted(level)), format!("{name} restricted to {level}"))
+                }
+                None if !signs => {
                     let asked = Loosening { to: wanted.level, by: by.clone(), at: now };
                     let row = Agent { loosening: Some(Box::new(asked)), ..agent.clone() };
                     (row, format!("{name} asked to be left {}", wanted.level))
                 }
+                _ => {
+                    let order = containment::instead_of_level(op, name, &wanted.reason, &by, seen.directory);
+                    let what =
+                        format!("{name} asked to be left {}: {} stands instead", wanted.level, order.id);
+                    drafts.push(Draft::Put(Object::Containment(Box::new(order))));
+                    (since(restricted(wanted.level)), what)
+                }
             };
-            let drafts = if row == *agent { Vec::new() } else { vec![Draft::Put(Object::Agent(row))] };
+            if row != *agent {
+                drafts.push(Draft::Put(Object::Agent(row)));
+            }
             Ok(Change { drafts, what, answer: () })
         })
         .await?;
@@ -314,7 +333,7 @@ async fn view(op: &Op, name: &Name) -> Result<AgentView, ControlError> {
         version,
         words: words::charter(agent, plane.now()),
         moves: by_hand(agent.status),
-        loosening: agent.loosening.as_deref().map(loosening),
+        loosening: agent.loosening.as_deref().map(loosening).or_else(|| instead(agent, &view.directory)),
         declared: Some(agent.declared()).filter(|declared| *declared != agent.charter.autonomy),
         promotable: agent.status == AgentStatus::Active
             && crate::autonomy::rules(&view.directory).graduated
@@ -339,7 +358,23 @@ fn loosening(asked: &Loosening) -> LooseningView {
         by: asked.by.to_string(),
         at: asked.at.into(),
         until: asked.at.plus(ASKED_FOR).into(),
+        order: None,
     }
+}
+
+/// An order about this agent alone that somebody asked to be lifted stands where its own level did.
+fn instead(agent: &Agent, directory: &Directory) -> Option<LooseningView> {
+    let only = Scope { agent: Some(agent.name.clone()), ..Scope::default() };
+    let mut about = directory.containments.about(agent, directory.organisation.as_deref());
+    about.find_map(|order| match &order.status {
+        ContainmentStatus::LiftAsked { by, at, .. }
+            if order.level == Restraint::Off && order.scope == only =>
+        {
+            let asked = Loosening { to: agent.level, by: by.clone(), at: *at };
+            Some(LooseningView { order: Some(order.id.clone()), ..loosening(&asked) })
+        }
+        _ => None,
+    })
 }
 
 /// What its life asks of people now.

@@ -144,6 +144,33 @@ pub(crate) fn for_ever(
     Ok(put(begun(&fresh, directory)))
 }
 
+/// The order that takes the place of an agent's own level `off` where starting again takes a signature: somebody has asked that it
+/// be lifted, and the second person signs that. The agent is left nothing meanwhile.
+pub(crate) fn instead_of_level(
+    op: &Op,
+    agent: &Name,
+    why: &str,
+    by: &Who,
+    directory: &Directory,
+) -> Containment {
+    let at = op.plane.now();
+    let fresh = Containment {
+        id: format!("containment_{}", hex::encode(op.plane.random::<12>())),
+        scope: Scope { agent: Some(agent.clone()), ..Scope::default() },
+        level: Restraint::Off,
+        reason: format!("in place of the agent's own level off, which is asked to end: {why}"),
+        by: by.clone(),
+        at,
+        status: ContainmentStatus::LiftAsked { by: by.clone(), at, reason: why.to_owned() },
+        drill: false,
+        ended: Default::default(),
+        systems: Default::default(),
+        settled: Default::default(),
+        told: Default::default(),
+    };
+    begun(&fresh, directory)
+}
+
 /// The order of a drill, lifted with it.
 pub(crate) fn restored(row: &Containment, drill: &str, now: Timestamp) -> Result<Draft, ControlError> {
     let by = Who { person: None, shown_by: "plane".to_owned() };
@@ -353,6 +380,7 @@ impl From<MoveError> for ControlError {
             MoveError::SamePerson | MoveError::Orderer | MoveError::NoDrill => {
                 Self::refused(text).cure("ask somebody else to lift it")
             }
+            MoveError::SameHand => Self::refused(text).cure("the person signs in and agrees in the console"),
         }
     }
 }

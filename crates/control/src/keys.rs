@@ -2,9 +2,14 @@
 //! agree on the seed that was first.
 
 use crate::plane::Random;
+use aws_lc_rs::{
+    encoding::{AsDer, Pkcs8V1Der},
+    rsa::{KeyPair, KeySize},
+};
 use provost_connect::{SealError, SealingKey};
 use provost_domain::{NodeId, Timestamp, ids::IdError};
 use provost_store::{Store, StoreError};
+use provost_token::{Algorithm, SigningKey};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -73,6 +78,33 @@ pub(crate) async fn seed(
     Ok(Zeroizing::new(seed))
 }
 
+/// The RSA key beside the seed of this name, for those who understand nothing else (CAEP interoperability profile 1.0); none, if
+/// none was ever drawn and none is to be.
+pub(crate) async fn rsa(
+    store: &dyn Store,
+    sealing: &SealingKey,
+    (seed, draw): (&str, bool),
+) -> Result<Option<SigningKey>, KeysError> {
+    let name = format!("{seed}/rs256");
+    let sealed = match store.meta(&name).await? {
+        Some(sealed) => sealed,
+        None if draw => {
+            // It takes a moment, and primes are the library's to draw.
+            let drawn = tokio::task::spawn_blocking(|| {
+                let pair = KeyPair::generate(KeySize::Rsa2048).ok()?;
+                let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).ok()?;
+                Some(Zeroizing::new(der.as_ref().to_vec()))
+            });
+            let drawn = drawn.await.ok().flatten().ok_or(KeysError::NotDrawn)?;
+            store.put_meta_if_absent(&name, &sealing.seal(&name, &drawn)?).await?
+        }
+        None => return Ok(None),
+    };
+    let der = sealing.open(&name, &sealed)?;
+    let key = SigningKey::from_pkcs8(Algorithm::Rs256, der.dangerous_expose());
+    key.map(Some).map_err(|_refused| KeysError::NotASeed { name: "rs256" })
+}
+
 /// Why a signing key cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
@@ -85,6 +117,9 @@ pub enum KeysError {
         /// Which.
         name: &'static str,
     },
+    /// An RSA key was wanted.
+    #[error("an RSA key could not be drawn")]
+    NotDrawn,
     /// The file of the node's id.
     #[error("the file {} of this node's id cannot be used", path.display())]
     NodeFile {

@@ -9,7 +9,11 @@
 //! How far the changes were read stands in the store, and each firing is claimed there: of several nodes one fires, and a crash
 //! loses none.
 
-use crate::{Action, ControlError, Op, Operator, containment, finding, plane::Plane};
+use crate::{
+    Action, ControlError, Op, Operator, containment, finding,
+    plane::Plane,
+    position::{self, Reader},
+};
 use provost_api::rule::{RuleFired, RuleTest, RuleTested, RuleView};
 use provost_domain::{
     Digest, Directory, DurationMs, Finding, Name, Object, Seq, Severity, Sighting, Timestamp,
@@ -21,7 +25,6 @@ use provost_store::ChangeRecord;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
-    time::Duration,
 };
 use tokio::sync::watch;
 
@@ -77,20 +80,8 @@ pub async fn test(op: &Op, name: &Name, wanted: RuleTest) -> Result<RuleTested, 
 }
 
 /// Follows findings for as long as the node lives.
-pub async fn follow(plane: Arc<Plane>, mut stop: watch::Receiver<bool>) {
-    let mut moves = plane.replica.moves();
-    let mut position = None;
-    while !*stop.borrow() {
-        moves.mark_unchanged();
-        if let Err(error) = once(&plane, &mut position).await {
-            tracing::error!(%error, "rules could not be followed; it is tried again");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            moved = moves.changed() => if moved.is_err() { return },
-            changed = stop.changed() => if changed.is_err() { return },
-        }
-    }
+pub async fn follow(plane: Arc<Plane>, stop: watch::Receiver<bool>) {
+    position::follow(plane, stop, "rules", once).await;
 }
 
 /// Reads what changed since the position, and does what rules say. Gives how many orders were given.
@@ -99,25 +90,13 @@ pub async fn follow(plane: Arc<Plane>, mut stop: watch::Receiver<bool>) {
 /// When the store fails: from the position on it is read again.
 pub async fn once(plane: &Arc<Plane>, position: &mut Option<Seq>) -> Result<usize, ControlError> {
     let op = Op { subject: Operator::Plane, request_id: "rule".to_owned(), plane: Arc::clone(plane) };
-    let mut from = match *position {
-        Some(position) => position,
-        None => crate::position::remembered(plane, POSITION, "rules were followed").await?,
-    };
     let mut ordered = 0;
     loop {
-        let records = plane.store.tail(from, PAGE).await?;
-        for record in &records {
-            if let Some(finding) = opened(record) {
-                ordered += fire(&op, finding).await?;
-            }
-            from = record.seq;
+        let page = READER.page(plane, *position).await?;
+        for finding in page.records.iter().filter_map(opened) {
+            ordered += fire(&op, finding).await?;
         }
-        let last = records.len() < PAGE;
-        if !records.is_empty() {
-            plane.store.put_meta(POSITION, from.0.to_string().as_bytes()).await?;
-        }
-        *position = Some(from);
-        if last {
+        if READER.done(plane, &page, position).await? {
             return Ok(ordered);
         }
     }
@@ -240,12 +219,10 @@ impl Tried {
     }
 }
 
-/// Findings up to here were read.
-const POSITION: &str = "rule-position";
+const READER: Reader = Reader { place: "rule-position", doing: "rules were followed" };
 const PAGE: usize = 500;
 const SHOWN_MAX: usize = 100;
 const WHY_CHARS_MAX: usize = 400;
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// An opening of a finding fires once.
 const REMEMBERED_FOR: DurationMs = DurationMs::from_secs(30 * 24 * 3_600);
 

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 pub struct TokenKeys {
     issuer: String,
     access: Algorithm,
+    signals: Algorithm,
     current: ArcSwap<Current>,
 }
 
@@ -59,14 +60,38 @@ impl TokenKeys {
         issuer: &str,
     ) -> Result<Self, KeysError> {
         let first = State { signing: keys::TOKEN_SEED.to_owned(), earlier: Vec::new() };
-        let current = open(store, sealing, random, issuer, 0, first).await?;
+        let signals = Algorithm::Es256;
+        let current = open((store, sealing, random), (issuer, signals), 0, first).await?;
         let keys = Self {
             issuer: issuer.to_owned(),
             access: Algorithm::EdDsa,
+            signals,
             current: ArcSwap::from_pointee(current),
         };
         while keys.look(store, sealing, random).await? {}
         Ok(keys)
+    }
+
+    /// Signs security events with this algorithm from now on: ES256, unless said otherwise, EdDSA, or RS256, whose key is drawn
+    /// when it is first wanted.
+    ///
+    /// # Errors
+    /// As [`TokenKeys::load`].
+    pub async fn signalling_with(
+        mut self,
+        signals: Algorithm,
+        store: &dyn Store,
+        sealing: &SealingKey,
+        random: &dyn Random,
+    ) -> Result<Self, KeysError> {
+        self.signals = signals;
+        let (number, state) = {
+            let current = self.current.load();
+            (current.number, current.state.clone())
+        };
+        let current = open((store, sealing, random), (&self.issuer, signals), number, state).await?;
+        self.current.store(Arc::new(current));
+        Ok(self)
     }
 
     /// Signs access tokens with this algorithm from now on: EdDSA, unless said otherwise, or ES256.
@@ -90,6 +115,14 @@ impl TokenKeys {
     /// As [`TokenKeys::with_signing`].
     pub fn with_outward<T>(&self, sign: impl FnOnce(&SigningKey) -> T) -> Result<T, ControlError> {
         self.with_key(Algorithm::Es256, sign)
+    }
+
+    /// Signs a security event, as receivers here understand it.
+    ///
+    /// # Errors
+    /// As [`TokenKeys::with_signing`].
+    pub fn with_signals<T>(&self, sign: impl FnOnce(&SigningKey) -> T) -> Result<T, ControlError> {
+        self.with_key(self.signals, sign)
     }
 
     fn with_key<T>(&self, alg: Algorithm, sign: impl FnOnce(&SigningKey) -> T) -> Result<T, ControlError> {
@@ -128,7 +161,7 @@ impl TokenKeys {
         let number = self.current.load().number.saturating_add(1);
         let Some(text) = store.meta(&place(number)).await? else { return Ok(false) };
         let state = serde_json::from_slice(&text).map_err(|_damaged| KeysError::NotASeed { name: RING })?;
-        let next = open(store, sealing, random, &self.issuer, number, state).await?;
+        let next = open((store, sealing, random), (&self.issuer, self.signals), number, state).await?;
         self.current.store(Arc::new(next));
         Ok(true)
     }
@@ -203,10 +236,8 @@ async fn follow_once(plane: &Plane) -> Result<(), KeysError> {
 }
 
 async fn open(
-    store: &dyn Store,
-    sealing: &SealingKey,
-    random: &dyn Random,
-    issuer: &str,
+    (store, sealing, random): (&dyn Store, &SealingKey, &dyn Random),
+    (issuer, signals): (&str, Algorithm),
     number: u64,
     state: State,
 ) -> Result<Current, KeysError> {
@@ -229,6 +260,18 @@ async fn open(
             .with_verifying(second(seed).await?.verifying().clone(), Some(*until));
     }
     let verifier = Arc::new(Verifier::with_ring(issuer, &ring));
+    // What signs events only verifies no token.
+    let rsa = async |name: &str, draw| keys::rsa(store, sealing, (name, draw)).await;
+    if signals == Algorithm::Rs256 {
+        if let Some(key) = rsa(&state.signing, true).await? {
+            ring = ring.with_signing(key);
+        }
+        for Earlier { seed, until } in &state.earlier {
+            if let Some(key) = rsa(seed, false).await? {
+                ring = ring.with_verifying(key.verifying().clone(), Some(*until));
+            }
+        }
+    }
     Ok(Current { number, state, ring, verifier })
 }
 

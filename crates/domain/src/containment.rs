@@ -313,6 +313,18 @@ impl Scope {
         *self == Self::default()
     }
 
+    /// Whether it says anything of agents, not only of what is called, or that all is meant.
+    #[must_use]
+    pub const fn names_agents(&self) -> bool {
+        let Self { agent, owner, group, like, model, environment, system: _, tool: _ } = self;
+        agent.is_some()
+            || owner.is_some()
+            || group.is_some()
+            || like.is_some()
+            || model.is_some()
+            || environment.is_some()
+    }
+
     /// Whether this agent is one it is about.
     #[must_use]
     pub fn has_agent(&self, agent: &Agent, organisation: Option<&Organisation>) -> bool {

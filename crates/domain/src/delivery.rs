@@ -11,7 +11,7 @@ pub struct Delivery {
     /// Names it for ever, and follows from what it is about: the same cause never makes two ([`delivery_id`]).
     pub id: String,
     /// Where to. What shares a lane arrives in order: a later one waits for an earlier one.
-    /// `channel/ops`, `channel/mail/maria`, `stream/…`, `scim/…`.
+    /// `channel/ops`, `channel/mail/maria`, `stream/…`, `scim/bank/clerk`.
     pub lane: String,
     /// Its place in the lane; ids decide between equals.
     pub order: u64,

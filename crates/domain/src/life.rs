@@ -35,6 +35,9 @@ pub struct Life {
     /// Who is asked to answer for it, now that its owner has left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heir: Option<Heir>,
+    /// When a person last set what containment leaves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restricted: Option<Timestamp>,
     /// When it was last tried after its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept: Option<Timestamp>,

@@ -23,8 +23,8 @@ pub use stands::{envelope_fallen, fallen};
 pub use voters::{approvers, askers, needs, standing};
 
 use provost_domain::{
-    Action, Approval, DecisionId, Digest, Directory, DurationMs, Envelope, Environment, Name, Reason, Role,
-    TaskId, Timestamp, ToolName,
+    Action, Approval, DecisionId, Digest, Directory, DurationMs, Envelope, Name, Reason, Role, TaskId,
+    Timestamp, ToolName,
     approval::{ApprovalStatus, Bound, ENVELOPE_LIFE_MAX, EnvelopeStatus, Vote, approval_id},
     canonical::CanonicalError,
     charter::{ArgRule, BudgetSum},
@@ -346,9 +346,7 @@ pub fn envelope(
 /// Whether a yes to this approval takes a signature of the person's passkey. An agent nobody knows acts in production.
 #[must_use]
 pub fn wants_signature(approval: &Approval, directory: &Directory) -> bool {
-    let agent = directory.agents.get(&approval.agent);
-    let environment = agent.map_or(Environment::Production, |agent| agent.charter.environment);
-    rules(directory).signed.wants(environment)
+    stands::asks_signature(&approval.agent, directory)
 }
 
 /// The rules in force.

@@ -62,12 +62,26 @@ pub fn decide(order: &Containment, wanted: &Move, who: &Who, now: Timestamp) -> 
     }
 }
 
+/// Whether a word counts as a second person's: what the token of the machine hands in is nobody's own, in whosever name, unless
+/// that person's passkey signed it.
+///
+/// # Errors
+/// When it does not.
+pub const fn own_word(by_token: bool, signed: bool) -> Result<(), MoveError> {
+    if by_token && !signed { Err(MoveError::SameHand) } else { Ok(()) }
+}
+
 /// What it leads to that somebody wants an agent to be left another level: less or the same takes one word; more, from `off`,
 /// takes two persons, as lifting an order does. `None` says that it waits for the second.
 ///
 /// # Errors
-/// When the same person would be both, or nobody knows which person it is.
-pub fn restrict(agent: &Agent, to: Level, who: &Who, now: Timestamp) -> Result<Option<Level>, MoveError> {
+/// When the same person would be both, nobody knows which person it is, or the second is the token of the machine.
+pub fn restrict(
+    agent: &Agent,
+    to: Level,
+    (who, by_token): (&Who, bool),
+    now: Timestamp,
+) -> Result<Option<Level>, MoveError> {
     if agent.level != Level::Off || to == Level::Off {
         return Ok(Some(to));
     }
@@ -77,7 +91,7 @@ pub fn restrict(agent: &Agent, to: Level, who: &Who, now: Timestamp) -> Result<O
     let asked = agent.loosening.as_ref().filter(|asked| asked.to == to && now < asked.at.plus(ASKED_FOR));
     match asked {
         Some(asked) if asked.by.person == who.person => Err(MoveError::SamePerson),
-        Some(_) => Ok(Some(to)),
+        Some(_) => own_word(by_token, false).map(|()| Some(to)),
         None => Ok(None),
     }
 }
@@ -122,6 +136,12 @@ pub fn wants_signature(order: &Containment, directory: &Directory) -> bool {
     }
 }
 
+/// Whether it does for an order about this agent alone.
+#[must_use]
+pub fn wants_signature_for(agent: &Agent, directory: &Directory) -> bool {
+    crate::approval::rules(directory).signed.wants(agent.charter.environment)
+}
+
 /// Why an order does not move so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoveError {
@@ -143,6 +163,11 @@ pub enum MoveError {
     /// The second person is the one who ordered it.
     #[error("it takes another person to agree than the one who ordered it")]
     Orderer,
+    /// The token of the machine is nobody.
+    #[error(
+        "a second person's word that is handed in with the token of the machine is nobody's own: whoever holds the token can give any name"
+    )]
+    SameHand,
 }
 
 /// How long somebody's asking counts.
@@ -262,7 +287,16 @@ mod tests {
             (agent(Level::Off, asked("tom", Level::Normal)), Level::Off, Some("maria"), Ok(Some(Level::Off))),
         ];
         for (agent, to, by, wanted) in table {
-            assert_eq!(restrict(&agent, to, &who(by), now), wanted, "{:?} {to:?} {by:?}", agent.loosening);
+            assert_eq!(
+                restrict(&agent, to, (&who(by), false), now),
+                wanted,
+                "{:?} {to:?} {by:?}",
+                agent.loosening
+            );
+            // The token of the machine stops and asks like anybody, and is never the second.
+            let by_token = restrict(&agent, to, (&who(by), true), now);
+            let second = agent.level == Level::Off && to != Level::Off && wanted == Ok(Some(to));
+            assert_eq!(by_token, if second { Err(MoveError::SameHand) } else { wanted });
         }
     }
 

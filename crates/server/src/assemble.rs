@@ -85,6 +85,10 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
     };
     let token_keys =
         TokenKeys::load(store.as_ref(), &sealing, &OsRandom, &issuer).await.map_err(keys_failed)?;
+    let token_keys = token_keys
+        .signalling_with(config.signal_algorithm, store.as_ref(), &sealing, &OsRandom)
+        .await
+        .map_err(keys_failed)?;
     let origin = format!("{}/ledger/{node}", host_of(&issuer));
     let ledger_key =
         keys::ledger_key(store.as_ref(), &sealing, &OsRandom, &origin).await.map_err(keys_failed)?;

@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub bound_tokens: BTreeSet<Environment>,
     /// What access tokens are signed with.
     pub token_algorithm: Algorithm,
+    /// What security events are signed with.
+    pub signal_algorithm: Algorithm,
     /// How long calls under way may go on once it is told to stop.
     pub drain_max: DurationMs,
     /// How often journalled records become leaves of the ledger.
@@ -98,6 +100,7 @@ impl Config {
             token_lifetime_max: TOKEN_LIFETIME_DEFAULT,
             bound_tokens: BTreeSet::from([Environment::Production]),
             token_algorithm: Algorithm::EdDsa,
+            signal_algorithm: Algorithm::Es256,
             drain_max: DRAIN_DEFAULT,
             sequence_every: SEQUENCE_EVERY_DEFAULT,
             system_hosts: None,
@@ -185,6 +188,7 @@ fn mean(
         token_lifetime_max: found.token_lifetime_max.unwrap_or(TOKEN_LIFETIME_DEFAULT),
         bound_tokens: found.bound_tokens.unwrap_or_else(|| BTreeSet::from([Environment::Production])),
         token_algorithm: found.token_algorithm.unwrap_or(Algorithm::EdDsa),
+        signal_algorithm: found.signal_algorithm.unwrap_or(Algorithm::Es256),
         drain_max: found.drain_max.unwrap_or(DRAIN_DEFAULT),
         sequence_every: found.sequence_every.unwrap_or(SEQUENCE_EVERY_DEFAULT),
         system_hosts: found.system_hosts,
@@ -316,7 +320,7 @@ mod tests {
     #[test]
     fn every_fault_is_told_at_once_and_ends_with_64() {
         let dir = tempfile::tempdir().unwrap();
-        let text = "lisen = '127.0.0.1:1'\nlisten = 'here'\npublic_url = 'ftp://x'\ntoken_lifetime_max = 3\ntoken_algorithm = 'HS256'\n\
+        let text = "lisen = '127.0.0.1:1'\nlisten = 'here'\npublic_url = 'ftp://x'\ntoken_lifetime_max = 3\ntoken_algorithm = 'HS256'\nsignal_algorithm = 'none'\n\
             [limits]\nbody_bytes_max = 'big'\nbody_byte_max = 3\nstaleness_max = 'soon'\n[journal]\nx = 1\n";
         let (args, global) = args(dir.path(), text);
         let failure = read(&args, &global).unwrap_err();
@@ -328,6 +332,7 @@ mod tests {
             "public_url",
             "token_lifetime_max",
             "token_algorithm",
+            "signal_algorithm",
             "`body_bytes_max`",
             "body_byte_max",
             "staleness_max",
@@ -335,7 +340,7 @@ mod tests {
         ] {
             assert!(faults.iter().any(|fault| fault.contains(part)), "{part} in {faults:#?}");
         }
-        assert_eq!(faults.len(), 9, "{faults:#?}");
+        assert_eq!(faults.len(), 10, "{faults:#?}");
         assert!(
             failure.faults.iter().any(|f| f.cure.as_deref().is_some_and(|cure| cure.contains("`listen`")))
         );

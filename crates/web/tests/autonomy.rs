@@ -220,6 +220,52 @@ async fn an_order_that_names_an_agent_takes_its_trust_and_another_model_begins_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_takes_the_trust_of_everybody_it_is_about_by_what_is_said_of_agents_and_of_nobody_else() {
+    let organisation = format!("{ORGANISATION}\n[group.finance]\nmembers = [\"maria\"]\n");
+    let of_model = CLERK.replace("task_duration_max", "manifest = { model = \"gpt-9\" }\ntask_duration_max");
+    let theirs = CLERK.replace("owner = \"maria\"", "owner = \"jonas\"");
+    for (scope, level, taken) in [
+        (json!({"owner": "maria"}), "read-only", vec!["clerk", "invoicer"]),
+        (json!({"group": "finance"}), "off", vec!["clerk", "invoicer"]),
+        (json!({"like": "inv*"}), "off", vec!["invoicer"]),
+        (json!({"model": "gpt-*"}), "off", vec!["invoicer"]),
+        (json!({"environment": "production"}), "off", vec!["clerk", "invoicer", "other"]),
+        (json!({"owner": "maria", "system": "bank"}), "off", vec!["clerk", "invoicer"]),
+        (json!({"owner": "maria"}), "observe", vec![]),
+        (json!({"system": "bank"}), "off", vec![]),
+        (json!({"everything": true}), "off", vec![]),
+    ] {
+        let served = serve().await;
+        let files = json!([
+            { "path": "organisation.toml", "text": organisation },
+            { "path": "systems/bank.toml", "text": BANK },
+            { "path": "policies/payments.cedar", "text": POLICY },
+            { "path": "agents/clerk.toml", "text": CLERK },
+            { "path": "agents/invoicer.toml", "text": of_model },
+            { "path": "agents/other.toml", "text": theirs },
+        ]);
+        served.post("/apply", json!({ "files": files, "reason": "the test begins" })).await.ok();
+        let mut position = None;
+        autonomy::once(&served.plane, &mut position).await.unwrap();
+        let mut order = json!({ "reason": "they pay twice", "level": level });
+        order.as_object_mut().unwrap().extend(scope.as_object().unwrap().clone());
+        served.post("/containments", order).await.ok();
+        assert_eq!(
+            autonomy::once(&served.plane, &mut position).await.unwrap(),
+            taken.len(),
+            "{scope} {level}"
+        );
+        let mut lost = Vec::new();
+        for agent in ["clerk", "invoicer", "other"] {
+            if served.get(&format!("/agents/{agent}/standing")).await.ok()["autonomy"] == "probation" {
+                lost.push(agent);
+            }
+        }
+        assert_eq!(lost, taken, "{scope} {level}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_charters_declare_trust_nothing_is_earned_and_nothing_taken() {
     let stage = Stage::set().await;
     let op = Op { subject: Operator::Plane, ..stage.served.op() };

@@ -99,7 +99,15 @@ async fn from_off_it_takes_two_and_from_less_it_takes_one() {
     assert_eq!(asked["status"], "lift-asked");
     let again = lift(json!({"person": "maria"})).await;
     assert_eq!(again.status, 403, "{}", again.body);
-    let lifted = lift(json!({"person": "jonas"})).await.ok();
+    // Whoever holds the token of the machine could give both names, so it is never the second person.
+    let token = lift(json!({"person": "jonas"})).await;
+    let says = (token.body["detail"].as_str().unwrap(), token.body["do"].as_str().unwrap());
+    assert!(token.status == 403 && says.0.contains("nobody's own"), "{}", token.body);
+    assert!(says.1.contains(&format!("/console/containments/{id}")), "{}", token.body);
+    let own = serde_json::from_value(json!({"reason": "it was a false alarm"})).unwrap();
+    let jonas = common::signed_in(&served, "jonas");
+    let lifted = provost_control::containment::lift(&jonas, id, own).await.unwrap();
+    let lifted = serde_json::to_value(lifted).unwrap();
     assert_eq!(
         (&lifted["status"], &lifted["lift"]["asked"]),
         (&json!("lifted"), &json!("maria")),
@@ -253,8 +261,12 @@ async fn an_agent_that_was_left_nothing_is_left_more_by_two_persons_only() {
     let asked = level("normal", Some("maria")).await.ok();
     assert_eq!((&asked["level"], &asked["loosening"]["by"]), (&json!("off"), &json!("maria")), "{asked:#}");
     assert_eq!(level("normal", Some("maria")).await.status, 403);
-    let left = level("normal", Some("jonas")).await.ok();
-    assert_eq!((&left["level"], &left["loosening"]), (&json!("normal"), &Value::Null));
+    let token = level("normal", Some("jonas")).await;
+    assert!(token.status == 403 && token.body.to_string().contains("nobody's own"), "{}", token.body);
+    let own = serde_json::from_value(json!({"level": "normal", "reason": "a test"})).unwrap();
+    let (jonas, clerk) = (common::signed_in(&served, "jonas"), "clerk".parse().unwrap());
+    let left = provost_control::agent::restrict(&jonas, &clerk, &own).await.unwrap();
+    assert!(left.summary.level == provost_domain::Level::Normal && left.loosening.is_none());
     assert_eq!(level("read-only", None).await.ok()["level"], "read-only");
     assert_eq!(level("normal", None).await.ok()["level"], "normal", "from less than off it takes one");
     // Stopping again takes the word back.
@@ -262,6 +274,43 @@ async fn an_agent_that_was_left_nothing_is_left_more_by_two_persons_only() {
     level("normal", Some("maria")).await.ok();
     assert_eq!(level("off", None).await.ok()["loosening"], Value::Null);
     assert_eq!(level("normal", Some("jonas")).await.ok()["level"], "off");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_production_what_is_left_an_agent_after_nothing_is_an_order_whose_end_the_second_person_signs() {
+    let served = serve().await;
+    let mut files = common::files();
+    let text = files[0]["text"].as_str().unwrap().replace("signed = \"never\"", "signed = \"production\"");
+    files[0]["text"] = json!(text);
+    served.post("/apply", json!({ "files": files, "reason": "the test begins" })).await.ok();
+    let level = async |level: &str, person: Option<&str>| {
+        let said = json!({"level": level, "reason": "a test", "person": person});
+        served.post("/agents/clerk/level", said).await.ok()
+    };
+    let acts = || {
+        let directory = served.plane.replica.latest().directory.clone();
+        directory.acts(&directory.agents[&"clerk".parse::<Name>().unwrap()])
+    };
+    level("off", None).await;
+    let asked = level("read-only", Some("maria")).await;
+    let order = asked["loosening"]["order"].as_str().unwrap().to_owned();
+    assert_eq!((&asked["loosening"]["by"], acts()), (&json!("maria"), false), "{asked:#}");
+    // Nobody's name is enough now, by whatever way, not even that of somebody who signed in.
+    let own = || serde_json::from_value(json!({"level": "normal", "reason": "a test"})).unwrap();
+    let (jonas, clerk) = (common::signed_in(&served, "jonas"), "clerk".parse().unwrap());
+    provost_control::agent::restrict(&jonas, &clerk, &own()).await.unwrap();
+    let lift = format!("/containments/{order}/lift");
+    let by = json!({"person": "jonas", "reason": "it was a false alarm"});
+    assert_eq!(served.post(&lift, by.clone()).await.status, 403);
+    assert!(!acts(), "the order stands");
+    common::device(&served, "jonas").await;
+    let asked = served.post(&format!("/containments/{order}/statement"), by.clone()).await.ok();
+    let asked = serde_json::from_value(asked).unwrap();
+    let mut signed = by;
+    signed["signed"] = json!(common::signed(&served, "jonas", &asked).await);
+    assert_eq!(served.post(&lift, signed).await.ok()["status"], "lifted");
+    assert!(acts());
+    assert_eq!(common::audit(&served).await.signed, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use crate::{
     change::{Change, Draft},
     finding,
     plane::Plane,
+    position::{self, Reader},
 };
 use provost_domain::{
     AgentStatus, Autonomy, Directory, Name, Object, ObjectKey, Restraint, Seq, Severity, Sighting,
@@ -16,24 +17,12 @@ use provost_domain::{
 };
 use provost_lifecycle::autonomy as life;
 use provost_store::ChangeRecord;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Takes trust for as long as the node lives.
-pub async fn follow(plane: Arc<Plane>, mut stop: watch::Receiver<bool>) {
-    let mut moves = plane.replica.moves();
-    let mut position = None;
-    while !*stop.borrow() {
-        moves.mark_unchanged();
-        if let Err(error) = once(&plane, &mut position).await {
-            tracing::error!(%error, "incidents could not be followed; it is tried again");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            moved = moves.changed() => if moved.is_err() { return },
-            changed = stop.changed() => if changed.is_err() { return },
-        }
-    }
+pub async fn follow(plane: Arc<Plane>, stop: watch::Receiver<bool>) {
+    position::follow(plane, stop, "incidents", once).await;
 }
 
 /// Reads what changed since the position, and takes trust from whom it is about. Gives how many were demoted.
@@ -42,45 +31,59 @@ pub async fn follow(plane: Arc<Plane>, mut stop: watch::Receiver<bool>) {
 /// When the store fails: from the position on it is read again.
 pub async fn once(plane: &Arc<Plane>, position: &mut Option<Seq>) -> Result<usize, ControlError> {
     let op = Op { subject: Operator::Plane, request_id: "autonomy".to_owned(), plane: Arc::clone(plane) };
-    let mut from = match *position {
-        Some(position) => position,
-        None => crate::position::remembered(plane, POSITION, "incidents were followed").await?,
-    };
     let mut demoted = 0;
     loop {
-        let records = plane.store.tail(from, PAGE).await?;
-        for record in &records {
-            if let Some((agent, evidence, why)) = incident(record) {
-                demoted += usize::from(demote(&op, agent, evidence, &why).await?);
-                let because = crate::reason::of_plane(&format!("an incident: {evidence}"));
-                crate::access_review::open_for(&op, agent, &because).await;
-            }
+        let page = READER.page(plane, *position).await?;
+        for record in &page.records {
+            demoted += incident(&op, record).await?;
             if let Some(agent) = another_owner(plane, record).await? {
                 crate::access_review::open_for(&op, agent, "it has another owner").await;
             }
-            from = record.seq;
         }
-        let last = records.len() < PAGE;
-        if !records.is_empty() {
-            plane.store.put_meta(POSITION, from.0.to_string().as_bytes()).await?;
-        }
-        *position = Some(from);
-        if last {
+        if READER.done(plane, &page, position).await? {
             return Ok(demoted);
         }
     }
 }
 
-/// Whom a change takes trust from: the agent, what shows it, and why.
-fn incident(record: &ChangeRecord) -> Option<(&Name, &str, String)> {
+/// Takes trust from whom a change takes it, and has what they may do looked at.
+async fn incident(op: &Op, record: &ChangeRecord) -> Result<usize, ControlError> {
+    let directory = op.plane.replica.latest().directory.clone();
+    let Some((agents, evidence, why)) = taken(record, &directory) else { return Ok(0) };
+    let because = crate::reason::of_plane(&format!("an incident: {evidence}"));
+    let mut demoted = 0;
+    for (nth, agent) in agents.iter().enumerate() {
+        // A look at the row as it is spares a change that would say nothing.
+        if row(&directory, agent).is_some_and(|row| row.charter.autonomy > Autonomy::Probation) {
+            demoted += usize::from(demote(op, agent, evidence, &why).await?);
+        }
+        if nth < REVIEWS_MAX {
+            crate::access_review::open_for(op, agent, &because).await;
+        }
+    }
+    Ok(demoted)
+}
+
+/// Whom a change takes trust from: the agents, what shows it, and why. An order takes it from those it is about by anything that
+/// is said of agents, when it is given; what is about everything, or about calls of a system whoever makes them, says nothing of
+/// any agent.
+fn taken<'r>(record: &'r ChangeRecord, directory: &Directory) -> Option<(Vec<Name>, &'r str, String)> {
     match record.after.as_ref()? {
         Object::Finding(row) if row.state == FindingState::Open && !row.filed && life::is_incident(row) => {
-            Some((row.about.agent.as_ref()?, row.id.as_str(), format!("{}: {}", row.kind, row.what)))
+            let agent = row.about.agent.clone()?;
+            Some((vec![agent], row.id.as_str(), format!("{}: {}", row.kind, row.what)))
         }
         Object::Containment(order)
-            if order.is_in_force() && !order.drill && order.level != Restraint::Observe =>
+            if record.version == 1 && !order.drill && order.level != Restraint::Observe =>
         {
-            Some((order.scope.agent.as_ref()?, order.id.as_str(), format!("contained: {}", order.reason)))
+            if !order.scope.names_agents() {
+                return None;
+            }
+            let organisation = directory.organisation.as_deref();
+            let about = directory.agents.values().filter(|agent| order.scope.has_agent(agent, organisation));
+            let mut agents: Vec<Name> = about.map(|agent| agent.name.clone()).collect();
+            agents.sort();
+            Some((agents, order.id.as_str(), format!("contained: {}", order.reason)))
         }
         _ => None,
     }
@@ -131,9 +134,8 @@ fn row<'d>(directory: &'d Directory, name: &Name) -> Option<&'d provost_domain::
     (row.status != AgentStatus::Decommissioned && !canary).then_some(row)
 }
 
-/// Changes up to here were read.
-const POSITION: &str = "autonomy-position";
-const PAGE: usize = 500;
+const READER: Reader = Reader { place: "autonomy-position", doing: "incidents were followed" };
+/// Reviews that one order opens: those of the first agents by name. People read no more at once.
+const REVIEWS_MAX: usize = 100;
 /// Changes of an agent among which the one before is looked for.
 const HISTORY_MAX: usize = 20;
-const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 
 use super::in_force;
 use crate::{
-    Action, ControlError, Op,
+    Action, ControlError, Op, Operator,
     change::{Change, Seen},
     reason::reason,
     sign::{self, By},
@@ -57,7 +57,7 @@ pub(super) fn is_second(event: &Event) -> bool {
     matches!(event, Event::Lifted { asked: Some(_) })
 }
 
-/// Refuses the second person's word alone where it has to be signed.
+/// Refuses the second person's word alone where it has to be signed, and everywhere what is nobody's own word.
 pub(super) fn check(
     op: &Op,
     row: &Containment,
@@ -65,8 +65,15 @@ pub(super) fn check(
     signature: Option<&Signature>,
     directory: &Directory,
 ) -> Result<(), ControlError> {
-    if !is_second(event) || signature.is_some() || !life::wants_signature(row, directory) {
+    if !is_second(event) || signature.is_some() {
         return Ok(());
+    }
+    if !life::wants_signature(row, directory) {
+        let by_token = op.subject == Operator::LocalAdministrator;
+        return life::own_word(by_token, false).map_err(|error| {
+            let page = format!("{}/console/containments/{}", crate::passkey::origin(&op.plane), row.id);
+            ControlError::from(error).cure(format!("the person signs in and agrees at {page}"))
+        });
     }
     let what = format!(
         "to lift {} takes {by}'s passkey: a fresh signature over exactly what was stopped, and by whom",

@@ -18,6 +18,7 @@
 //! Of several nodes each does all of this: a row is made at version 0, an attempt is claimed in the store, a mark is a change
 //! at the version that was read.
 
+mod busy;
 mod callback;
 mod carriers;
 mod derive;

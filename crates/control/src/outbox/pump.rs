@@ -1,14 +1,16 @@
 //! Paying: reads what the changes owe, takes each lane's turn, and marks what came of it.
 
-use super::{callback, carriers, derive, escalate::Escalated, follow, owe_all, put, scim};
+use super::{
+    busy::{Busy, place},
+    callback, carriers, derive,
+    escalate::Escalated,
+    follow, owe_all, put, scim,
+};
 use crate::{Action, ControlError, Op, Operator, finding, plane::Plane, signal};
 use provost_domain::{Delivery, Digest, DurationMs, Object, ObjectKey, Seq, Severity, Sighting, Timestamp};
 use provost_lifecycle::delivery as life;
 use provost_store::CommitError;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::{sync::watch, task::JoinSet};
 
 /// Pays for as long as the node lives.
@@ -64,8 +66,7 @@ struct Pump {
     read: Option<Seq>,
     /// What the store remembers of that.
     saved: Seq,
-    /// Lanes with something under way.
-    busy: BTreeSet<String>,
+    busy: Busy,
     /// Attempts that another node makes, or made and died over.
     elsewhere: BTreeMap<(String, u32), Timestamp>,
     escalated: Escalated,
@@ -80,7 +81,7 @@ impl Pump {
             op,
             read: None,
             saved: Seq(0),
-            busy: BTreeSet::new(),
+            busy: Busy::default(),
             elsewhere: BTreeMap::new(),
             escalated: Escalated::default(),
             sending: JoinSet::new(),
@@ -116,7 +117,7 @@ impl Pump {
                 break;
             }
             let elsewhere = self.elsewhere.contains_key(&(row.id.clone(), row.attempts));
-            if elsewhere || !self.busy.insert(row.lane.clone()) {
+            if elsewhere || !self.busy.take(&row.lane) {
                 continue;
             }
             let op = op.clone();
@@ -139,7 +140,7 @@ impl Pump {
     fn landed(&mut self, sent: Result<(String, Option<(String, u32)>), tokio::task::JoinError>) {
         match sent {
             Ok((lane, elsewhere)) => {
-                self.busy.remove(&lane);
+                self.busy.give_back(&lane);
                 if let Some(attempt) = elsewhere {
                     let until = self.op.plane.now().plus(CLAIMED_FOR);
                     self.elsewhere.insert(attempt, until);
@@ -148,7 +149,7 @@ impl Pump {
             Err(error) => {
                 tracing::error!(%error, "sending broke down");
                 // Which lane it was is not known any more; claims see to it that nothing is sent twice at once.
-                self.busy.clear();
+                self.busy = Busy::default();
             }
         }
     }
@@ -254,9 +255,9 @@ async fn tell(op: &Op, row: &Delivery) {
     match &row.state {
         provost_domain::delivery::DeliveryState::GivenUp { why, .. } => {
             tracing::error!(id = %row.id, lane = %row.lane, kind = %row.kind, why, "given up: somebody was not told");
-            // Once for a lane: a receiver that is gone is one thing to know.
+            // Once for a receiver: one that is gone is one thing to know.
             let what = format!("what was owed to {} was given up: {why}", row.lane);
-            let seen = Sighting::new("delivery-given-up", row.lane.clone(), Severity::High, what);
+            let seen = Sighting::new("delivery-given-up", place(&row.lane), Severity::High, what);
             finding::try_raise(op, &seen.evidence([row.id.clone()])).await;
         }
         state => {

@@ -79,11 +79,17 @@ pub(crate) fn owed_by(order: &Containment, agent: &Name, system: &System) -> Opt
 }
 
 fn id_of(cause: &str, agent: &Name, system: &System) -> String {
-    delivery_id(&format!("{KIND} {cause} {agent}"), &lane_of(system))
+    delivery_id(&format!("{KIND} {cause} {agent}"), &place(system.name.as_str()))
 }
 
-fn lane_of(system: &System) -> String {
-    format!("{LANE}{}", system.name)
+/// All accounts of a system.
+pub(super) fn place(system: &str) -> String {
+    format!("{LANE}{system}")
+}
+
+/// Each account has a lane of its own: one that cannot be changed keeps no other waiting.
+fn lane_of(system: &System, agent: &Name) -> String {
+    format!("{}/{agent}", place(system.name.as_str()))
 }
 
 /// The order to make an agent's account at a system inactive; `None` where it has none. The same cause orders once.
@@ -96,7 +102,8 @@ fn deactivation(
     let account = system.scim.as_ref()?;
     let title = format!("the account of {agent} at {} is made inactive", system.name);
     let user = account.user_of(agent);
-    Some(wanted((KIND, &title), id_of(cause, agent, system), (lane_of(system), order), (agent, &user), now))
+    let place = (lane_of(system, agent), order);
+    Some(wanted((KIND, &title), id_of(cause, agent, system), place, (agent, &user), now))
 }
 
 fn wanted(
@@ -168,9 +175,10 @@ pub(super) fn back(row: &Delivery, directory: &Directory, now: Timestamp) -> Bac
     }
 }
 
-/// The system that a lane leads to.
+/// The system that a lane leads to; one from before accounts had lanes names nothing else.
 pub(super) fn of_lane(lane: &str) -> Option<&str> {
-    lane.strip_prefix(LANE)
+    let rest = lane.strip_prefix(LANE)?;
+    Some(rest.split_once('/').map_or(rest, |(system, _agent)| system))
 }
 
 /// One attempt. Done is what was read back.

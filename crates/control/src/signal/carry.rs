@@ -162,7 +162,7 @@ fn signed(plane: &Plane, stream: &Stream, delivery: &Delivery) -> Result<String,
         events,
         txn: text("txn"),
     };
-    let signed = plane.token_keys.with_outward(|key| event.issue(key))?;
+    let signed = plane.token_keys.with_signals(|key| event.issue(key))?;
     signed.map_err(|error| ControlError::us("an event could not be signed", error))
 }
 

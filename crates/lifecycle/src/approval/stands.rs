@@ -2,8 +2,10 @@
 //! whether they meant it: what they said is worth nothing, and somebody else is asked. That time has passed is no such reason:
 //! a deputy's yes outlives the owner's holiday, a manager's the silence that made it count.
 
-use super::{is_administrator, voters};
-use provost_domain::{Approval, Directory, Envelope, Name, Restraint, approval::Vote};
+use super::{is_administrator, rules, voters};
+use provost_domain::{
+    Agent, Approval, Directory, Envelope, Environment, Level, Name, Restraint, approval::Vote,
+};
 
 /// Why an approval that was granted does not count any more, in words, if so.
 #[must_use]
@@ -42,6 +44,9 @@ pub(super) fn vote_fallen(
         return (!administrator)
             .then(|| format!("{person} broke the glass as an administrator, and is none any more"));
     }
+    if vote.signature.is_none() && asks_signature(agent, directory) {
+        return Some(not_signed(person));
+    }
     disentitled(vote.on_behalf_of.as_ref().unwrap_or(person), gate, agent, directory)
 }
 
@@ -55,9 +60,40 @@ fn disentitled(person: &Name, gate: &str, agent: &Name, directory: &Directory) -
     (!entitled).then(|| format!("{person}, who said yes, may not answer for {gate} any more"))
 }
 
-/// A yes given before somebody ordered that every call be agreed to is none knowing of that order.
+/// Whether a yes to what this agent does takes a signature as the rules are now. An agent nobody knows acts in production.
+pub(super) fn asks_signature(agent: &Name, directory: &Directory) -> bool {
+    let environment = directory.agents.get(agent).map(|agent| agent.charter.environment);
+    rules(directory).signed.wants(environment.unwrap_or(Environment::Production))
+}
+
+fn not_signed(person: &Name) -> String {
+    format!("{person} said yes without a signature, which is asked for now")
+}
+
+/// A yes given before somebody ordered that every call be agreed to is none knowing of that order; nor is one to a call that is
+/// made on behalf of whoever was ordered about.
 fn before_order(vote: &Vote, approval: &Approval, directory: &Directory) -> Option<String> {
-    let agent = directory.agents.get(&approval.agent)?;
+    let above = voters::chain(directory, approval.task).map(|task| &task.agent);
+    let agents = std::iter::once(&approval.agent).chain(above.filter(|name| **name != approval.agent));
+    agents.filter_map(|name| directory.agents.get(name)).find_map(|agent| {
+        let order = || before_order_about(agent, vote, approval, directory);
+        before_level(agent, vote).or_else(order)
+    })
+}
+
+/// The agent's own level was set by a person, as an order is given.
+fn before_level(agent: &Agent, vote: &Vote) -> Option<String> {
+    let since = agent.life.as_ref().and_then(|life| life.restricted);
+    let later = agent.level == Level::ApprovalsOnly && since.is_some_and(|since| vote.at <= since);
+    later.then(|| format!("{} said yes before {} was restricted to {}", vote.person, agent.name, agent.level))
+}
+
+fn before_order_about(
+    agent: &Agent,
+    vote: &Vote,
+    approval: &Approval,
+    directory: &Directory,
+) -> Option<String> {
     let organisation = directory.organisation.as_deref();
     let mut orders =
         directory.containments.matching(agent, organisation, &approval.system, Some(&approval.tool));

@@ -8,6 +8,8 @@ use provost_domain::{
 };
 use serde_json::json;
 
+mod before;
+
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
 fn name(text: &str) -> Name {
@@ -583,47 +585,4 @@ fn an_administrator_who_broke_the_glass_must_be_one_still() {
     assert_eq!(fallen(&row, &directory), None);
     directory.put(Object::Person(person("ada")));
     assert!(fallen(&row, &directory).unwrap().contains("is none any more"));
-}
-
-#[test]
-fn a_yes_from_before_an_order_that_every_call_is_agreed_to_does_not_count_after_it() {
-    use provost_domain::{
-        Containment, Restraint,
-        containment::{ContainmentStatus, Scope, Who},
-    };
-    let order = |at: Timestamp, level: Restraint, scope: Scope| {
-        let by = Who { person: None, shown_by: "test".to_owned() };
-        let (id, reason) = ("containment_1".to_owned(), "r".to_owned());
-        let status = ContainmentStatus::InForce;
-        Object::Containment(Box::new(Containment {
-            id,
-            scope,
-            level,
-            reason,
-            by,
-            at,
-            status,
-            drill: false,
-            ended: Default::default(),
-            systems: Default::default(),
-            settled: Default::default(),
-            told: Default::default(),
-        }))
-    };
-    let row = say(&waiting(&["owner"], 0, NOW), &world(), "olga", true).unwrap();
-    let voted = row.votes[0].at;
-    let about = Scope { agent: Some(row.agent.clone()), ..Scope::default() };
-    let other = Scope { agent: Some(name("somebody-else")), ..Scope::default() };
-    for (at, level, scope, falls) in [
-        (voted, Restraint::ApprovalsOnly, about.clone(), true),
-        (voted.plus(DurationMs(1)), Restraint::ApprovalsOnly, Scope::default(), true),
-        (voted.minus(DurationMs(1)), Restraint::ApprovalsOnly, about.clone(), false),
-        (voted.plus(DurationMs(1)), Restraint::Observe, about, false),
-        (voted.plus(DurationMs(1)), Restraint::ApprovalsOnly, other, false),
-    ] {
-        let mut directory = world();
-        directory.put(order(at, level, scope));
-        assert_eq!(fallen(&row, &directory).is_some(), falls, "{at:?}");
-        assert_eq!(missing(&row, &directory).is_empty(), !falls, "and it is asked for anew");
-    }
 }

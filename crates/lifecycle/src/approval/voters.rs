@@ -1,8 +1,11 @@
 //! Who may answer an approval: the rules are `crate::voters`; here is who is asked, and who asked.
 
 use crate::voters::{Asked, Gate, Standing, group, group_gate, owner_gate, person};
-use provost_domain::{Approval, Directory, Name, TaskId, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use provost_domain::{Approval, Directory, Name, Task, TaskId, Timestamp};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// How a person stands to an approval at `now`.
 #[must_use]
@@ -26,16 +29,17 @@ pub fn needs(directory: &Directory, gate: &str) -> u32 {
 /// in particular asked for, and has asked for it only if they signed in and agreed to it.
 #[must_use]
 pub fn askers(directory: &Directory, task: TaskId) -> BTreeSet<Name> {
-    let (mut askers, mut next) = (BTreeSet::new(), Some(task));
-    for _level in 0..CHAIN_MAX {
-        let Some(task) = next.and_then(|id| directory.tasks.get(&id)) else { break };
+    let asked = |task: &&Arc<Task>| {
         let owner = directory.agents.get(&task.agent).map(|agent| &agent.charter.owner);
-        if task.for_person || owner != Some(&task.requester) {
-            askers.insert(task.requester.clone());
-        }
-        next = task.parent;
-    }
-    askers
+        task.for_person || owner != Some(&task.requester)
+    };
+    chain(directory, task).filter(asked).map(|task| task.requester.clone()).collect()
+}
+
+/// A task and those above it, as far as they are known.
+pub(super) fn chain(directory: &Directory, task: TaskId) -> impl Iterator<Item = &Arc<Task>> {
+    let above = |task: &&Arc<Task>| directory.tasks.get(&task.parent?);
+    std::iter::successors(directory.tasks.get(&task), above).take(CHAIN_MAX)
 }
 
 /// Those of the row, and those the directory knows now.

@@ -27,6 +27,7 @@ pub(super) struct Found {
     pub token_lifetime_max: Option<DurationMs>,
     pub bound_tokens: Option<BTreeSet<Environment>>,
     pub token_algorithm: Option<Algorithm>,
+    pub signal_algorithm: Option<Algorithm>,
     pub drain_max: Option<DurationMs>,
     pub sequence_every: Option<DurationMs>,
     pub system_hosts: Option<BTreeSet<String>>,
@@ -53,7 +54,8 @@ pub(super) fn read(path: &Path, text: &str) -> (Found, Vec<Fault>) {
         store_password_file: root.text("store_password_file", &mut desk).map(PathBuf::from),
         token_lifetime_max: root.span("token_lifetime_max", &mut desk),
         bound_tokens: root.environments("bound_tokens", &mut desk),
-        token_algorithm: root.algorithm("token_algorithm", &mut desk),
+        token_algorithm: root.algorithm("token_algorithm", TOKENS, &mut desk),
+        signal_algorithm: root.algorithm("signal_algorithm", SIGNALS, &mut desk),
         drain_max: root.span("drain_max", &mut desk),
         ..Found::default()
     };
@@ -171,19 +173,15 @@ impl<'t> Table<'t> {
         read
     }
 
-    /// Of access tokens: those that everybody who is not us can be expected to verify.
-    fn algorithm(&mut self, key: &str, desk: &mut Desk<'_>) -> Option<Algorithm> {
+    /// One of those that are signed with here.
+    fn algorithm(&mut self, key: &str, known: &[Algorithm], desk: &mut Desk<'_>) -> Option<Algorithm> {
         let value = self.get(key)?;
-        let known = [Algorithm::EdDsa, Algorithm::Es256];
-        let found =
-            value.get_ref().as_str().and_then(|text| known.into_iter().find(|alg| alg.as_str() == text));
+        let text = value.get_ref().as_str();
+        let found = text.and_then(|text| known.iter().copied().find(|alg| alg.as_str() == text));
         if found.is_none() {
-            let cure = "write token_algorithm = \"EdDSA\" or \"ES256\"".to_owned();
-            desk.fault(
-                value.span(),
-                format!("`{key}` names no algorithm that tokens are signed with"),
-                Some(cure),
-            );
+            let words: Vec<String> = known.iter().map(|alg| format!("\"{alg}\"")).collect();
+            let cure = format!("write {key} = {}", words.join(" or "));
+            desk.fault(value.span(), format!("`{key}` names no algorithm that is signed with"), Some(cure));
         }
         found
     }
@@ -254,6 +252,11 @@ impl<'t> Table<'t> {
 const SPANS: [&str; 4] = ["upstream_idle_max", "call_duration_max", "stream_quiet_max", "staleness_max"];
 const COUNT_MAX: u64 = 1 << 40;
 const NEAR_EDITS_MAX: usize = 3;
+
+/// Of access tokens: those that everybody who is not us can be expected to verify.
+const TOKENS: &[Algorithm] = &[Algorithm::EdDsa, Algorithm::Es256];
+/// Of security events: the same, and what the CAEP interoperability profile asks for.
+const SIGNALS: &[Algorithm] = &[Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256];
 
 #[cfg(test)]
 mod tests {

@@ -31,6 +31,7 @@ pub(crate) fn show(config: &Config) -> Value {
         "token_lifetime_max": config.token_lifetime_max.to_string(),
         "bound_tokens": config.bound_tokens,
         "token_algorithm": config.token_algorithm.as_str(),
+        "signal_algorithm": config.signal_algorithm.as_str(),
         "drain_max": config.drain_max.to_string(),
         "journal": { "sequence_every": config.sequence_every.to_string() },
         "systems": {

@@ -1,6 +1,6 @@
 //! Calls under way when the plane ends: in order, or without warning.
 
-use crate::program::{Plane, acme, provost};
+use crate::program::{Plane, acme};
 use provost_bank::{Bank, Server};
 use rmcp::{
     model::{CallToolRequestParams, CallToolResult, ProtocolVersion},
@@ -8,10 +8,10 @@ use rmcp::{
     transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
 };
 use serde_json::json;
-use std::{fs, io::Write as _, path::Path, process::Stdio, time::Duration};
+use std::{fs, path::Path, time::Duration};
 use tokio::task::JoinHandle;
 
-type Client = RunningService<RoleClient, ()>;
+pub(crate) type Client = RunningService<RoleClient, ()>;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_under_way_ends_before_the_plane_does() {
@@ -51,18 +51,16 @@ pub(crate) async fn bank() -> Server {
 
 /// A plane with Acme on it, and this bank behind it.
 pub(crate) fn governed(bank: &Server) -> Plane {
+    governed_with(bank, "")
+}
+
+/// The same, with more in its files from the beginning.
+pub(crate) fn governed_with(bank: &Server, more: &str) -> Plane {
     let plane = Plane::fresh();
     let files = tempfile::tempdir().unwrap();
     copy(Path::new(&acme()), files.path(), &bank.url());
-    let mut child = provost()
-        .args(["credential", "set", "bank", "--url", &plane.url, "--data"])
-        .arg(&plane.data)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(b"the key").unwrap();
-    assert!(child.wait().unwrap().success());
+    fs::write(files.path().join("more.toml"), more).unwrap();
+    plane.say(&["credential", "set", "bank"], "the key");
     plane.json(&["apply", files.path().to_str().unwrap(), "--yes"]);
     plane
 }
@@ -81,14 +79,19 @@ fn copy(from: &Path, to: &Path, bank_url: &str) {
     }
 }
 
-/// A tool call of the bookkeeper that takes two seconds, under way in the background.
-pub(crate) async fn long_call(plane: &Plane) -> JoinHandle<Result<CallToolResult, ServiceError>> {
-    let started = plane.json(&["task", "start", "bookkeeper", "--purpose", "reconcile"]);
+/// A client of the bank in a new task of this agent.
+pub(crate) async fn client(plane: &Plane, agent: &str) -> Client {
+    let started = plane.json(&["task", "start", agent, "--purpose", "reconcile"]);
     let config = StreamableHttpClientTransportConfig::with_uri(format!("{}/mcp/bank", plane.url))
         .auth_header(started["token"].as_str().unwrap());
     let modern = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
     let transport = StreamableHttpClientTransport::from_config(config);
-    let client: Client = serve_client_with_lifecycle((), transport, modern).await.unwrap();
+    serve_client_with_lifecycle((), transport, modern).await.unwrap()
+}
+
+/// A tool call of the bookkeeper that takes two seconds, under way in the background.
+pub(crate) async fn long_call(plane: &Plane) -> JoinHandle<Result<CallToolResult, ServiceError>> {
+    let client = client(plane, "bookkeeper").await;
     tokio::spawn(async move {
         let args = json!({"account": "operations", "steps": 20}).as_object().unwrap().clone();
         client.call_tool(CallToolRequestParams::new("reconcile").with_arguments(args)).await

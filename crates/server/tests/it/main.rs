@@ -16,6 +16,7 @@ mod demo;
 mod gone;
 mod passkeys;
 mod program;
+mod rules;
 mod run;
 mod serve;
 mod three;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -97,6 +97,15 @@ impl Plane {
             .unwrap();
         assert!(output.status.success(), "{args:?}: {output:?}");
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {output:?}"))
+    }
+
+    /// Tells it something that must not stand among the arguments.
+    pub(crate) fn say(&self, args: &[&str], words: &str) {
+        let mut command = provost();
+        command.args(args).args(["--url", &self.url]).arg("--data").arg(&self.data);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(words.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success(), "{args:?}");
     }
 
     /// As a power failure would.

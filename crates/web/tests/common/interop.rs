@@ -20,6 +20,17 @@ pub fn node(script: &str) -> Command {
     command
 }
 
+/// The receiver of Shared Signals in `ssf`, built. Cargo sees by itself whether it is.
+pub fn ssf() -> Command {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop/ssf");
+    let folder = folder.canonicalize().unwrap();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--locked"]).env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
+    assert!(build.current_dir(&folder).status().unwrap().success(), "cargo build in tests/interop/ssf");
+    Command::new(folder.join("target/debug/ssf-receiver"))
+}
+
 /// Runs it to its end; what it printed is JSON.
 pub async fn said(command: Command) -> Value {
     let ran = tokio::process::Command::from(command).output().await.unwrap();

@@ -11,6 +11,7 @@ use provost_domain::{Clock, DurationMs, NodeId, Timestamp, limits::Limits};
 use provost_replica::Replica;
 use provost_store::{Store, SystemClock};
 use provost_store_sqlite::SqliteStore;
+use provost_token::Algorithm;
 use provost_web::{App, Hosts, router};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, path::Path, sync::Arc};
@@ -91,20 +92,33 @@ pub async fn serve() -> Served {
 
 /// A plane that hears of nothing but what it does itself, as one does that is cut off from its store.
 pub async fn serve_cut_off() -> Served {
-    served(axum::Router::new(), false).await
+    served(axum::Router::new(), false, Algorithm::Es256).await
+}
+
+/// A plane that signs security events with this.
+pub async fn serve_signalling(signals: Algorithm) -> Served {
+    served(axum::Router::new(), true, signals).await
 }
 
 /// A plane with the routes of somebody else beside its own.
 pub async fn serve_beside(beside: axum::Router) -> Served {
-    served(beside, true).await
+    served(beside, true, Algorithm::Es256).await
 }
 
-async fn served(beside: axum::Router, follows: bool) -> Served {
+async fn served(beside: axum::Router, follows: bool, signals: Algorithm) -> Served {
     let data = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&data.path().join("provost.db"), &Limits::default()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let plane = plane_over(Arc::new(store), data.path(), format!("http://{address}")).await;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let mut plane = plane_over(Arc::clone(&store), data.path(), format!("http://{address}")).await;
+    if signals != Algorithm::Es256 {
+        let mut own = Arc::into_inner(plane).unwrap();
+        let keys = Arc::into_inner(own.token_keys).unwrap();
+        let keys = keys.signalling_with(signals, store.as_ref(), &own.sealing_key, &OsRandom).await;
+        own.token_keys = Arc::new(keys.unwrap());
+        plane = Arc::new(own);
+    }
     let app = router(App::new(Arc::clone(&plane)).unwrap(), Hosts::new(address, []), beside);
     let replica = Arc::clone(&plane.replica);
     let serving = tokio::spawn(async move {
@@ -280,6 +294,20 @@ pub async fn put(served: &Served, object: provost_domain::Object) {
     let writes = vec![provost_store::Write::Put { object, expected }];
     served.plane.store.commit(provost_store::ChangeSet { by, at: served.plane.now(), writes }).await.unwrap();
     served.plane.replica.catch_up().await.unwrap();
+}
+
+/// Somebody who signed in, and operates.
+pub fn signed_in(served: &Served, person: &str) -> Op {
+    let subject = Operator::Person(person.parse().unwrap(), [provost_domain::Role::Operator].into());
+    Op { subject, ..served.op() }
+}
+
+/// Lifts an order at `off`: the token of the machine asks in maria's name, and jonas, signed in, agrees.
+pub async fn lift(served: &Served, id: &str) -> provost_api::containment::ContainmentView {
+    let said = json!({"reason": "it is mended", "person": "maria"});
+    served.post(&format!("/containments/{id}/lift"), said).await.ok();
+    let said = serde_json::from_value(json!({"reason": "it is mended"})).unwrap();
+    provost_control::containment::lift(&signed_in(served, "jonas"), id, said).await.unwrap()
 }
 
 /// Puts an approval of a payment of so much there, as the gateway would; its id is `approval_` and the amount.

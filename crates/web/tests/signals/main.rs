@@ -10,6 +10,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../common/interop.rs"]
+mod interop;
+
+mod others;
 mod streams;
 
 use axum::{Router, extract::State, http::HeaderMap, http::StatusCode, routing::post};
@@ -32,7 +36,10 @@ const ACCOUNT_DISABLED: &str = "https://schemas.openid.net/secevent/risc/event-t
 
 /// A plane with two receivers and a workload that is none; with their tokens.
 async fn plane() -> (Served, [String; 3]) {
-    let served = serve().await;
+    receiving(serve().await).await
+}
+
+async fn receiving(served: Served) -> (Served, [String; 3]) {
     served.apply().await;
     let workload =
         |name: &str, more: &str| format!("[workload.{name}]\npurpose = \"p\"\nowner = \"maria\"\n{more}\n");
@@ -251,6 +258,49 @@ async fn what_a_trusted_issuer_says_of_a_person_holds_here_once() {
     let person = provost_domain::ObjectKey::new(provost_domain::Kind::Person, "ben");
     let record = served.plane.store.history(&person, 1).await.unwrap().remove(0);
     assert!(record.by.why.contains("idp says account-disabled"), "{}", record.by.why);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_a_trusted_issuer_reports_leaked_stops_the_persons_agents_by_a_rule_as_often_as_it_says()
+ {
+    use provost_control::rule;
+    let served = trusting().await;
+    let rule = "[rule.leaked]\nfinding = \"signal-credential-compromise\"\nseverity = \"critical\"\nlevel = \"off\"\n\
+                stops = \"owner\"\nat_most = \"1 in 1h\"\n";
+    let bens = common::CLERK.replace("owner = \"maria\"", "owner = \"ben\"");
+    let organisation = format!("{}\n{rule}", common::ORGANISATION);
+    let files = json!([{ "path": "organisation.toml", "text": organisation }, { "path": "agents/bens.toml", "text": bens }]);
+    let apply =
+        json!({ "files": files, "reason": "the test begins", "break_glass": true, "person": "maria" });
+    served.post("/apply", apply).await.ok();
+    let mut position = None;
+    assert_eq!(rule::once(&served.plane, &mut position).await.unwrap(), 0);
+    let acts = |agent: &str| {
+        let directory = served.plane.replica.latest().directory.clone();
+        directory.acts(&directory.agents[&agent.parse::<provost_domain::Name>().unwrap()])
+    };
+    let leaked = "https://schemas.openid.net/secevent/risc/event-type/credential-compromise";
+    let set = event(&served, "1", leaked, |_event| {});
+    assert_eq!(tell(&served, &set).await.0, 202);
+    assert!(acts("bens"), "until the rule hears of it");
+    assert_eq!(rule::once(&served.plane, &mut position).await.unwrap(), 1);
+    assert!(!acts("bens") && acts("clerk"), "ben's agents, and nobody else's");
+    let orders = served.get("/containments").await.ok()["items"].clone();
+    assert_eq!((&orders[0]["scope"], &orders[0]["by"]), (&json!("agents of ben"), &json!("rule leaked")));
+    // The same event, and a node that reads the same again, order nothing more.
+    tell(&served, &set).await;
+    assert_eq!(rule::once(&served.plane, &mut position).await.unwrap(), 0);
+    served.plane.store.put_meta("rule-position", b"0").await.unwrap();
+    assert_eq!(rule::once(&served.plane, &mut None).await.unwrap(), 0);
+    // What its limit holds back is told.
+    let finding = served.get("/findings?kind=signal-credential-compromise").await.ok()["items"][0].clone();
+    let close = format!("/findings/{}/close", finding["id"].as_str().unwrap());
+    served.post(&close, json!({ "reason": "it was changed", "person": "jonas" })).await.ok();
+    let again = event(&served, "2", leaked, |_event| {});
+    assert_eq!(tell(&served, &again).await.0, 202);
+    assert_eq!(rule::once(&served.plane, &mut position).await.unwrap(), 0);
+    let limit = served.get("/findings?kind=rule-limit").await.ok();
+    assert_eq!(limit["items"][0]["severity"], "critical", "{limit:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,10 @@
 //! An order leads outward: receivers of signals, accounts at systems and channels hear of it, what each said stands with the
 //! order, and nothing is called contained before they did.
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod odd;
 
 use axum::{
     Json, Router,
@@ -16,7 +19,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::{get, post},
 };
-use common::{Served, serve};
+use common::{Served, lift, serve};
 use provost_control::{
     containment::{clean, prove},
     outbox,
@@ -46,6 +49,8 @@ enum Behaves {
     Dead,
     /// It will never do it.
     Two,
+    /// It fails for one account.
+    NotForClerk,
 }
 
 impl Elsewhere {
@@ -85,7 +90,7 @@ async fn list(State(me): State<Elsewhere>) -> Result<Json<Value>, StatusCode> {
     if behaves == Behaves::Two {
         rows.extend(rows.clone());
     }
-    Ok(Json(json!({"Resources": rows})))
+    Ok(Json(json!({"totalResults": rows.len(), "Resources": rows})))
 }
 
 async fn read(State(me): State<Elsewhere>, Path(id): Path<String>) -> Result<Json<Value>, StatusCode> {
@@ -98,7 +103,11 @@ async fn read(State(me): State<Elsewhere>, Path(id): Path<String>) -> Result<Jso
 
 async fn change(State(me): State<Elsewhere>, Path(id): Path<String>, body: String) -> StatusCode {
     let body: Value = serde_json::from_str(&body).unwrap();
-    if *me.behaves.lock().unwrap() != Behaves::Lies {
+    let behaves = *me.behaves.lock().unwrap();
+    if behaves == Behaves::NotForClerk && id == CLERK {
+        return StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    if behaves != Behaves::Lies {
         me.has(&id, body["Operations"][0]["value"].as_bool().unwrap());
     }
     StatusCode::NO_CONTENT
@@ -147,13 +156,6 @@ async fn kill(served: &Served, scope: Value) -> String {
     let mut order = json!({"reason": "a key leaked", "person": "maria"});
     order.as_object_mut().unwrap().extend(scope.as_object().unwrap().clone());
     served.post("/containments", order).await.ok()["id"].as_str().unwrap().to_owned()
-}
-
-async fn lift(served: &Served, id: &str) {
-    for person in ["maria", "jonas"] {
-        let said = json!({"reason": "it is mended", "person": person});
-        served.post(&format!("/containments/{id}/lift"), said).await.ok();
-    }
 }
 
 /// What workers of a node do, once; as if it was so much later.
@@ -296,6 +298,37 @@ async fn a_system_that_lies_is_dead_or_cannot_say_is_unknown_with_an_alarm_and_n
             assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found:#}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_cannot_be_changed_keeps_no_other_of_its_system_waiting() {
+    let (served, elsewhere, _siem) = plane().await;
+    elsewhere.behave(Behaves::NotForClerk);
+    let id = kill(&served, json!({"owner": "maria"})).await;
+    settle(&served, DurationMs(0)).await;
+    assert!(elsewhere.is_active(CLERK) && !elsewhere.is_active(OTHER));
+    let accounts = shown(&served, &id).await["systems"][0]["accounts"].clone();
+    assert_eq!((&accounts["owed"], &accounts["done"]), (&json!(2), &json!(1)), "{accounts:#}");
+    let lanes = served.get("/deliveries?lane=scim/bank").await.ok();
+    let lanes: std::collections::BTreeSet<&str> =
+        lanes["items"].as_array().unwrap().iter().map(|row| row["lane"].as_str().unwrap()).collect();
+    assert_eq!(lanes, ["scim/bank/clerk", "scim/bank/other"].into(), "in order for each account");
+    // What comes to be owed to the account that fails waits for what is owed to it already; the other goes its way.
+    lift(&served, &id).await;
+    let second = kill(&served, json!({"agent": "other"})).await;
+    settle(&served, DurationMs(0)).await;
+    settle(&served, DurationMs(0)).await;
+    assert!(elsewhere.is_active(CLERK), "nobody wants it any more");
+    assert!(!elsewhere.is_active(OTHER), "{:#}", shown(&served, &second).await);
+    // After its time it is given up, and said once for the system.
+    elsewhere.behave(Behaves::Dead);
+    kill(&served, json!({"agent": "clerk"})).await;
+    lift(&served, &second).await;
+    settle(&served, DurationMs::from_mins(1)).await;
+    settle(&served, DurationMs::from_mins(60 * 25)).await;
+    let found = served.get("/findings?kind=delivery-given-up").await.ok();
+    let about: Vec<&Value> = found["items"].as_array().unwrap().iter().map(|row| &row["what"]).collect();
+    assert!(about.len() == 1 && about[0].as_str().unwrap().contains("scim/bank/"), "{found:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
