@@ -7,7 +7,7 @@ mod types;
 
 pub use search::{Found, Page};
 
-use crate::{Evaluation, bucket, pdp::Look};
+use crate::{Evaluation, bucket, evaluate::Look};
 use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, PolicyId, PolicySet, Request};
 use provost_domain::{Digest, Name, Reason, Verdict};
 use serde::{Deserialize, Serialize};

@@ -2,23 +2,21 @@
 
 use crate::{
     Evaluation, Question,
-    bucket::{self, AgentBucket, Shared, ToolBucket},
-    civil, contained, cure,
-    est::Reads,
-    fold::UsualMoment,
+    bucket::{AgentBucket, Shared, ToolBucket},
+    contained,
+    context::context,
+    cure,
+    evaluate::{Evaluate as _, Look, Outcome, Sets, sorted},
     narrow::{Narrowing, Narrowings},
     rulebook::Rulebook,
 };
-use cedar_policy::{Authorizer, Context, Decision, EntityUid, PolicyId, Request, RestrictedExpression};
+use cedar_policy::{Authorizer, PolicyId, Request, RestrictedExpression};
 use moka::sync::Cache;
 use provost_domain::{
     Agent, Directory, Name, Reason, System, Task, TaskState, Timestamp, Tool, ToolName, Verdict,
 };
 use serde_json::{Map, Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// The decision point for one state of the organisation. Cloning is cheap.
 ///
@@ -328,243 +326,6 @@ impl Said {
     }
 }
 
-pub(crate) enum Outcome {
-    Allowed { reasons: Vec<Reason> },
-    Held { approvers: Vec<String>, reasons: Vec<Reason> },
-    Forbidden { reasons: Vec<Reason> },
-    NoPermit,
-    Failed(Vec<Reason>),
-}
-
-/// What one look at the policies gives.
-#[derive(Default)]
-pub(crate) struct Look {
-    pub(crate) permits: Vec<PolicyId>,
-    pub(crate) forbids: Vec<PolicyId>,
-    pub(crate) errors: Vec<(PolicyId, String)>,
-}
-
-/// Where policies come from: the index, or (in tests) all of them at once.
-pub(crate) trait Evaluate {
-    fn look(
-        &self,
-        question: &Question<'_>,
-        args: &RestrictedExpression,
-        approvals: &BTreeSet<String>,
-    ) -> Result<Look, String>;
-    /// Its `@reason`.
-    fn reason(&self, id: &PolicyId) -> Option<&str>;
-    /// Its `@gate`.
-    fn gate(&self, id: &PolicyId) -> Option<&str>;
-    /// The id as people know it.
-    fn name(&self, id: &PolicyId) -> String {
-        id.to_string()
-    }
-    fn zone(&self) -> &jiff::tz::TimeZone;
-    fn tool_facts(&self, pinned: bool) -> RestrictedExpression;
-    fn requester(&self, question: &Question<'_>) -> Result<EntityUid, String> {
-        bucket::uid(crate::est::PERSON, question.task.requester.as_str())
-    }
-
-    /// The verdict in three outcomes (DESIGN.md section 5): when only gates stand in the way, their approvals are
-    /// assumed and everything is evaluated again, since a denial lists forbids and never says whether a permit
-    /// was there.
-    fn outcome(&self, question: &Question<'_>, args: &RestrictedExpression) -> Outcome {
-        let mut approvals: BTreeSet<String> = question.approvals.iter().cloned().collect();
-        let mut gates: BTreeMap<PolicyId, String> = BTreeMap::new();
-        for _round in 0..GATE_ROUNDS_MAX {
-            let look = match self.look(question, args, &approvals) {
-                Ok(look) => look,
-                Err(error) => return Outcome::Failed(vec![failure("guardrail/context", error)]),
-            };
-            if !look.errors.is_empty() {
-                let failures = look.errors.iter().map(|(id, error)| failure(&self.name(id), error));
-                return Outcome::Failed(sorted(failures.collect()));
-            }
-            if look.forbids.is_empty() {
-                return self.unforbidden(look.permits, gates);
-            }
-            let (gated, plain): (Vec<_>, Vec<_>) =
-                look.forbids.into_iter().partition(|id| self.gate(id).is_some());
-            if !plain.is_empty() {
-                return Outcome::Forbidden { reasons: self.reasons(plain.iter()) };
-            }
-            let before = approvals.len();
-            for id in gated {
-                let approver = self.gate(&id).unwrap_or_default().to_owned();
-                approvals.insert(approver.clone());
-                gates.insert(id, approver);
-            }
-            if approvals.len() == before {
-                // A gate that its own approval does not open.
-                break;
-            }
-        }
-        Outcome::Forbidden { reasons: self.reasons(gates.keys()) }
-    }
-
-    fn unforbidden(&self, permits: Vec<PolicyId>, gates: BTreeMap<PolicyId, String>) -> Outcome {
-        if permits.is_empty() {
-            return Outcome::NoPermit;
-        }
-        if gates.is_empty() {
-            return Outcome::Allowed { reasons: self.reasons(permits.iter()) };
-        }
-        let reasons = self.reasons(gates.keys());
-        let approvers: BTreeSet<String> = gates.into_values().collect();
-        Outcome::Held { approvers: approvers.into_iter().collect(), reasons }
-    }
-
-    fn reasons<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> Vec<Reason> {
-        sorted(
-            ids.map(|id| Reason {
-                policy: self.name(id),
-                reason: self.reason(id).unwrap_or("no reason given").to_owned(),
-            })
-            .collect(),
-        )
-    }
-}
-
-struct Sets<'a> {
-    authorizer: &'a Authorizer,
-    shared: &'a Shared,
-    bucket: &'a AgentBucket,
-    with_args: bool,
-}
-
-impl Evaluate for Sets<'_> {
-    fn look(
-        &self,
-        question: &Question<'_>,
-        args: &RestrictedExpression,
-        approvals: &BTreeSet<String>,
-    ) -> Result<Look, String> {
-        let moment = UsualMoment::of(question, !approvals.is_empty());
-        let picked = self.bucket.rules_at(moment, self.shared).pick(self.with_args);
-        let context = context(self, question, args, approvals, picked.reads)?;
-        let (principal, tool) = (self.bucket.principal.clone(), &self.bucket.tool);
-        let request = Request::new(principal, tool.action.clone(), tool.resource.clone(), context, None)
-            .map_err(|error| error.to_string())?;
-        let mut look = Look::default();
-        look.add(&self.authorizer.is_authorized(&request, &picked.set, &self.bucket.entities));
-        Ok(look)
-    }
-
-    fn reason(&self, id: &PolicyId) -> Option<&str> {
-        self.bucket.rules.rule(id)?.reason.as_deref()
-    }
-
-    fn gate(&self, id: &PolicyId) -> Option<&str> {
-        self.bucket.rules.rule(id)?.gate.as_deref()
-    }
-
-    fn name(&self, id: &PolicyId) -> String {
-        self.bucket.name(id.as_ref())
-    }
-
-    fn zone(&self) -> &jiff::tz::TimeZone {
-        &self.bucket.zone
-    }
-
-    fn tool_facts(&self, pinned: bool) -> RestrictedExpression {
-        if pinned { self.bucket.tool.as_reviewed.clone() } else { self.bucket.tool.changed.clone() }
-    }
-}
-
-impl Look {
-    pub(crate) fn add(&mut self, response: &cedar_policy::Response) {
-        let diagnostics = response.diagnostics();
-        let list = if response.decision() == Decision::Allow { &mut self.permits } else { &mut self.forbids };
-        list.extend(diagnostics.reason().cloned());
-        self.errors.extend(diagnostics.errors().map(|error| {
-            let cedar_policy::AuthorizationError::PolicyEvaluationError(failed) = error;
-            (failed.policy_id().clone(), failed.inner().to_string())
-        }));
-    }
-}
-
-/// The context, with the members that will be looked at.
-pub(crate) fn context<E: Evaluate + ?Sized>(
-    from: &E,
-    question: &Question<'_>,
-    args: &RestrictedExpression,
-    approvals: &BTreeSet<String>,
-    reads: Reads,
-) -> Result<Context, String> {
-    let now = question.now;
-    let mut pairs = Vec::with_capacity(Reads::MEMBERS.len());
-    let mut put = |member: &str, value: RestrictedExpression| pairs.push((member.to_owned(), value));
-    if reads.has("now") {
-        put("now", RestrictedExpression::new_long(now.as_millis()));
-    }
-    if reads.has("weekday") || reads.has("minute") {
-        let (weekday, minute) = civil::day_and_minute(now, from.zone())
-            .ok_or_else(|| format!("{} ms is no moment of the calendar", now.as_millis()))?;
-        put("weekday", bucket::text(weekday));
-        put("minute", RestrictedExpression::new_long(minute));
-    }
-    if reads.has("task") {
-        put("task", task(from, question)?);
-    }
-    if reads.has("tool") {
-        put("tool", from.tool_facts(question.pinned));
-    }
-    if reads.has("approvals") {
-        put("approvals", bucket::texts(approvals.iter().map(String::as_str)));
-    }
-    if reads.has("exhausted") {
-        put("exhausted", bucket::texts(question.exhausted.iter().map(Name::as_str)));
-    }
-    if reads.has("args") {
-        put("args", args.clone());
-    }
-    let known = question.args_from;
-    if reads.has("steered") {
-        // What nobody declared steers nothing, whatever was looked for.
-        let steered = known.steered.iter().filter(|_| !question.tool.steering.is_empty());
-        put("steered", bucket::texts(steered.map(|origin| origin.as_str())));
-    }
-    if reads.has("carries") {
-        put("carries", bucket::texts(known.carries.iter().map(provost_domain::Label::as_str)));
-    }
-    if reads.has("past") {
-        put("past", bucket::texts(known.past.iter().map(|past| past.as_str())));
-    }
-    if reads.has("drift") {
-        put("drift", RestrictedExpression::new_long(i64::from(known.drift)));
-    }
-    if reads.has("args_from") {
-        put("args_from", args_from(question)?);
-    }
-    Context::from_pairs(pairs).map_err(|error| error.to_string())
-}
-
-fn task<E: Evaluate + ?Sized>(from: &E, question: &Question<'_>) -> Result<RestrictedExpression, String> {
-    let bool = RestrictedExpression::new_bool;
-    let Question { task, state, system, tool, now, .. } = question;
-    RestrictedExpression::new_record([
-        ("id".to_owned(), RestrictedExpression::new_string(task.id.to_string())),
-        ("purpose".to_owned(), bucket::text(&task.purpose)),
-        ("requester".to_owned(), RestrictedExpression::new_entity_uid(from.requester(question)?)),
-        ("labels".to_owned(), bucket::texts(state.labels.iter().map(provost_domain::Label::as_str))),
-        ("untrusted".to_owned(), bool(state.labels.iter().any(provost_domain::Label::is_untrusted))),
-        ("confidential".to_owned(), bool(state.labels.iter().any(|label| !label.is_integrity()))),
-        ("in_scope".to_owned(), bool(task.includes(&system.name, &tool.name))),
-        ("live".to_owned(), bool(task.is_live(*now))),
-    ])
-    .map_err(|error| error.to_string())
-}
-
-/// The origin of each argument that was declared to matter.
-fn args_from(question: &Question<'_>) -> Result<RestrictedExpression, String> {
-    let steering = &question.tool.steering;
-    let declared = |arg: &String| steering.steers.contains(arg) || steering.carries.contains(arg);
-    let known = question.args_from.from.iter().filter(|(arg, _)| declared(arg));
-    let members = known.map(|(arg, origin)| (arg.clone(), bucket::text(origin.as_str())));
-    RestrictedExpression::new_record(members).map_err(|error| error.to_string())
-}
-
 fn input(question: &Question<'_>) -> Value {
     let approvals: BTreeSet<&String> = question.approvals.iter().collect();
     let exhausted: BTreeSet<&Name> = question.exhausted.iter().collect();
@@ -585,18 +346,6 @@ fn input(question: &Question<'_>) -> Value {
     input
 }
 
-fn failure(policy: &str, error: impl std::fmt::Display) -> Reason {
-    Reason { policy: policy.to_owned(), reason: format!("could not be evaluated: {error}") }
-}
-
-fn sorted(mut reasons: Vec<Reason>) -> Vec<Reason> {
-    reasons.sort_unstable();
-    reasons.dedup();
-    reasons
-}
-
 /// What the guardrails about origins are called.
 const STEERED: &str = "guardrail/steered-";
 const DRIFT: &str = "guardrail/drift";
-/// Each round adds at least one approver, so this is also how many different approvers one call may need.
-const GATE_ROUNDS_MAX: usize = 8;

@@ -6,7 +6,7 @@ use crate::{
     bucket::{AgentBucket, Shared, ToolBucket},
     charter::{self, Part},
     est::Reads,
-    pdp::{self, Evaluate, Look, Outcome},
+    evaluate::{Evaluate, Look, Outcome},
     rulebook::Rulebook,
 };
 use cedar_policy::{Authorizer, Policy, PolicyId, PolicySet, Request, RestrictedExpression};
@@ -61,7 +61,7 @@ impl Evaluate for Plain {
         args: &RestrictedExpression,
         approvals: &BTreeSet<String>,
     ) -> Result<Look, String> {
-        let context = pdp::context(self, question, args, approvals, Reads::ALL)?;
+        let context = crate::context::context(self, question, args, approvals, Reads::ALL)?;
         let (principal, tool) = (self.bucket.principal.clone(), &self.bucket.tool);
         let request =
             Request::new(principal, tool.action.clone(), tool.resource.clone(), context, None).unwrap();
