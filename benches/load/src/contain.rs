@@ -8,6 +8,7 @@ use crate::{
     machine, rows,
     server::{Process, Server, data_folder, free_address},
     upstream,
+    wire::Wire,
 };
 use anyhow::{Context as _, ensure};
 use clap::Args;
@@ -41,6 +42,9 @@ pub(crate) struct ContainArgs {
     /// Its nodes
     #[arg(long, default_value_t = 3)]
     nodes: usize,
+    /// The last of them is cut off from the database at the moment the order is asked for
+    #[arg(long, requires = "store")]
+    cut_off: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -118,9 +122,13 @@ async fn many(args: &ContainArgs, url: &str, agents: usize) -> anyhow::Result<()
     store.close().await;
     let mut folders = Vec::new();
     let mut nodes = Vec::new();
-    for _node in 0..args.nodes.clamp(1, NODES_MAX) {
+    let wire = Wire::to(url).await?;
+    let wired = wire.url(url);
+    let count = args.nodes.clamp(1, NODES_MAX);
+    for number in 1..=count {
         let folder = data_folder(&args.server)?;
-        nodes.push(Arc::new(Server::start_on(&args.server, folder.path(), url).await?));
+        let store = if args.cut_off && number == count { wired.as_str() } else { url };
+        nodes.push(Arc::new(Server::start_on(&args.server, folder.path(), store).await?));
         folders.push(folder);
     }
     for node in &nodes {
@@ -142,6 +150,9 @@ async fn many(args: &ContainArgs, url: &str, agents: usize) -> anyhow::Result<()
     let first = nodes.first().context("no node")?;
     let order = json!({"owner": "maria", "reason": "to be measured"});
     let asked = began.elapsed();
+    if args.cut_off {
+        wire.cut();
+    }
     let given = first.api("/api/v1/containments", Some(&order)).await?;
     let told = began.elapsed();
     println!(
@@ -161,8 +172,9 @@ async fn many(args: &ContainArgs, url: &str, agents: usize) -> anyhow::Result<()
     }
     for (number, last) in last.iter().enumerate() {
         let after = last.as_secs_f64() - told.as_secs_f64();
+        let cut = if args.cut_off && number.saturating_add(1) == count { ", cut off" } else { "" };
         println!(
-            "node {number}: the last call that was let through was answered {:+.1} ms after that",
+            "node {number}{cut}: the last call that was let through was answered {:+.1} ms after that",
             after * 1e3
         );
     }

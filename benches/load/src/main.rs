@@ -25,6 +25,7 @@ mod server;
 mod start;
 mod token;
 mod upstream;
+mod wire;
 
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
