@@ -1,170 +1,18 @@
 //! Access requests over a real socket (AuthZEN Access Request and Approval Profile, draft 1), rule by rule.
 
 use crate::{
-    approvals::{answer_it, row},
-    authzen::{CALLBACK, Pdp},
+    approvals::row,
+    authzen::CALLBACK,
+    desk::{Desk, Told},
 };
 use provost_domain::{
-    Approval, Clock as _, DecisionId, DurationMs, Object, TaskId, Timestamp, approval::ApprovalStatus,
+    Approval, Clock as _, DecisionId, DurationMs, Object, Timestamp, approval::ApprovalStatus,
     policy_file::PolicyFile,
 };
 use provost_lifecycle::approval as life;
 use provost_store::{Intent, SystemClock};
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-const OURS: &str = "urn:openid:authzen:access-request:error:";
-
-/// A plane, a task of its agent, and the gateway that asks about it.
-struct Desk {
-    pdp: Pdp,
-    task: TaskId,
-}
-
-struct Told {
-    status: u16,
-    headers: reqwest::header::HeaderMap,
-    body: Value,
-}
-
-impl Told {
-    fn problem(&self) -> &str {
-        let kind = self.headers["content-type"].to_str().unwrap();
-        assert_eq!(kind, "application/problem+json", "{}", self.body);
-        assert_eq!(self.body["status"], json!(self.status));
-        let word = self.body["type"].as_str().unwrap();
-        word.strip_prefix(OURS).unwrap_or(word)
-    }
-
-    fn id(&self) -> String {
-        self.body["task"]["id"].as_str().unwrap_or_else(|| panic!("{}", self.body)).to_owned()
-    }
-}
-
-impl Desk {
-    async fn open() -> Self {
-        let pdp = Pdp::start().await;
-        let (task, _token) = pdp.plane.task().await;
-        Self { pdp, task }
-    }
-
-    fn action(&self, amount: u32) -> Value {
-        let args = json!({"from_account": "operations", "payee": "x", "amount": amount, "reference": "x"});
-        json!({"name": "transfer", "properties": {"arguments": args}})
-    }
-
-    fn question(&self, amount: u32) -> Value {
-        json!({
-            "subject": {"type": "agent", "id": "invoice-clerk"},
-            "action": self.action(amount),
-            "resource": {"type": "system", "id": "bank"},
-            "context": {"task": self.task},
-        })
-    }
-
-    async fn send(
-        &self,
-        token: &str,
-        method: &str,
-        path: &str,
-        key: Option<&str>,
-        body: Option<&Value>,
-    ) -> Told {
-        let request = match method {
-            "GET" => self.pdp.http.get(format!("{}{path}", self.pdp.url)),
-            _ => self.pdp.http.post(format!("{}{path}", self.pdp.url)),
-        };
-        let request = key
-            .iter()
-            .fold(request.bearer_auth(token), |request, key| request.header("idempotency-key", *key));
-        let request = match body {
-            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
-            None => request,
-        };
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
-        Told { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
-    }
-
-    async fn evaluate(&self, token: &str, body: &Value) -> Value {
-        let told = self.send(token, "POST", "/access/v1/evaluation", None, Some(body)).await;
-        assert_eq!(told.status, 200, "{}", told.body);
-        told.body
-    }
-
-    /// What a denial says of itself when it is asked about.
-    async fn denial(&self, amount: u32) -> Value {
-        let held = self.evaluate("gateway", &self.question(amount)).await;
-        let context = &held["context"];
-        assert_eq!(
-            (&held["decision"], &context["reason"]),
-            (&json!(false), &json!("approval_required")),
-            "{held}"
-        );
-        json!({
-            "evaluation_id": context["evaluation_id"], "evaluated_at": context["evaluated_at"],
-            "expires_at": context["access_request"]["expires_at"], "reason": context["reason"],
-        })
-    }
-
-    async fn submission(&self, amount: u32) -> Value {
-        let mut body = self.question(amount);
-        body["denial"] = self.denial(amount).await;
-        body
-    }
-
-    async fn submit(&self, token: &str, key: Option<&str>, body: &Value) -> Told {
-        self.send(token, "POST", "/access/v1/requests", key, Some(body)).await
-    }
-
-    async fn get(&self, token: &str, id: &str) -> Told {
-        self.send(token, "GET", &format!("/access/v1/requests/{id}"), None, None).await
-    }
-
-    async fn cancel(&self, id: &str, body: Option<&Value>) -> Told {
-        self.send("gateway", "POST", &format!("/access/v1/requests/{id}/cancel"), None, body).await
-    }
-
-    /// Ben may answer too.
-    async fn with_ben(&self) {
-        let plane = &self.pdp.plane;
-        plane.change(Object::Person(crate::plane::person("ben")), 0).await;
-        let mut agent = plane.agent();
-        agent.charter.deputies = vec!["ben".parse().unwrap()].into();
-        plane.change(Object::Agent(agent), 1).await;
-    }
-
-    /// The plane's own approval of an amount.
-    fn approval(&self, amount: u32) -> String {
-        let view = self.pdp.plane.replica.latest();
-        let found = view.directory.approvals.values().find(|row| row.args["amount"] == json!(amount));
-        found.unwrap().id.clone()
-    }
-
-    async fn vote(&self, amount: u32, yes: bool) -> String {
-        self.vote_by("maria", amount, yes).await
-    }
-
-    async fn vote_by(&self, who: &str, amount: u32, yes: bool) -> String {
-        self.pdp.plane.replica.catch_up().await.unwrap();
-        let id = self.approval(amount);
-        answer_it(&self.pdp.plane, &id, who, yes).await;
-        id
-    }
-
-    async fn put(&self, id: &str, change: impl FnOnce(Approval) -> Approval) {
-        let (version, known) = row(&self.pdp.plane, id).await;
-        self.pdp.plane.change(Object::Approval(Box::new(change(known))), version).await;
-    }
-
-    /// An evaluation with what was given as the approval.
-    async fn again(&self, token: &str, amount: u32, approval: &Value) -> Value {
-        let mut body = self.question(amount);
-        body["context"]["approval"] = approval.clone();
-        self.evaluate(token, &body).await
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denial_is_asked_about_answered_by_a_person_and_good_for_one_evaluation() {

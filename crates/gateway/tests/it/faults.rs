@@ -26,6 +26,8 @@ pub struct Faults {
     pub complete: AtomicBool,
     /// Marking approvals as used: what a crash right after the record leaves undone.
     pub marks: AtomicBool,
+    /// Hearing that a change was made: it is made all the same.
+    pub unheard: AtomicBool,
 }
 
 impl Faults {
@@ -34,9 +36,13 @@ impl Faults {
     }
 
     pub fn heal(&self) {
-        for fault in [&self.reads, &self.record, &self.complete, &self.marks] {
+        for fault in self.all() {
             fault.store(false, Ordering::SeqCst);
         }
+    }
+
+    fn all(&self) -> [&AtomicBool; 5] {
+        [&self.reads, &self.record, &self.complete, &self.marks, &self.unheard]
     }
 
     fn check(&self, fault: &AtomicBool) -> Result<(), StoreError> {
@@ -92,7 +98,9 @@ impl Store for FaultyStore {
         if marks {
             self.faults.check(&self.faults.marks)?;
         }
-        self.inner.commit(set).await
+        let made = self.inner.commit(set).await?;
+        self.faults.check(&self.faults.unheard)?;
+        Ok(made)
     }
 
     async fn version(&self, key: &ObjectKey) -> Result<u64, StoreError> {

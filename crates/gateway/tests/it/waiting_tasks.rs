@@ -2,7 +2,7 @@
 
 use crate::{
     approvals::{another_node, answer_it, done, hold, pay, plane, row, settled},
-    holding::Client,
+    listener::Client,
     plane::{Plane, answer, charter},
 };
 use futures::StreamExt as _;
