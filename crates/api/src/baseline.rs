@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 pub struct BaselineView {
     /// For whom, in words.
     pub of: String,
-    /// The agent.
+    /// The agent; all with its purpose, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub agent: Option<Name>,
@@ -99,6 +99,9 @@ pub struct BaselineReset {
     /// Only for this kind of task; everything about the agent, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// Instead of what is usual for the agent: what is for all agents with its purpose. Whoever answers for this one alone may not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub peers: bool,
     /// Why, in the words of who decides.
     pub reason: String,
 }

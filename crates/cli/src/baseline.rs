@@ -23,7 +23,14 @@ pub enum BaselineCommand {
     /// Keep what was usual before, and forget what was put aside
     Keep(Decide),
     /// Forget what is usual, to learn it again
-    Reset(Decide),
+    Reset {
+        /// Of what
+        #[command(flatten)]
+        decide: Decide,
+        /// What is usual for all agents with its purpose, instead
+        #[arg(long, conflicts_with = "kind")]
+        peers: bool,
+    },
 }
 
 /// About what, and why.
@@ -48,8 +55,8 @@ pub async fn run(command: BaselineCommand, client: &Client, out: Out) -> Result<
         BaselineCommand::Show { agent } => client.get(&at(&agent, "")).await?,
         BaselineCommand::Approve(decide) => agree(decide, true, client).await?,
         BaselineCommand::Keep(decide) => agree(decide, false, client).await?,
-        BaselineCommand::Reset(Decide { agent, kind, reason }) => {
-            client.post(&at(&agent, "/reset"), &BaselineReset { kind, reason }).await?
+        BaselineCommand::Reset { decide: Decide { agent, kind, reason }, peers } => {
+            client.post(&at(&agent, "/reset"), &BaselineReset { kind, peers, reason }).await?
         }
     };
     out.show(&rows, |rows, style| render(rows, style));

@@ -30,6 +30,7 @@ pub mod issuer;
 pub mod key;
 pub mod kill;
 pub mod ledger;
+mod made_of;
 pub mod node;
 mod openapi;
 pub mod out;

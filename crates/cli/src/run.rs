@@ -21,11 +21,11 @@
 mod child;
 mod plane;
 
-use crate::{Client, Exit, Failure, Global, out::clean};
+use crate::{Client, Exit, Failure, Global, made_of::MadeOf, out::clean};
 use child::{Child, Ended};
 use clap::Args;
 use plane::{Plane, Stop};
-use provost_api::Span;
+use provost_api::{Span, task::TaskStart};
 use provost_domain::Name;
 use std::{ffi::OsString, time::Duration};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -42,6 +42,9 @@ pub struct RunArgs {
     /// How long it may last, such as 8h; the charter's longest, if not given
     #[arg(long, value_name = "SPAN")]
     pub duration: Option<Span>,
+    /// What it is made of
+    #[command(flatten)]
+    pub made_of: MadeOf,
     /// How long the program has to end by itself once it is told to
     #[arg(long, value_name = "SPAN", default_value = "5s")]
     pub grace: Span,
@@ -76,7 +79,18 @@ async fn supervise(args: &RunArgs, global: &Global) -> Result<Exit, Failure> {
     let mut told = Told::listen().map_err(|error| {
         Failure::new("signals cannot be listened for").because(error).means("nothing runs")
     })?;
-    let plane = Plane::begin(starter, global.url(), agent, purpose, args.duration).await?;
+    let bill = args.made_of.bill(&starter, &agent, ("program", &args.command)).await?;
+    let task = TaskStart {
+        agent,
+        purpose,
+        requester: None,
+        inputs: Default::default(),
+        duration: args.duration,
+        scope: None,
+        system: None,
+        bill,
+    };
+    let plane = Plane::begin(starter, global.url(), &task).await?;
     let ended = run(&plane, &mut told, args).await;
     plane.end().await;
     let ended = ended?;

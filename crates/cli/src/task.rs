@@ -78,8 +78,8 @@ pub struct StartArgs {
     /// The token is for this system alone, at /mcp/SYSTEM
     #[arg(long)]
     pub system: Option<Name>,
-    /// What the agent is made of, a part at a time: model=NAME, prompt=DIGEST, tools=DIGEST, image=DIGEST
-    #[arg(long = "part", value_name = "PART=TEXT", value_parser = made_of)]
+    /// What the agent is made of, a part at a time: model=NAME, prompt=@FILE (the digest of that file), image=DIGEST
+    #[arg(long = "part", value_name = "PART=TEXT|@FILE", value_parser = made_of)]
     pub parts: Vec<(String, String)>,
     /// Print nothing but the token, for $(…)
     #[arg(long)]
@@ -123,12 +123,17 @@ pub(crate) fn bill(parts: Vec<(String, String)>) -> Option<std::collections::BTr
     (!parts.is_empty()).then(|| parts.into_iter().collect())
 }
 
-/// `part=text`.
+/// `part=text`, or `part=@file` for the digest of a file.
 pub(crate) fn made_of(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').filter(|(part, text)| !part.is_empty() && !text.is_empty());
-    parts
-        .map(|(part, text)| (part.to_owned(), text.to_owned()))
-        .ok_or_else(|| "write it like model=NAME".to_owned())
+    let (part, text) = parts.ok_or_else(|| "write it like model=NAME or prompt=@FILE".to_owned())?;
+    let text = match text.strip_prefix('@') {
+        None => text.to_owned(),
+        Some(path) => crate::made_of::of_file(path.as_ref())
+            .map_err(|error| format!("{path} cannot be read: {error}"))?
+            .to_string(),
+    };
+    Ok((part.to_owned(), text))
 }
 
 async fn start(args: StartArgs, client: &Client, out: Out) -> Result<(), Failure> {

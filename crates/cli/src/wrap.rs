@@ -15,6 +15,7 @@ mod child;
 mod plane;
 mod relay;
 
+pub use crate::made_of::MadeOf;
 use crate::{Client, Exit, Failure, Global, out::clean};
 use clap::Args;
 use plane::Plane;
@@ -48,8 +49,11 @@ pub struct WrapArgs {
     /// How long it may last, such as 8h; the charter's longest, if not given
     #[arg(long, value_name = "SPAN")]
     pub duration: Option<Span>,
+    /// What the agent is made of
+    #[command(flatten)]
+    pub made_of: MadeOf,
     /// Use the task token in this environment variable instead of starting a task; needs --system
-    #[arg(long, value_name = "VARIABLE", requires = "system")]
+    #[arg(long, value_name = "VARIABLE", requires = "system", conflicts_with_all = ["parts", "bill"])]
     pub task_token: Option<String>,
     /// The MCP server and its arguments, after `--`
     #[arg(last = true, required = true, value_name = "COMMAND")]
@@ -57,6 +61,7 @@ pub struct WrapArgs {
 }
 
 /// What a wrapper is made from.
+#[derive(Clone)]
 pub struct Settings {
     /// Where the plane is.
     pub url: String,
@@ -72,6 +77,8 @@ pub struct Settings {
     pub purpose: String,
     /// How long at most.
     pub duration: Option<Span>,
+    /// What the agent is made of; the server's program is its part `server`.
+    pub made_of: MadeOf,
     /// The server: program and arguments.
     pub command: Vec<OsString>,
     /// Environment variables the server must not see. Everything else it gets as the client gave it.
@@ -152,6 +159,7 @@ impl Settings {
                 .clone()
                 .unwrap_or_else(|| format!("{program}, used through a local MCP client")),
             duration: args.duration,
+            made_of: args.made_of.clone(),
             command: args.command.clone(),
             hidden,
         })

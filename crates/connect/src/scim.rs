@@ -1,5 +1,9 @@
-//! A client of other people's SCIM servers (RFC 7644), for one thing: an account that may not act any more is made inactive, or
-//! active again, and looked at afterwards.
+//! A client of other people's SCIM servers (RFC 7644), for two things: an account that may not act any more is made inactive, or
+//! active again, and looked at afterwards; and accounts are listed (`list`), to find those that nobody answers for.
+
+mod list;
+
+pub use list::ScimListed;
 
 use crate::{Answer, Ask, Secret, Upstreams};
 use bytes::Bytes;

@@ -270,7 +270,8 @@ pub async fn restrict(op: &Op, name: &Name, wanted: &Restrict) -> Result<AgentVi
     view(op, name).await
 }
 
-/// Trusts an agent less: a new revision of its charter that says nothing else than before. More trust is a change of the charter.
+/// Trusts an agent less: a new revision of its charter that says nothing else than before. More trust is a change of the charter, or
+/// a promotion where it is earned.
 ///
 /// # Errors
 /// When the operator may not, nobody has that name, it was decommissioned, or it would be trusted no less.

@@ -2,6 +2,7 @@
 //! start it again. The rules are `provost-watch`'s.
 
 mod learn;
+mod tell;
 
 pub use learn::{follow, once};
 
@@ -16,9 +17,10 @@ use provost_domain::{
     baseline::Agreed,
     usual::{Counts, Usual},
 };
+use provost_watch::kind;
 use std::collections::BTreeMap;
 
-/// What is usual for an agent: everything it does first, then each kind of its tasks.
+/// What is usual for an agent: everything it does first, then each kind of its tasks, then what all agents with its purpose do.
 ///
 /// # Errors
 /// When the operator may not, or nobody has that name.
@@ -26,7 +28,14 @@ pub fn list(op: &Op, agent: &Name) -> Result<Vec<BaselineView>, ControlError> {
     op.authorize_on(Action::AgentRead, agent)?;
     let view = op.plane.replica.latest();
     known(&view.directory, agent)?;
-    Ok(view.directory.baselines_of(agent).map(|row| show(row)).collect())
+    let peers = of_peers(&view.directory, agent).and_then(|of| view.directory.baseline(&of));
+    Ok(view.directory.baselines_of(agent).chain(peers).map(|row| show(row)).collect())
+}
+
+/// All agents with the same purpose, this one among them.
+fn of_peers(directory: &Directory, agent: &Name) -> Option<BaselineOf> {
+    let purpose = kind::of(&directory.agents.get(agent)?.charter.purpose)?;
+    Some(BaselineOf::Purpose { purpose })
 }
 
 /// A person looked at what changed: it is usual from now on, or what was before goes on.
@@ -35,7 +44,7 @@ pub fn list(op: &Op, agent: &Name) -> Result<Vec<BaselineView>, ControlError> {
 /// When the operator may not, there is nothing to agree to, or no reason is given.
 pub async fn agree(op: &Op, agent: &Name, wanted: BaselineAgree) -> Result<Vec<BaselineView>, ControlError> {
     let what = if wanted.new { "new" } else { "old" };
-    decide(op, agent, (wanted.kind.as_deref(), &wanted.reason, what), |row| {
+    decide(op, agent, (&Which::own(wanted.kind), &wanted.reason, what), |row| {
         row.is_proposed().then(|| row.usual.agree(wanted.new)).is_some()
     })
     .await
@@ -44,9 +53,17 @@ pub async fn agree(op: &Op, agent: &Name, wanted: BaselineAgree) -> Result<Vec<B
 /// Forgets what is usual, to learn it again from the next task on.
 ///
 /// # Errors
-/// When the operator may not, nothing is known, or no reason is given.
+/// When the operator may not, nothing is known, or no reason is given. What others do too is no one owner's to forget.
 pub async fn reset(op: &Op, agent: &Name, wanted: BaselineReset) -> Result<Vec<BaselineView>, ControlError> {
-    decide(op, agent, (wanted.kind.as_deref(), &wanted.reason, "reset"), |row| {
+    let which = match (wanted.peers, wanted.kind) {
+        (true, None) => {
+            op.authorize(Action::BaselineAgree)?;
+            Which::Peers
+        }
+        (true, Some(_)) => return Err(ControlError::caller("`peers` have no `kind`: say one of them")),
+        (false, kind) => Which::own(kind),
+    };
+    decide(op, agent, (&which, &wanted.reason, "reset"), |row| {
         row.usual = Usual::default();
         row.since = op.plane.now();
         true
@@ -60,7 +77,7 @@ pub async fn reset(op: &Op, agent: &Name, wanted: BaselineReset) -> Result<Vec<B
 /// When the operator may not, or the store fails.
 pub(crate) async fn changed(op: &Op, agent: &Name, what: &str) -> Result<usize, ControlError> {
     let authorised = op.authorize(Action::BaselineLearn)?;
-    let keys = keys(&op.plane.replica.latest().directory, agent, None);
+    let keys = keys(&op.plane.replica.latest().directory, agent, &Which::All);
     let (_seq, count) = authorised
         .change(&keys, what, |seen| {
             let mut drafts = Vec::new();
@@ -79,13 +96,13 @@ pub(crate) async fn changed(op: &Op, agent: &Name, what: &str) -> Result<usize, 
 async fn decide(
     op: &Op,
     agent: &Name,
-    (kind, why, what): (Option<&str>, &str, &str),
+    (which, why, what): (&Which, &str, &str),
     act: impl Fn(&mut Baseline) -> bool,
 ) -> Result<Vec<BaselineView>, ControlError> {
     let authorised = op.authorize_on(Action::BaselineAgree, agent)?;
     let why = reason(why)?;
     known(&op.plane.replica.latest().directory, agent)?;
-    let keys = keys(&op.plane.replica.latest().directory, agent, kind);
+    let keys = keys(&op.plane.replica.latest().directory, agent, which);
     let (_seq, rows) = authorised
         .change(&keys, why, |seen| {
             let mut rows = Vec::new();
@@ -105,7 +122,11 @@ async fn decide(
         })
         .await?;
     if rows.is_empty() {
-        let of = kind.map(|kind| format!(" for tasks like {kind}")).unwrap_or_default();
+        let of = match which {
+            Which::All => String::new(),
+            Which::Kind(kind) => format!(" for tasks like {kind}"),
+            Which::Peers => " and its peers".to_owned(),
+        };
         return Err(ControlError::conflict(format!(
             "there is nothing about {agent}{of} to decide: nothing was learned, or nothing waits for a person"
         ))
@@ -114,14 +135,32 @@ async fn decide(
     Ok(rows.iter().map(show).collect())
 }
 
-fn keys(directory: &Directory, agent: &Name, kind: Option<&str>) -> Vec<ObjectKey> {
-    let wanted = |row: &Baseline| match (&row.of, kind) {
-        (_, None) => true,
-        (BaselineOf::Kind { kind: of, .. }, Some(kind)) => of == kind,
-        (_, Some(_)) => false,
+/// Which of the rows that say what is usual.
+enum Which {
+    /// All of the agent's.
+    All,
+    /// Of one kind of its tasks.
+    Kind(String),
+    /// Of all agents with its purpose.
+    Peers,
+}
+
+impl Which {
+    fn own(kind: Option<String>) -> Self {
+        kind.map_or(Self::All, Self::Kind)
+    }
+}
+
+fn keys(directory: &Directory, agent: &Name, which: &Which) -> Vec<ObjectKey> {
+    let key = |of: &BaselineOf| ObjectKey::new(provost_domain::Kind::Baseline, of.key());
+    let wanted = |row: &Baseline| match (&row.of, which) {
+        (BaselineOf::Kind { kind: of, .. }, Which::Kind(kind)) => of == kind,
+        (_, which) => matches!(which, Which::All),
     };
-    let rows = directory.baselines_of(agent).filter(|row| wanted(row));
-    rows.map(|row| ObjectKey::new(provost_domain::Kind::Baseline, row.key())).collect()
+    match which {
+        Which::Peers => of_peers(directory, agent).iter().map(key).collect(),
+        _ => directory.baselines_of(agent).filter(|row| wanted(row)).map(|row| key(&row.of)).collect(),
+    }
 }
 
 fn known(directory: &Directory, agent: &Name) -> Result<(), ControlError> {

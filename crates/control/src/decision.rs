@@ -21,7 +21,7 @@ pub async fn list(op: &Op, query: DecisionQuery) -> Result<Page<DecisionSummary>
     let limit = query.limit.unwrap_or(most).clamp(1, most.max(1));
     let system = match &query.tool {
         // The operation says its system, by which the store finds it.
-        Some(tool) => Some(system_of(tool)?),
+        Some(tool) => Some(system_of(tool, query.system.as_ref())?),
         None => None,
     };
     let filter = DecisionFilter {
@@ -32,6 +32,7 @@ pub async fn list(op: &Op, query: DecisionQuery) -> Result<Page<DecisionSummary>
         since: query.since.map(|moment| moment.0),
         cursor: query.cursor,
         max: limit,
+        ..DecisionFilter::default()
     };
     let directory = op.plane.replica.latest().directory.clone();
     let fits = |row: &DecisionSummary| {
@@ -82,12 +83,20 @@ async fn sifted(
     }
 }
 
-fn system_of(tool: &str) -> Result<Name, ControlError> {
-    let system = tool.split_once('/').and_then(|(system, _)| system.parse().ok());
-    system.ok_or_else(|| {
+/// The system of an operation, which another one that is asked for too can only contradict: nothing would ever be found.
+fn system_of(tool: &str, asked: Option<&Name>) -> Result<Name, ControlError> {
+    let system = tool.split_once('/').and_then(|(system, _)| system.parse::<Name>().ok());
+    let system = system.ok_or_else(|| {
         ControlError::caller("`tool` is no operation")
             .cure("write it as `system/tool`, such as bank/transfer")
-    })
+    })?;
+    match asked.filter(|asked| **asked != system) {
+        None => Ok(system),
+        Some(other) => Err(ControlError::caller(format!(
+            "`tool` is an operation of {system}, and `system` is {other}: no decision is about both"
+        ))
+        .cure("leave `system` out, or name an operation of that system")),
+    }
 }
 
 /// One decision.

@@ -74,10 +74,14 @@ impl ControlError {
         Self::Caller(what.into().into())
     }
 
-    /// Nobody knows it: `agent` and its name, say.
+    /// Nobody knows it: `agent` and its name, say; and where those stand that somebody does.
     #[must_use]
     pub fn unknown(what: &str, name: &str) -> Self {
-        Self::NotFound(format!("there is no {what} `{name}`").into())
+        let error = Self::NotFound(format!("there is no {what} `{name}`").into());
+        match LISTED.iter().find(|(listed, _)| *listed == what) {
+            Some((_, command)) => error.cure(format!("see `provost {command}` for those that there are")),
+            None => error,
+        }
     }
 
     /// It stands otherwise.
@@ -223,3 +227,25 @@ impl From<provost_broker::BrokerError> for ControlError {
         }
     }
 }
+
+/// What there is a list of, and the command that shows it.
+const LISTED: [(&str, &str); 18] = [
+    ("agent", "agent list"),
+    ("task", "task list"),
+    ("person", "person list"),
+    ("workload", "workload list"),
+    ("system", "system list"),
+    ("issuer", "issuer list"),
+    ("channel", "channel list"),
+    ("delivery", "delivery list"),
+    ("session", "session list"),
+    ("credential", "credential list"),
+    ("finding", "finding list"),
+    ("review", "review list"),
+    ("proposal", "proposal list"),
+    ("approval", "approval list"),
+    ("containment", "kill list"),
+    ("drill", "drill list"),
+    ("rule", "rule list"),
+    ("decision", "decision list"),
+];

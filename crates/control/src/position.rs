@@ -86,8 +86,10 @@ pub(crate) async fn remembered(plane: &Plane, place: &str, doing: &str) -> Resul
     let head = plane.store.head().await?;
     let kept = plane.store.put_meta_if_absent(place, head.0.to_string().as_bytes()).await?;
     let kept = String::from_utf8(kept).ok().and_then(|text| text.parse().ok());
-    kept.map(Seq)
-        .ok_or_else(|| ControlError::us(format!("the position up to which {doing} cannot be read"), Damaged))
+    kept.map(Seq).ok_or_else(|| {
+        ControlError::us(format!("the position up to which {doing} cannot be read"), Damaged)
+            .cure("put the newest backup back (`provost restore`): what was done since is found again")
+    })
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ mod charter;
 mod issuer;
 mod lifecycle;
 mod render;
+mod review;
 mod words;
 
 pub use charter::rule_words;
@@ -21,6 +22,7 @@ use provost_domain::{
     Agent, AgentStatus, Directory, Kind, Level, Name, Object, ObjectKey, Timestamp, agent::Provenance,
     ids::AgentId, person::Login,
 };
+use provost_lifecycle::access_review;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -273,6 +275,9 @@ impl Planner<'_> {
         let mut next = now.as_ref().clone();
         next.charter = agent.charter.clone();
         next = provost_lifecycle::bill::remade(now, autonomy::earned(&self.planning, Some(now), next));
+        let back = access_review::given_back(now, &next.charter);
+        self.warn_given_back(&key, &back);
+        next = access_review::forgotten(next, &back);
         let mut said = charter::changed(&now.charter, &next.charter);
         if next.declared() != now.declared() {
             autonomy::say(&mut said, &next);

@@ -15,6 +15,21 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of everything that is read from here, a piece at a time.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_read(from: &mut impl std::io::Read) -> std::io::Result<Self> {
+        let mut sum = Sha256::new();
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match from.read(&mut piece)? {
+                0 => return Ok(Self(sum.finalize().into())),
+                read => sum.update(piece.get(..read).unwrap_or_default()),
+            }
+        }
+    }
+
     /// The digest of a value's canonical JSON (RFC 8785).
     ///
     /// # Errors
@@ -76,3 +91,4 @@ impl<'de> Deserialize<'de> for Digest {
 }
 
 const PREFIX: &str = "sha256:";
+const PIECE_BYTES: usize = 1 << 16;

@@ -41,6 +41,20 @@ pub struct Life {
     /// When it was last tried after its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept: Option<Timestamp>,
+    /// What access reviews took from its charter, newest last: whoever gives it back is told so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<Taken>,
+}
+
+/// What one access review took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The review.
+    pub review: String,
+    /// When it was carried out.
+    pub at: Timestamp,
+    /// The tools that it revoked or limited, `system/tool`.
+    pub tools: Vec<String>,
 }
 
 /// A confirmation.

@@ -50,6 +50,28 @@ impl ScimUse {
     pub fn user_of(&self, agent: &Name) -> String {
         self.user.replace("{agent}", agent.as_str())
     }
+
+    /// What stands before and after an agent's name in what its account is called, if the name is in it once.
+    #[must_use]
+    pub fn around(&self) -> Option<(&str, &str)> {
+        self.user.split_once("{agent}").filter(|(_, after)| !after.contains("{agent}"))
+    }
+
+    /// Whether accounts of agents are called so that others are not.
+    #[must_use]
+    pub fn is_telling(&self) -> bool {
+        self.around().is_some_and(|(before, after)| !before.is_empty() || !after.is_empty())
+    }
+
+    /// The name that an agent would have whose account is called so, without regard to case (RFC 7643 section 4.1.1).
+    #[must_use]
+    pub fn agent_of(&self, user: &str) -> Option<Name> {
+        let (before, after) = self.around()?;
+        let name = user.get(before.len()..user.len().checked_sub(after.len())?)?;
+        let same = user.get(..before.len())?.eq_ignore_ascii_case(before)
+            && user.get(user.len().checked_sub(after.len())?..)?.eq_ignore_ascii_case(after);
+        name.to_ascii_lowercase().parse().ok().filter(|_| same)
+    }
 }
 
 /// How the plane reaches a system.
@@ -93,4 +115,30 @@ pub struct CredentialUse {
     /// Where it comes from.
     #[serde(default, skip_serializing_if = "CredentialSource::is_sealed")]
     pub source: CredentialSource,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_account_it_is_is_read_from_what_it_is_called_and_only_from_that() {
+        let account = |user: &str| ScimUse { url: String::new(), user: user.to_owned(), credential: None };
+        let acme = account("agent-{agent}@acme.example");
+        for (user, agent) in [
+            ("agent-clerk@acme.example", Some("clerk")),
+            ("Agent-Clerk@ACME.example", Some("clerk")),
+            ("maria@acme.example", None),
+            ("agent-@acme.example", None),
+            ("agent-clerk@other.example", None),
+            ("agent", None),
+            ("ägent-clerk@acme.example", None),
+        ] {
+            assert_eq!(acme.agent_of(user).as_ref().map(Name::as_str), agent, "{user}");
+        }
+        let clerk: Name = "clerk".parse().unwrap();
+        assert_eq!(acme.agent_of(&acme.user_of(&clerk)), Some(clerk));
+        assert!(acme.is_telling() && !account("{agent}").is_telling());
+        assert_eq!(account("shared").agent_of("shared"), None);
+    }
 }

@@ -70,17 +70,10 @@ impl Usual {
             || recent >= USUAL_RUNS_MIN && recent.saturating_mul(RECENT_SHARE) >= self.recent.runs
     }
 
-    /// How far recent runs have moved from the reference, from 0 to 1: the share of their use of tools that is elsewhere.
+    /// How far recent runs have moved from the reference, from 0 to 1.
     #[must_use]
     pub fn shift(&self) -> f64 {
-        let all = |counts: &Counts| f64::from(counts.tools.values().sum::<u32>().max(1));
-        let (reference, recent) = (all(&self.reference), all(&self.recent));
-        let share = |counts: &Counts, tool: &String, all: f64| f64::from(of(&counts.tools, tool)) / all;
-        let tools: BTreeSet<&String> = self.reference.tools.keys().chain(self.recent.tools.keys()).collect();
-        let apart = tools
-            .into_iter()
-            .map(|tool| (share(&self.reference, tool, reference) - share(&self.recent, tool, recent)).abs());
-        apart.sum::<f64>() / 2.0
+        self.recent.apart(&self.reference)
     }
 
     /// The model, prompt or charter changed: nothing counts as usual until a person has looked. What runs do meanwhile is
@@ -119,6 +112,28 @@ impl Counts {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.runs == 0
+    }
+
+    /// How far the use of tools is from another's, from 0 to 1: the share of it that is elsewhere.
+    #[must_use]
+    pub fn apart(&self, other: &Self) -> f64 {
+        let all = |counts: &Self| f64::from(counts.tools.values().sum::<u32>().max(1));
+        let (own, others) = (all(self), all(other));
+        let share = |counts: &Self, tool: &String, all: f64| f64::from(of(&counts.tools, tool)) / all;
+        let tools: BTreeSet<&String> = self.tools.keys().chain(other.tools.keys()).collect();
+        let apart = tools.into_iter().map(|tool| (share(self, tool, own) - share(other, tool, others)).abs());
+        apart.sum::<f64>() / 2.0
+    }
+
+    /// The tool whose use is furthest from another's, with how many of a hundred runs use it here and there.
+    #[must_use]
+    pub fn most_apart<'a>(&'a self, other: &'a Self) -> Option<(&'a str, u32, u32)> {
+        let of_100 =
+            |counts: &Self, tool: &String| of(&counts.tools, tool).saturating_mul(100) / counts.runs.max(1);
+        let both = |tool| (of_100(self, tool), of_100(other, tool));
+        let tools: BTreeSet<&String> = self.tools.keys().chain(other.tools.keys()).collect();
+        let most = tools.into_iter().max_by_key(|tool| both(tool).0.abs_diff(both(tool).1))?;
+        Some((most.as_str(), both(most).0, both(most).1))
     }
 
     /// Adds what another counted.
@@ -300,6 +315,20 @@ mod tests {
         let row = crate::Object::Baseline(Box::new(row));
         let text = serde_json::to_string(&row).unwrap();
         assert_eq!(serde_json::from_str::<crate::Object>(&text).unwrap(), row);
+    }
+
+    #[test]
+    fn how_far_two_uses_of_tools_are_apart_is_a_share_of_them() {
+        let counts = |runs, tools: &[(&str, u32)]| Counts {
+            runs,
+            tools: tools.iter().map(|(tool, count)| ((*tool).to_owned(), *count)).collect(),
+            ..Counts::default()
+        };
+        let (a, b) = (counts(10, &[("read", 10), ("pay", 10)]), counts(50, &[("read", 50), ("close", 50)]));
+        assert!((a.apart(&b) - 0.5).abs() < 1e-9 && a.apart(&a) < 1e-9);
+        assert!((a.apart(&counts(9, &[("other", 9)])) - 1.0).abs() < 1e-9);
+        assert_eq!(a.most_apart(&b), Some(("pay", 100, 0)));
+        assert_eq!(Counts::default().most_apart(&Counts::default()), None);
     }
 
     #[test]

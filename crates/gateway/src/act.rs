@@ -290,7 +290,7 @@ impl Running {
     fn completion(&mut self, seen: &Seen, result: Option<Digest>) -> Option<Completion> {
         let labels = self.attempt.tool.as_ref().map(|tool| outcome::labels(tool, seen)).unwrap_or_default();
         let completion = self.account.close(seen.outcome.clone(), labels, result, self.pipeline.now())?;
-        self.pipeline.metrics.completed(&completion);
+        self.count(&completion);
         Some(completion)
     }
 
@@ -338,9 +338,14 @@ impl Running {
         Refusal::Upstream(text)
     }
 
+    fn count(&self, completion: &Completion) {
+        self.pipeline.metrics.completed(completion);
+        self.pipeline.came_of(&self.attempt, completion);
+    }
+
     async fn settle(&mut self, outcome: Outcome) {
         if let Some(completion) = self.account.close(outcome, BTreeSet::new(), None, self.pipeline.now()) {
-            self.pipeline.metrics.completed(&completion);
+            self.count(&completion);
             self.pipeline.settle(completion, None).await;
         }
     }

@@ -5,6 +5,7 @@ use provost_domain::{
     AccessReview, Agent, Charter, Decimal, Decision, Name, Timestamp, ToolName, Verdict,
     access_review::{Choice, ReviewLine, ReviewStatus},
     charter::{ArgRule, Grant, Scalar},
+    life::Taken,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -225,17 +226,66 @@ fn tightened(rule: &ArgRule, limit: &ArgRule) -> Option<ArgRule> {
     (!nothing_left).then(|| ArgRule { max, one_of, ..rule.clone() })
 }
 
-/// The agent after a review: a new revision, if that changes anything.
+/// The agent after a review: a new revision, if that changes anything, which remembers what was taken.
 #[must_use]
-pub fn carried_out(agent: &Agent, row: &AccessReview) -> Option<Agent> {
+pub fn carried_out(agent: &Agent, row: &AccessReview, now: Timestamp) -> Option<Agent> {
     let charter = narrowed(&agent.charter, row);
     // Never more than before, whatever the rows say.
     let narrower = crate::narrower::charter(&agent.charter, &charter);
-    (charter != agent.charter && narrower).then(|| Agent {
-        charter,
-        revision: agent.revision.saturating_add(1),
-        ..agent.clone()
+    if charter == agent.charter || !narrower {
+        return None;
+    }
+    let tools = row.lines.iter().filter(|line| AccessReview::choice(line) != Choice::Keep);
+    let taken = Taken { review: row.id.clone(), at: now, tools: tools.map(ReviewLine::path).collect() };
+    let next = Agent { charter, revision: agent.revision.saturating_add(1), ..agent.clone() };
+    Some(next.living(|life| {
+        life.taken.push(taken);
+        let most = life.taken.len().saturating_sub(TAKEN_MAX);
+        life.taken.drain(..most);
+    }))
+}
+
+/// What a charter would give back of what reviews took from an agent, review by review.
+#[must_use]
+pub fn given_back(agent: &Agent, charter: &Charter) -> Vec<Taken> {
+    let taken = agent.life.as_ref().map(|life| life.taken.as_slice()).unwrap_or_default();
+    let back = |path: &&String| {
+        let (now, then) = (alone(&agent.charter, &agent.charter, path), alone(&agent.charter, charter, path));
+        !crate::narrower::charter(&now, &then)
+    };
+    let of_one = |one: &Taken| {
+        let tools: Vec<String> = one.tools.iter().filter(back).cloned().collect();
+        (!tools.is_empty()).then(|| Taken { tools, ..one.clone() })
+    };
+    taken.iter().filter_map(of_one).collect()
+}
+
+/// The agent after it was given back: reviews that took it later say so again.
+#[must_use]
+pub fn forgotten(agent: Agent, back: &[Taken]) -> Agent {
+    if back.is_empty() {
+        return agent;
+    }
+    agent.living(|life| {
+        let gone = |path: &String| back.iter().any(|one| one.tools.contains(path));
+        life.taken.iter_mut().for_each(|one| one.tools.retain(|path| !gone(path)));
+        life.taken.retain(|one| !one.tools.is_empty());
     })
+}
+
+/// A charter with nothing but what another grants of one tool, so that only that is compared.
+fn alone(rest: &Charter, of: &Charter, path: &str) -> Charter {
+    let of_tool = |grant: &Grant| {
+        let tools: Vec<ToolName> = grant
+            .tools
+            .iter()
+            .filter(|tool| provost_domain::decision::tool_path(&grant.system, tool) == *path)
+            .cloned()
+            .collect();
+        (!tools.is_empty()).then(|| Grant { tools: tools.into(), ..grant.clone() })
+    };
+    let grants: Vec<Grant> = of.grants.iter().filter_map(of_tool).collect();
+    Charter { grants: grants.into(), ..rest.clone() }
 }
 
 /// A review that was carried out.
@@ -272,6 +322,8 @@ const TEXTS_MAX: usize = 8;
 const TEXT_BYTES_MAX: usize = 200;
 const ARGS_MAX: usize = 32;
 const TASKS_MAX: usize = 5;
+/// Reviews whose takings an agent's row remembers.
+const TAKEN_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests;

@@ -121,6 +121,13 @@ pub fn remade(before: &Agent, after: Agent) -> Agent {
     })
 }
 
+/// Whether a change made another agent of it: another manifest, or something else that was presented and approved.
+#[must_use]
+pub fn is_remade(before: &Agent, after: &Agent) -> bool {
+    let (was, is) = (before.bill(), after.bill());
+    before.charter.manifest != after.charter.manifest || !was.is_empty() && !is.is_empty() && was != is
+}
+
 /// Whether an agent waits because of what it presented.
 #[must_use]
 pub fn waits(agent: &Agent) -> bool {

@@ -97,6 +97,9 @@ fn question(filter: &DecisionFilter, max: usize) -> Result<(String, Vec<Param>),
     if let Some(system) = &filter.system {
         ask("decision.system = $n", vec![Box::new(system.as_str().to_owned())]);
     }
+    if let Some(node) = &filter.other_than {
+        ask("decision.node <> $n", vec![Box::new(node.as_bytes().to_vec())]);
+    }
     if let Some(since) = filter.since {
         ask("decision.at >= $n", vec![Box::new(since.as_millis())]);
     }

@@ -169,6 +169,9 @@ fn question(filter: &DecisionFilter, max: usize) -> Result<(String, Vec<Value>),
         Some("deny") => ask("decision.verdict = 'deny'", &mut vec![]),
         Some(_) => return Err(StoreError::Unsupported("a verdict is `allow`, `hold` or `deny`")),
     }
+    if let Some(node) = &filter.other_than {
+        ask("decision.node <> ?", &mut vec![Value::Blob(node.as_bytes().to_vec())]);
+    }
     if let Some(since) = filter.since {
         ask("decision.at >= ?", &mut vec![Value::Integer(since.as_millis())]);
     }

@@ -1,7 +1,7 @@
 //! What the store is asked.
 
 use crate::WindowKey;
-use provost_domain::{Completion, Decision, Name, TaskId, Timestamp};
+use provost_domain::{Completion, Decision, Name, NodeId, TaskId, Timestamp};
 use serde::Serialize;
 
 /// A decision with what came of it.
@@ -26,6 +26,8 @@ pub struct DecisionFilter {
     pub system: Option<Name>,
     /// With this verdict: `allow`, `hold`, `deny`.
     pub verdict: Option<String>,
+    /// Made by another node than this.
+    pub other_than: Option<NodeId>,
     /// Made at or after.
     pub since: Option<Timestamp>,
     /// Continue after this cursor.

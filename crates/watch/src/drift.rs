@@ -87,6 +87,11 @@ impl Measure {
         self.last = Some(step.tool.clone());
     }
 
+    /// A call that was taken in as done has failed.
+    pub fn failed(&mut self) {
+        self.troubles = self.troubles.saturating_add(1);
+    }
+
     /// The score if this call were made now: what is asked before it is decided, so it costs no copy of what is known.
     #[must_use]
     pub fn score_with(&self, step: &Step, against: &Against<'_>) -> f64 {
@@ -169,8 +174,10 @@ impl Measure {
     #[must_use]
     pub fn drift(&self, against: &Against<'_>) -> Drift {
         let mut reasons: Vec<Unusual> = self.worst.values().cloned().collect();
-        if let Some((past, usual)) = against.past() {
-            reasons.extend(self.around(&usual.reference, past));
+        match against.past() {
+            Some((past, usual)) => reasons.extend(self.around(&usual.reference, past)),
+            // With no past at all some trouble is nothing, and a heap of it is something.
+            None => reasons.extend(self.troubled(0.0).filter(|_| number(self.troubles) > TROUBLES_MANY)),
         }
         reasons.retain(|unusual| unusual.weight > 0.0);
         reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
@@ -199,9 +206,22 @@ impl Measure {
             let weight = counts.surprise_of_hour(self.hour) * 0.05;
             around.push(unusual(Class::Hour, weight, format!("{}:00", self.hour)));
         }
-        let more = number(self.troubles) - counts.usual_troubles();
-        around.push(unusual(Class::Troubles, more.clamp(0.0, 10.0) * 0.01, self.troubles.to_string()));
+        around.extend(self.troubled(counts.usual_troubles()));
         around
+    }
+
+    /// More failures and refusals than usual: a few weigh next to nothing, since models mistype; a heap of them is somebody who
+    /// tries what works.
+    fn troubled(&self, usual: f64) -> Option<Unusual> {
+        let more = number(self.troubles) - usual;
+        let heap = (more - TROUBLES_MANY).clamp(0.0, TROUBLES_HEAP);
+        let weight = more.clamp(0.0, TROUBLES_MANY) * 0.01 + heap * 0.1;
+        (weight > 0.0).then(|| Unusual {
+            weight,
+            class: Class::Troubles,
+            subject: self.troubles.to_string(),
+            step: None,
+        })
     }
 
     /// Keeps it if it is the worst of its class.
@@ -266,6 +286,10 @@ fn number(count: usize) -> f64 {
 const KIND_RUNS_MIN: u32 = 3;
 const HOUR_RUNS_MIN: u32 = 20;
 const PAIRS_MAX: usize = 1_024;
+/// So many failures and refusals more than usual are what runs have that differ from each other at all …
+const TROUBLES_MANY: f64 = 10.0;
+/// … and so many more than that are as bad as it gets: notable after 29.
+const TROUBLES_HEAP: f64 = 25.0;
 /// Nothing in the purpose names what an effectful call does: little by itself, since people say one thing in many words.
 const UNASKED: f64 = 0.3;
 /// … and the call was held because of what steered it.
@@ -277,111 +301,4 @@ const UNDECLARED_READING: f64 = 2.5;
 pub const NOTABLE: f64 = 2.0;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::run::{Mark, Marker};
-    use proptest::prelude::*;
-
-    fn step() -> impl Strategy<Value = Step> {
-        let ended = prop_oneof![
-            Just(Ended::Done),
-            Just(Ended::Failed),
-            Just(Ended::Held),
-            Just(Ended::Refused),
-            Just(Ended::Undeclared)
-        ];
-        (0_usize..5, any::<bool>(), ended, 0_usize..9, 0_u64..4, "[ab]").prop_map(
-            |(tool, effectful, ended, origin, mark, label)| Step {
-                system: "bank".to_owned(),
-                tool: format!("bank/t{tool}"),
-                effectful,
-                ended,
-                steered: BTreeSet::from([*Origin::ALL.get(origin).unwrap()]),
-                marks: BTreeSet::from([Mark(mark)]),
-                labels: BTreeSet::from([label.parse().unwrap()]),
-            },
-        )
-    }
-
-    fn learned(runs: &[Vec<Step>]) -> Usual {
-        let mut usual = Usual::default();
-        for (day, steps) in runs.iter().enumerate() {
-            let at = provost_domain::Timestamp::from_millis(i64::try_from(day).unwrap() * 86_400_000);
-            crate::baseline::learn(&mut usual, &Run { steps: steps.clone(), hour: 9 }, at);
-        }
-        usual
-    }
-
-    proptest! {
-        /// What is asked before a call is what is known after it, but for what only a whole run shows.
-        #[test]
-        fn a_call_weighs_before_it_is_made_what_it_weighs_afterwards(
-            past in prop::collection::vec(prop::collection::vec(step(), 0..4), 0..6),
-            steps in prop::collection::vec(step(), 1..6),
-            of_kind in any::<bool>(),
-        ) {
-            let usual = learned(&past);
-            let against = match of_kind {
-                true => Against { kind: Some(&usual), ..Against::default() },
-                false => Against { agent: Some(&usual), ..Against::default() },
-            };
-            let mut measure = Measure::begun(9, "");
-            let around = |measure: &Measure| -> f64 {
-                let of_whole = |unusual: &&Unusual| {
-                    matches!(unusual.class, Class::Calls | Class::Orders | Class::Troubles | Class::Hour)
-                };
-                measure.drift(&against).reasons.iter().filter(of_whole).map(|unusual| unusual.weight).sum()
-            };
-            for step in &steps {
-                let before = measure.score_with(step, &against) - around(&measure);
-                measure.add(step, &against);
-                let after = measure.drift(&against).score - around(&measure);
-                prop_assert!((before - after).abs() < 1e-9, "{} {}", before, after);
-            }
-        }
-    }
-
-    #[test]
-    fn what_the_charter_does_not_name_is_notable_at_once_with_no_past_at_all() {
-        let marker = Marker::of("clerk");
-        let step = Step {
-            system: "bank".to_owned(),
-            tool: "bank/close".to_owned(),
-            effectful: true,
-            ended: Ended::Undeclared,
-            steered: BTreeSet::new(),
-            marks: BTreeSet::from([marker.mark("bank/close", "to", "DE1")]),
-            labels: BTreeSet::new(),
-        };
-        let found = drift(&Run { steps: vec![step], hour: 9 }, "", &Against::default());
-        assert!(found.score >= NOTABLE && found.reasons.first().unwrap().class == Class::Undeclared);
-    }
-
-    #[test]
-    fn what_the_purpose_does_not_speak_of_weighs_more_when_content_steered_it_and_little_otherwise() {
-        let step = |ended, from| Step {
-            system: "bank".to_owned(),
-            tool: "bank/send_message".to_owned(),
-            effectful: true,
-            ended,
-            steered: BTreeSet::from([from]),
-            marks: BTreeSet::new(),
-            labels: BTreeSet::new(),
-        };
-        let score = |purpose: &str, ended, from| {
-            drift(&Run { steps: vec![step(ended, from)], hour: 9 }, purpose, &Against::default()).score
-        };
-        let table = [
-            ("Send what I owe", Ended::Held, Origin::Untrusted, 3.0),
-            ("Pay what I owe", Ended::Held, Origin::Untrusted, 4.5),
-            ("Pay what I owe", Ended::Held, Origin::Requester, 0.8),
-            ("Pay what I owe", Ended::Done, Origin::Trusted, 0.3),
-            ("Messages for Bob", Ended::Done, Origin::Trusted, 0.0),
-            ("", Ended::Done, Origin::Trusted, 0.0),
-        ];
-        for (purpose, ended, from, wanted) in table {
-            let found = score(purpose, ended, from);
-            assert!((found - wanted).abs() < 1e-9, "{purpose} {ended:?} {from}: {found}");
-        }
-    }
-}
+mod tests;

@@ -157,7 +157,12 @@ pub fn sighting(whose: Whose<'_>, drift: &Drift, decisions: &[DecisionId]) -> Op
         crate::drift::NOTABLE,
         to_do(worst.class),
     );
-    let key = format!("{agent}/{}/{}", worst.class.as_str(), worst.subject);
+    // A number says how far it has come, and is no other thing than the number before.
+    let of = match worst.class {
+        Class::Hour | Class::Calls | Class::Troubles | Class::Orders => "run",
+        _ => worst.subject.as_str(),
+    };
+    let key = format!("{agent}/{}/{of}", worst.class.as_str());
     let (system, tool) = worst.subject.split_once('/').unwrap_or_default();
     let about = About {
         agent: Some(agent.clone()),

@@ -182,3 +182,39 @@ async fn an_owner_without_any_role_answers_on_the_page_and_a_stranger_is_shown_n
     assert_eq!(grants(&stage.served).await, ["list_accounts"]);
     assert!(maria.get(&path).await.body.contains("refused now: bank/transfer"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_gives_back_what_a_review_took_says_so_and_needs_whoever_agrees_to_what_it_gains() {
+    let stage = stage().await;
+    let served = &stage.served;
+    let planned = async || served.post("/plan", json!({ "files": common::files() })).await.ok();
+    let back = |faults: &Value| {
+        let told = faults.as_array().unwrap().iter().map(|fault| fault["what"].as_str().unwrap());
+        told.filter(|told| told.contains("narrowed this on")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(back(&planned().await["faults"]), [""; 0]);
+    let id = opened(served).await;
+    let answer = json!({ "rest": "proposed", "reason": "it never pays", "person": "maria" });
+    served.post(&format!("/reviews/{id}/answer"), answer).await.ok();
+
+    let plan = planned().await;
+    let told = back(&plan["faults"]);
+    assert_eq!(told.len(), 1, "{plan:#}");
+    assert!(told[0].starts_with(&id) && told[0].contains("the file still has bank/transfer"), "{}", told[0]);
+    assert!(!plan["asks"].as_array().unwrap().is_empty(), "somebody must agree: {plan:#}");
+    let apply = json!({ "files": common::files(), "reason": "as ever", "person": "jonas" });
+    let applied = served.post("/apply", apply).await;
+    assert!(!applied.body["proposal"].is_null(), "{:#}", applied.body);
+    assert_eq!(back(&applied.body["warnings"]).len(), 1, "{:#}", applied.body);
+    assert_eq!(grants(served).await, ["list_accounts"], "nothing comes back by itself");
+
+    let apply = json!({ "files": common::files(), "reason": "it pays again", "break_glass": true, "person": "maria" });
+    served.post("/apply", apply).await.ok();
+    assert_eq!(grants(served).await, ["list_accounts", "transfer"]);
+    assert_eq!(back(&planned().await["faults"]), [""; 0], "it was given back knowingly");
+}
+
+#[test]
+fn all_of_this_holds_over_postgresql_too() {
+    common::all_over_postgres();
+}

@@ -280,3 +280,8 @@ async fn where_charters_declare_trust_nothing_is_earned_and_nothing_taken() {
         stage.served.post("/agents/clerk/promotion", json!({ "reason": "more", "person": "maria" })).await;
     assert_eq!(asked.status, 403);
 }
+
+#[test]
+fn all_of_this_holds_over_postgresql_too() {
+    common::all_over_postgres();
+}

@@ -172,3 +172,8 @@ async fn a_token_is_asked_for_with_a_bill_that_is_signed_or_beside_and_never_two
     let found = served.get("/findings?kind=agent-bill").await.ok();
     assert!(found["items"][0]["what"].as_str().unwrap().contains("(key)"), "{found:#}");
 }
+
+#[test]
+fn all_of_this_holds_over_postgresql_too() {
+    common::all_over_postgres();
+}

@@ -280,3 +280,25 @@ async fn who_is_signed_in_goes_from_the_address_alone_to_the_console() {
     let over = stage.signed_in_until("maria", &[Role::Viewer], Timestamp::from_millis(1)).await;
     assert_eq!(over.get("/").await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_and_another_system_asked_for_together_are_said_to_contradict_and_find_nothing_silently_nowhere()
+ {
+    let stage = Stage::set().await;
+    let both = stage.served.get("/decisions?tool=bank/list_accounts&system=bank").await.ok();
+    assert_eq!(both["items"].as_array().unwrap().len(), 1);
+    let said = stage.served.get("/decisions?tool=bank/list_accounts&system=crm").await;
+    assert_eq!(said.status, 422, "{:#}", said.body);
+    let said = said.body.to_string();
+    assert!(said.contains("is an operation of bank") && said.contains("leave `system` out"), "{said}");
+    let maria = stage.signed_in("maria", &[Role::Viewer]).await;
+    for page in ["activity", "decisions"] {
+        let seen = maria.get(&format!("/console/{page}?tool=bank/list_accounts&system=crm")).await;
+        assert_eq!(seen.status, 200);
+        assert!(seen.body.contains("so the system crm was left out"), "{}", seen.body);
+        assert!(
+            seen.body.contains(&stage.decisions[0]) && !seen.body.contains(&stage.decisions[1]),
+            "{page}"
+        );
+    }
+}

@@ -233,6 +233,24 @@ async fn an_agent_that_is_over_is_tried_on_schedule_and_what_still_answers_is_a_
     assert!(found["what"].as_str().unwrap().contains(&format!("/mcp takes a token of {task}")), "{found:#}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_over_and_never_did_anything_is_tried_too() {
+    let faces = Faces::new();
+    let served = serve(&faces).await;
+    let _first = served.plane.door.set(door(&served, served.address));
+    served.post("/agents/clerk/decommission", json!({ "reason": "never needed" })).await.ok();
+    upkeep::once(&served.plane, &mut None).await.unwrap();
+    assert!(faces.asked.lock().unwrap().len() >= 4);
+    assert_eq!(served.get("/findings?kind=agent-zombie").await.ok()["items"], json!([]));
+    faces.guarded.store(false, Ordering::SeqCst);
+    let late = later(&served, DurationMs::from_mins(8 * 24 * 60)).await;
+    let _first = late.door.set(door(&served, served.address));
+    upkeep::once(&late, &mut None).await.unwrap();
+    served.plane.replica.catch_up().await.unwrap();
+    let found = served.get("/findings?kind=agent-zombie").await.ok()["items"][0].clone();
+    assert_eq!(found["about"]["agent"], "clerk", "{found:#}");
+}
+
 /// The gateway's faces, played: who presents a token of a task that is over gets a 401 that says so.
 struct Faces {
     guarded: AtomicBool,

@@ -184,3 +184,69 @@ async fn what_expires_is_told_of_and_suspended() {
     look(&ahead).await;
     assert_eq!(clerk(&ahead).status, AgentStatus::Suspended);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_whose_call_waits_for_a_person_is_not_idle_and_is_once_nobody_answered() {
+    let served = plane("lifecycle = { idle = \"40d\" }").await;
+    let stage =
+        console::Stage::over(served, "look at the accounts", json!({ "payee": "ACME", "amount": 1.0 })).await;
+    let body = json!({ "reason": "done" });
+    let mut waits = common::asked(&stage.served, &stage.task, "412.5").await;
+    stage.served.post(&format!("/tasks/{}/end", stage.task), body).await.ok();
+    waits.expires = stage.served.plane.now().plus(DurationMs::from_mins(50 * DAY_MINS));
+    console::put(&stage.served, Object::Approval(Box::new(waits))).await;
+    assert_eq!(look(&days(&stage.served, 45).await).await, 0, "it waits for people, not they for it");
+    assert_eq!(look(&days(&stage.served, 51).await).await, 1);
+    assert_eq!(told(&stage.served, "agent-idle").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_of_agents_that_are_over_and_accounts_of_nobody_are_found_at_systems() {
+    let elsewhere = axum::Router::new().route("/Users", axum::routing::get(accounts));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, elsewhere).await.unwrap() });
+    let served = plane("").await;
+    let scim = format!("\n[system.scim]\nurl = \"{url}\"\nuser = \"agent-{{agent}}@acme.example\"\n");
+    let files = json!([{ "path": "systems/bank.toml", "text": format!("{BANK}{scim}") }]);
+    let apply = json!({ "files": files, "reason": "accounts", "break_glass": true, "person": "maria" });
+    served.post("/apply", apply).await.ok();
+    look(&served.plane).await;
+    let found = told(&served, "account-unowned").await;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0]["what"].as_str().unwrap().starts_with("the account agent-ghost-120@acme.example at bank")
+    );
+    assert_eq!(told(&served, "agent-zombie").await, [] as [Value; 0], "the clerk works");
+
+    let mut row = clerk(&served.plane).as_ref().clone();
+    row.status = AgentStatus::Decommissioned;
+    console::put(&served, Object::Agent(row)).await;
+    look(&served.plane).await;
+    assert_eq!(told(&served, "agent-zombie").await, [] as [Value; 0], "not before its time");
+    look(&days(&served, 8).await).await;
+    let found = told(&served, "agent-zombie").await;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0]["what"].as_str().unwrap().contains("Agent-Clerk@acme.example at bank may still act"));
+}
+
+/// 130 accounts in pages of 100, whatever is asked for: the clerk's, one of no agent, one that is not active, and people's.
+async fn accounts(axum::extract::RawQuery(query): axum::extract::RawQuery) -> axum::Json<Value> {
+    let query = query.unwrap();
+    assert!(query.contains("filter=userName+sw+%22agent-%22"), "{query}");
+    let from =
+        query.split("startIndex=").nth(1).unwrap().split('&').next().unwrap().parse::<usize>().unwrap();
+    let user = |n: usize| match n {
+        1 => json!({ "userName": "Agent-Clerk@acme.example", "active": true }),
+        2 => json!({ "userName": "agent-old@acme.example", "active": false }),
+        120 => json!({ "userName": "agent-ghost-120@acme.example" }),
+        n => json!({ "userName": format!("person-{n}@acme.example"), "active": true }),
+    };
+    let rows: Vec<Value> = (from..=130).take(100).map(user).collect();
+    axum::Json(json!({ "totalResults": 130, "startIndex": from, "Resources": rows }))
+}
+
+#[test]
+fn all_of_this_holds_over_postgresql_too() {
+    common::all_over_postgres();
+}

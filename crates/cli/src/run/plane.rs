@@ -3,10 +3,10 @@
 use super::{ASKS_PER_LEASE, END_MAX, say};
 use crate::{Client, Failure, client::part};
 use provost_api::{
-    Because, Span,
+    Because,
     task::{TaskStart, TaskStarted, TaskSummary, TokenRequest},
 };
-use provost_domain::{Name, TaskId};
+use provost_domain::TaskId;
 use serde::Deserialize;
 use std::{
     fs,
@@ -49,24 +49,8 @@ enum Heard {
 
 impl Plane {
     /// Starts the task, and has the first lease.
-    pub(super) async fn begin(
-        starter: Client,
-        url: &str,
-        agent: Name,
-        purpose: String,
-        duration: Option<Span>,
-    ) -> Result<Self, Failure> {
-        let start = TaskStart {
-            agent,
-            purpose,
-            requester: None,
-            inputs: Default::default(),
-            duration,
-            scope: None,
-            system: None,
-            bill: None,
-        };
-        let started: TaskStarted = starter.post("tasks", &start).await?;
+    pub(super) async fn begin(starter: Client, url: &str, wanted: &TaskStart) -> Result<Self, Failure> {
+        let started: TaskStarted = starter.post("tasks", wanted).await?;
         let task = started.task.id;
         let folder = std::env::temp_dir().join(format!("provost-run-{task}"));
         let plane = Self {

@@ -297,8 +297,10 @@ impl Plane {
             Some(system) => system.clone(),
             None => only_local_system(starter, &wanted.agent).await?,
         };
+        let of_program = ("server", wanted.command.as_slice());
+        let bill = wanted.made_of.bill(starter, &wanted.agent, of_program).await?;
         let start = TaskStart {
-            bill: None,
+            bill,
             agent: wanted.agent.clone(),
             purpose: wanted.purpose.clone(),
             requester: None,

@@ -41,7 +41,7 @@ pub(super) async fn carry_out(
                 return Ok(nothing);
             };
             let agent = seen.directory.agents.get(&row.agent);
-            let narrowed = agent.and_then(|agent| life::carried_out(agent, row));
+            let narrowed = agent.and_then(|agent| life::carried_out(agent, row, now));
             let narrowed = narrowed.map(|mut agent| {
                 agent.provenance.revised = Some(Arc::new(Revised {
                     by: by.into(),

@@ -28,6 +28,7 @@ use provost_domain::{
     finding::{About, finding_id},
 };
 use provost_lifecycle::access_review::{self as life, Rest};
+use std::collections::BTreeSet;
 
 /// Reviews, the soonest due first; those that the operator may see.
 ///
@@ -83,11 +84,12 @@ pub async fn open(op: &Op, wanted: ReviewOpen) -> Result<ReviewOpened, ControlEr
         return Err(ControlError::caller("`due` and `since` are from a moment to a year"));
     }
     let directory = op.plane.replica.latest().directory.clone();
+    let open = open_ones(&directory);
     let mut agents: Vec<Name> = directory
         .agents
         .values()
         .filter(|agent| {
-            may_be_reviewed(&directory, agent)
+            may_be_reviewed(&open, agent)
                 && wanted.agent.as_ref().is_none_or(|name| agent.name == *name)
                 && wanted.owner.as_ref().is_none_or(|owner| agent.answers() == owner)
                 && wanted.environment.is_none_or(|environment| agent.charter.environment == environment)
@@ -108,7 +110,7 @@ pub async fn open(op: &Op, wanted: ReviewOpen) -> Result<ReviewOpened, ControlEr
 /// about: a failure is in the log.
 pub(crate) async fn open_for(op: &Op, name: &Name, because: &str) {
     let directory = op.plane.replica.latest().directory.clone();
-    if !directory.agents.get(name).is_some_and(|agent| may_be_reviewed(&directory, agent)) {
+    if !directory.agents.get(name).is_some_and(|agent| may_be_reviewed(&open_ones(&directory), agent)) {
         return;
     }
     let op = Op { subject: Operator::Plane, ..op.clone() };
@@ -131,7 +133,7 @@ async fn open_one(
         .change(&[key], because, |seen| {
             // Another node, or the same campaign twice.
             let agent = seen.directory.agents.get(name);
-            let fresh = agent.filter(|agent| may_be_reviewed(seen.directory, agent));
+            let fresh = agent.filter(|agent| may_be_reviewed(&open_ones(seen.directory), agent));
             let drafts: Vec<Draft> = fresh.map_or_else(Vec::new, |agent| {
                 let finding =
                     provost_lifecycle::finding::first_seen(&asks, Some(agent.answers()), row.opened);
@@ -206,11 +208,15 @@ async fn find(op: &Op, directory: &Directory, id: &str) -> Result<AccessReview, 
     if may_see(op, directory, &row) { Ok(row) } else { Err(unknown()) }
 }
 
-fn may_be_reviewed(directory: &Directory, agent: &Agent) -> bool {
+/// Agents that have a review open: one pass over all of them, however many agents are asked for.
+fn open_ones(directory: &Directory) -> BTreeSet<&Name> {
+    directory.reviews.values().filter(|row| row.is_open()).map(|row| &row.agent).collect()
+}
+
+fn may_be_reviewed(open: &BTreeSet<&Name>, agent: &Agent) -> bool {
     let canary = agent.provenance.source.as_ref() == provost_domain::drill::SOURCE;
-    let open = directory.reviews.values().any(|row| row.is_open() && row.agent == agent.name);
     let alive = !matches!(agent.status, AgentStatus::Decommissioned | AgentStatus::Unmanaged);
-    alive && !canary && !open && !agent.charter.grants.is_empty()
+    alive && !canary && !open.contains(&agent.name) && !agent.charter.grants.is_empty()
 }
 
 /// Who is asked.

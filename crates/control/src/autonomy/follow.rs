@@ -36,8 +36,8 @@ pub async fn once(plane: &Arc<Plane>, position: &mut Option<Seq>) -> Result<usiz
         let page = READER.page(plane, *position).await?;
         for record in &page.records {
             demoted += incident(&op, record).await?;
-            if let Some(agent) = another_owner(plane, record).await? {
-                crate::access_review::open_for(&op, agent, "it has another owner").await;
+            if let Some((agent, because)) = became(plane, record).await? {
+                crate::access_review::open_for(&op, agent, because).await;
             }
         }
         if READER.done(plane, &page, position).await? {
@@ -89,18 +89,25 @@ fn taken<'r>(record: &'r ChangeRecord, directory: &Directory) -> Option<(Vec<Nam
     }
 }
 
-/// An agent that a change gave to somebody else.
-async fn another_owner<'r>(
+/// An agent that a change gave to somebody else, or made of something else.
+async fn became<'r>(
     plane: &Plane,
     record: &'r ChangeRecord,
-) -> Result<Option<&'r Name>, ControlError> {
+) -> Result<Option<(&'r Name, &'static str)>, ControlError> {
     let Some(Object::Agent(row)) = record.after.as_ref().filter(|_| record.version > 1) else {
         return Ok(None);
     };
     let history = plane.store.history(&record.key, HISTORY_MAX).await?;
     let before = history.iter().find(|older| older.seq < record.seq).and_then(|older| older.after.as_ref());
-    let moved = matches!(before, Some(Object::Agent(before)) if before.charter.owner != row.charter.owner);
-    Ok(moved.then_some(&row.name))
+    let Some(Object::Agent(before)) = before else { return Ok(None) };
+    let moved = before.charter.owner != row.charter.owner;
+    let remade = provost_lifecycle::bill::is_remade(before, row);
+    let because = match (moved, remade) {
+        (true, _) => Some("it has another owner"),
+        (false, true) => Some("it is made of something else"),
+        (false, false) => None,
+    };
+    Ok(because.map(|because| (&row.name, because)))
 }
 
 async fn demote(op: &Op, name: &Name, evidence: &str, why: &str) -> Result<bool, ControlError> {

@@ -9,24 +9,25 @@
 //! How far the changes were read stands in the store; a row says up to which change it has counted, so nothing is counted twice,
 //! whichever node does it and whatever stops in between.
 
-use super::changed;
+use super::{changed, tell};
 use crate::{
-    Action, ControlError, Op, Operator,
+    Action, ControlError, Op, Operator, access_review,
     change::{Change, Draft},
     finding,
     plane::Plane,
 };
 use provost_domain::{
-    Agent, Baseline, BaselineOf, Digest, Directory, DurationMs, Kind, Name, Object, ObjectKey, Seq, Severity,
-    Sighting, Task, Timestamp,
+    Agent, Baseline, BaselineOf, Digest, Directory, DurationMs, Kind, Label, Object, ObjectKey, Seq, Task,
+    Timestamp, Usual,
     finding::{About, FindingState},
     task::TaskStatus,
+    usual::USUAL_RUNS_MIN,
 };
 use provost_store::{ChangeRecord, DecisionFilter, StoredDecision};
 use provost_watch::{
     baseline, drift, kind,
     record::Recorded,
-    run::{Marker, STEPS_MAX},
+    run::{Ended, Marker, Run, STEPS_MAX},
     unusual::{self, Whose},
 };
 use std::{sync::Arc, time::Duration};
@@ -132,7 +133,33 @@ async fn learn(op: &Op, task: &Task, record: &ChangeRecord) -> Result<bool, Cont
         true => baseline::put_aside(&mut row.usual, &recorded.run, record.at),
         false => baseline::learn(&mut row.usual, &recorded.run, record.at),
     };
-    commit(op, &whose, record, count).await
+    let of_agent = BaselineOf::Agent { agent: agent.name.clone() };
+    let first = directory.baseline(&of_agent).and_then(|row| first_use(&row.usual, &recorded.run));
+    let counted = commit(op, &whose, record, count).await?;
+    if let Some(first) = first.filter(|_| counted) {
+        access_review::open_for(op, &agent.name, &first).await;
+    }
+    Ok(counted)
+}
+
+/// A tool or data that a run used and no run before it, of an agent whose ways are known: whoever answers for it looks at what it
+/// may do (REQUIREMENTS.md H2).
+fn first_use(usual: &Usual, run: &Run) -> Option<String> {
+    if usual.reference.runs < USUAL_RUNS_MIN {
+        return None;
+    }
+    let counts = [&usual.reference, &usual.recent, &usual.aside];
+    let mut done = run.steps.iter().filter(|step| matches!(step.ended, Ended::Done | Ended::Failed));
+    done.find_map(|step| {
+        let known = counts.iter().any(|counts| counts.tools.contains_key(&step.tool));
+        let new = |label: &&Label| !counts.iter().any(|counts| counts.labels.contains_key(*label));
+        match known {
+            false => Some(format!("it used {} for the first time", step.tool)),
+            true => {
+                step.labels.iter().find(new).map(|label| format!("it read {label} data for the first time"))
+            }
+        }
+    })
 }
 
 /// For whom the run counts; an agent has only so many kinds of task, what is beyond counts as its own alone.
@@ -168,7 +195,8 @@ async fn commit(
         })
         .await?;
     for row in &rows {
-        tell_shift(op, row).await;
+        tell::shift(op, row).await;
+        tell::unlike(op, row).await;
     }
     Ok(!rows.is_empty())
 }
@@ -241,8 +269,11 @@ fn is_found(directory: &Directory, task: &Task, ended: Timestamp) -> bool {
 /// A charter that lets the agent do more, or makes it of something else, is a proposal to change what is usual.
 async fn heed(op: &Op, agent: &Agent, record: &ChangeRecord) -> Result<(), ControlError> {
     let before = before(op, record).await?;
-    let Some(before) = before.filter(|before| before.revision != agent.revision) else { return Ok(()) };
-    let made_of = before.charter.manifest != agent.charter.manifest;
+    let Some(before) = before else { return Ok(()) };
+    let made_of = provost_lifecycle::bill::is_remade(&before, agent);
+    if before.revision == agent.revision && !made_of {
+        return Ok(());
+    }
     let more = !provost_lifecycle::narrower::charter(&before.charter, &agent.charter);
     let what = match (made_of, more) {
         (true, _) => "changes what the agent is made of",
@@ -251,7 +282,7 @@ async fn heed(op: &Op, agent: &Agent, record: &ChangeRecord) -> Result<(), Contr
     };
     let what = format!("charter revision {} {what}", agent.revision);
     if changed(op, &agent.name, &what).await? > 0 {
-        tell_proposed(op, &agent.name, &what).await;
+        tell::proposed(op, &agent.name, &what).await;
     }
     Ok(())
 }
@@ -267,37 +298,10 @@ async fn before(op: &Op, record: &ChangeRecord) -> Result<Option<Agent>, Control
     }))
 }
 
-/// People are told that what is usual waits for them.
-pub(crate) async fn tell_proposed(op: &Op, agent: &Name, what: &str) {
-    let what = format!(
-        "{what}: nothing counts as usual for {agent} until somebody has looked (provost baseline show {agent}), \
-         and agrees to what it does from now on or to what it did before (provost baseline approve, keep)"
-    );
-    let sighting = Sighting::new("baseline-proposed", agent.as_str(), Severity::Low, what);
-    finding::try_raise(op, &sighting.about(About::agent(agent))).await;
-}
-
-/// A baseline that moves slowly is not followed, and somebody is told.
-async fn tell_shift(op: &Op, row: &Baseline) {
-    let shift = row.usual.shift();
-    let Some(agent) = row.of.agent() else { return };
-    if row.usual.reference.runs < baseline::REFERENCE_RUNS || shift < SHIFT_NOTABLE {
-        return;
-    }
-    let what = format!(
-        "what {} does has moved away from what was usual, by {:.0} in 100 of its use of tools; if that is how it is to \
-         be, start its baseline again (provost baseline reset {agent})",
-        row.of,
-        shift * 100.0
-    );
-    let sighting = Sighting::new("baseline-shift", row.key(), Severity::Medium, what);
-    finding::try_raise(op, &sighting.about(About::agent(agent))).await;
-}
-
 /// Tasks that ended by here are learned.
 const POSITION: &str = "baseline-position";
 /// What these findings say is no reason to put a run aside.
-const OWN_KINDS: [&str; 2] = ["baseline-proposed", "baseline-shift"];
+const OWN_KINDS: [&str; 3] = ["baseline-proposed", "baseline-shift", "baseline-unlike"];
 const PAGE: usize = 500;
 const HISTORY_MAX: usize = 100;
 /// Decisions of one task that are read.
@@ -309,5 +313,3 @@ const SLOT_MS: i64 = 5_000;
 const CLAIMED_FOR: DurationMs = DurationMs::from_secs(30);
 /// So long after its end the outcomes of a task's last calls are on record.
 const SETTLED_AFTER: DurationMs = DurationMs::from_secs(5);
-/// The share of an agent's use of tools that may move before somebody is told.
-const SHIFT_NOTABLE: f64 = 0.3;

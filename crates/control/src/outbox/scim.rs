@@ -3,11 +3,15 @@
 //! says whoever runs that system.
 
 use crate::{ControlError, plane::Plane};
-use provost_connect::scim::{ScimAccount, ScimFault, ScimSeen};
+use provost_connect::{
+    Secret,
+    scim::{ScimAccount, ScimFault, ScimSeen},
+};
 use provost_domain::{
     Agent, AgentStatus, Containment, Delivery, Directory, Name, Object, ObjectKey, Restraint, System,
     Timestamp,
     delivery::{DeliveryState, delivery_id},
+    system::ScimUse,
 };
 use provost_lifecycle::delivery::{AGE_MAX, Came};
 use provost_store::ChangeRecord;
@@ -176,7 +180,7 @@ pub(super) fn back(row: &Delivery, directory: &Directory, now: Timestamp) -> Bac
 }
 
 /// The system that a lane leads to; one from before accounts had lanes names nothing else.
-pub(super) fn of_lane(lane: &str) -> Option<&str> {
+pub(crate) fn of_lane(lane: &str) -> Option<&str> {
     let rest = lane.strip_prefix(LANE)?;
     Some(rest.split_once('/').map_or(rest, |(system, _agent)| system))
 }
@@ -196,18 +200,9 @@ pub(super) async fn attempt(
         return Ok(Came::Refused { why: "the system has no `scim` any more".to_owned() });
     };
     let user = delivery.payload.get("user").and_then(|user| user.as_str()).unwrap_or_default();
-    let token = match &account.credential {
-        None => None,
-        Some(name) => match plane.store.sealed(name).await?.filter(|sealed| !sealed.is_empty()) {
-            Some(sealed) => {
-                let opened = plane.sealing_key.open(name.as_str(), &sealed);
-                Some(opened.map_err(|error| ControlError::us("a token cannot be opened", error))?)
-            }
-            None => {
-                let why = format!("its token is not set; run `provost credential set {name}`");
-                return Ok(Came::Failed { why, wait: None });
-            }
-        },
+    let token = match token(plane, &account).await? {
+        Ok(token) => token,
+        Err(why) => return Ok(Came::Failed { why, wait: None }),
     };
     let asked = ScimAccount { url: &account.url, user, token: token.as_ref() };
     let active = delivery.kind == BACK;
@@ -227,6 +222,22 @@ pub(super) async fn attempt(
         Err(ScimFault::Later(why)) => Came::Failed { why, wait: None },
         Err(ScimFault::Never(why)) => Came::Refused { why },
     })
+}
+
+/// The token that a server of accounts wants, if it wants one; or why it is not there.
+///
+/// # Errors
+/// When the store or the sealing key fails.
+pub(crate) async fn token(
+    plane: &Plane,
+    account: &ScimUse,
+) -> Result<Result<Option<Secret>, String>, ControlError> {
+    let Some(name) = &account.credential else { return Ok(Ok(None)) };
+    let Some(sealed) = plane.store.sealed(name).await?.filter(|sealed| !sealed.is_empty()) else {
+        return Ok(Err(format!("its token is not set; run `provost credential set {name}`")));
+    };
+    let opened = plane.sealing_key.open(name.as_str(), &sealed);
+    opened.map(|token| Ok(Some(token))).map_err(|error| ControlError::us("a token cannot be opened", error))
 }
 
 const LANE: &str = "scim/";

@@ -3,6 +3,7 @@
 //! Everything is derived from rows and the time. A step is decided again on the newest row when it is written, so that of several
 //! nodes one writes it, and a crash between the row and the finding is made up for by the next look.
 
+mod accounts;
 mod sweep;
 mod worker;
 

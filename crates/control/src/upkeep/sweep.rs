@@ -57,7 +57,7 @@ fn due(directory: &Directory, now: Timestamp) -> impl Iterator<Item = Name> {
 }
 
 /// Ended for ever, or expired.
-fn is_over(agent: &Agent, now: Timestamp) -> bool {
+pub(super) fn is_over(agent: &Agent, now: Timestamp) -> bool {
     let canary = agent.provenance.source.as_ref() == provost_domain::drill::SOURCE;
     let expired = agent.charter.retirement.expires.is_some_and(|expires| now >= expires);
     let stopped = agent.status == AgentStatus::Suspended && expired;
@@ -71,17 +71,31 @@ fn owed(directory: &Directory, name: &Name, now: Timestamp) -> Vec<String> {
     late.map(|row| format!("{} {} at {} was not seen to be gone", row.what, row.id, row.system)).collect()
 }
 
-/// The newest task that it decided anything in, once that has ended.
+/// The newest task that it decided anything in, once that has ended. One that never decided anything has no task that could be
+/// found by it: it is tried with one that never was, which every face must refuse as it refuses one that ended.
 async fn last_task(op: &Op, name: &Name) -> Result<Option<Task>, ControlError> {
     let filter = DecisionFilter { agent: Some(name.clone()), max: 1, ..DecisionFilter::default() };
     let page = op.plane.store.decisions(&filter).await?;
     let id: Option<TaskId> = page.decisions.first().and_then(|stored| stored.decision.subject.task);
-    let Some(id) = id else { return Ok(None) };
+    let Some(id) = id else { return Ok(never_was(op, name)) };
     let last = op.plane.store.history(&ObjectKey::task(id), 1).await?.pop();
     Ok(match last.and_then(|record| record.after) {
         Some(Object::Task(task)) if task.status == TaskStatus::Ended => Some(task),
         _ => None,
     })
+}
+
+fn never_was(op: &Op, name: &Name) -> Option<Task> {
+    let now = op.plane.now();
+    let agent = op.plane.replica.latest().directory.agents.get(name).cloned()?;
+    let mut task = provost_policy::running(
+        &agent,
+        TaskId::new(now, op.plane.random()),
+        agent.charter.owner.clone(),
+        now,
+    );
+    task.status = TaskStatus::Ended;
+    Some(task)
 }
 
 /// That it was tried, on its row, so that no node does it again at once.
@@ -99,7 +113,7 @@ async fn swept(op: &Op, name: &Name) -> Result<(), ControlError> {
         .map(drop)
 }
 
-const KIND: &str = "agent-zombie";
+pub(super) const KIND: &str = "agent-zombie";
 /// Agents that are tried in one look.
 const AT_ONCE: usize = 20;
 /// What is minted is dropped within minutes of the end of its task.

@@ -3,12 +3,12 @@
 //! **Bounded.** A look carries out at most [`ACTS_MAX`] steps, and asks the store of at most [`LOOKED_MAX`] agents when they last did
 //! something, going on the next time where it stopped.
 
-use super::{carry_out, is_told, sweep};
+use super::{accounts, carry_out, is_told, sweep};
 use crate::{ControlError, Op, Operator, plane::Plane};
-use provost_domain::{Kind, Name, Object, Seq, Timestamp};
+use provost_domain::{Directory, Kind, Name, Object, Seq, Timestamp, approval::ApprovalStatus};
 use provost_lifecycle::upkeep as life;
 use provost_store::DecisionFilter;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// Looks every `every` for as long as the node lives.
@@ -73,8 +73,9 @@ pub async fn once(plane: &Arc<Plane>, place: &mut Option<Name>) -> Result<usize,
     let start = place.as_ref().map_or(0, |place| quiet.partition_point(|name| name <= place));
     let looked: Vec<Name> = quiet.iter().skip(start).take(LOOKED_MAX).cloned().collect();
     *place = looked.last().filter(|last| quiet.last() != Some(*last)).cloned();
+    let busy = if looked.is_empty() { Busy::default() } else { Busy::of(&directory, now) };
     for name in looked {
-        let last = last_act(&op, &name).await?;
+        let last = last_act(&op, &name, &busy).await?;
         acts.push((name, Some(last)));
     }
     let mut done = 0_usize;
@@ -86,18 +87,38 @@ pub async fn once(plane: &Arc<Plane>, place: &mut Option<Name>) -> Result<usize,
         }
     }
     sweep::once(&op).await?;
+    accounts::once(&op).await?;
     crate::access_review::settle(&op).await?;
     Ok(done)
 }
 
-/// When an agent last did something, or the beginning of time: a task that runs is something.
-async fn last_act(op: &Op, name: &Name) -> Result<Timestamp, ControlError> {
-    let directory = op.plane.replica.latest().directory.clone();
-    let running = directory.tasks.values().filter(|task| task.agent == *name);
-    let running = running.map(|task| task.started).max();
+/// What counts as doing something beside decisions: a task that runs, since it began, which is also what a token that was asked for
+/// leads to or belongs to; and a call that waits for a person, for as long as it does.
+#[derive(Default)]
+struct Busy(BTreeMap<Name, Timestamp>);
+
+impl Busy {
+    /// One pass, for however many agents are asked for.
+    fn of(directory: &Directory, now: Timestamp) -> Self {
+        let running = directory.tasks.values().map(|task| (&task.agent, task.started));
+        let waits = directory
+            .approvals
+            .values()
+            .filter(|row| row.status == ApprovalStatus::Waiting && now < row.expires);
+        let mut busy = BTreeMap::new();
+        for (agent, at) in running.chain(waits.map(|row| (&row.agent, now))) {
+            let last = busy.entry(agent.clone()).or_insert(at);
+            *last = at.max(*last);
+        }
+        Self(busy)
+    }
+}
+
+/// When an agent last did something, or the beginning of time.
+async fn last_act(op: &Op, name: &Name, busy: &Busy) -> Result<Timestamp, ControlError> {
     let filter = DecisionFilter { agent: Some(name.clone()), max: 1, ..DecisionFilter::default() };
     let decided = op.plane.store.decisions(&filter).await?.decisions.first().map(|last| last.decision.at);
-    Ok(running.max(decided).unwrap_or(Timestamp::from_millis(0)))
+    Ok(busy.0.get(name).copied().max(decided).unwrap_or(Timestamp::from_millis(0)))
 }
 
 const PAGE: usize = 500;

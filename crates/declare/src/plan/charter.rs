@@ -398,7 +398,7 @@ fn delegation_words(charter: &Charter) -> String {
 }
 
 /// A day when it is the first moment of one in UTC, else the moment.
-fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     match jiff::Timestamp::from_millisecond(at.as_millis()) {
         Ok(moment) if at.as_millis() % DAY_MS == 0 => {
             moment.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()

@@ -168,11 +168,16 @@ pub async fn another_node(plane: &Plane) -> String {
 }
 
 async fn call_at(plane: &Plane, url: &str, token: &str, args: Value) -> Value {
+    tool_at(plane, url, token, ("transfer", args)).await
+}
+
+/// A call of a tool of the bank at one of the nodes.
+pub async fn tool_at(plane: &Plane, url: &str, token: &str, (tool, args): (&str, Value)) -> Value {
     let meta = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
     });
-    let params = json!({"name": "transfer", "arguments": args, "_meta": meta});
+    let params = json!({"name": tool, "arguments": args, "_meta": meta});
     let body = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params});
     let request = plane.client().post(format!("{url}/mcp/bank")).bearer_auth(token);
     let request = request
@@ -180,7 +185,7 @@ async fn call_at(plane: &Plane, url: &str, token: &str, args: Value) -> Value {
         .header("content-type", "application/json")
         .header("mcp-protocol-version", "2026-07-28")
         .header("mcp-method", "tools/call")
-        .header("mcp-name", "transfer");
+        .header("mcp-name", tool);
     answer(request.body(body.to_string()).send().await.unwrap()).await.1
 }
 

@@ -3,8 +3,8 @@
 
 use crate::plane::{Plane, charter};
 use provost_domain::{
-    Baseline, BaselineOf, Clock as _, Finding, Object, Seq, Timestamp, finding::FindingState, tool::Steering,
-    usual::Counts,
+    Baseline, BaselineOf, Clock as _, Finding, Object, Seq, Timestamp, finding::FindingState,
+    policy_file::PolicyFile, tool::Steering, usual::Counts,
 };
 use provost_store::{DecisionFilter, SystemClock};
 use provost_watch::run::Marker;
@@ -108,6 +108,25 @@ async fn a_call_far_from_what_is_usual_waits_for_a_person_who_hears_why_and_an_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_organisation_holds_sooner_than_the_guardrail_what_is_unlike_the_kind_of_task() {
+    let plane = plane().await;
+    usual(&plane, 8, |counts| drop(counts.tools.insert("bank/list_accounts".to_owned(), 8))).await;
+    let sent = async || {
+        let (_, token) = plane.task().await;
+        why(&plane.call(&token, "send_message", message("The-November-Invoices")).await.1)
+    };
+    assert_eq!(sent().await, [""; 0], "8 runs are too few for the guardrail");
+    let text = r#"
+        @id("acme/unlike") @reason("this run is unlike others of its kind") @gate("owner")
+        forbid (principal, action, resource) when { context.drift >= 200 }
+        unless { context.approvals.contains("owner") };
+    "#;
+    let policy = PolicyFile { name: "drift".parse().unwrap(), text: text.into() };
+    plane.change(Object::Policy(policy), 0).await;
+    assert_eq!(sent().await, ["acme/unlike"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_its_kind_of_task_always_used_is_usual_until_somebody_must_look() {
     let plane = plane().await;
     let mark = Marker::of("invoice-clerk").mark("bank/send_message", "to", STRANGERS);
@@ -179,4 +198,125 @@ async fn what_is_suppressed_is_counted_and_opens_nothing_until_its_time_is_over_
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(seen(&findings(&plane, 1).await[0]), ("suppressed", 2));
+}
+
+/// A plane whose clerk may look at one account, with nothing unusual about looking there, whenever and however often.
+async fn looker() -> Plane {
+    let grants = json!([{"system": "bank", "tools": ["get_statement"], "args": {"account": {"one_of": ["operations", "lost"]}}}]);
+    let plane = Plane::start(charter(json!({ "grants": grants }))).await;
+    usual(&plane, 200, |counts| {
+        counts.calls = 200 * 40;
+        counts.tools.insert("bank/get_statement".to_owned(), 200);
+        for before in ["^", "bank/get_statement"] {
+            counts.pairs.insert((before.to_owned(), "bank/get_statement".to_owned()), 200);
+        }
+        counts.hours.extend((0..24).map(|hour| (hour, 200)));
+    })
+    .await;
+    plane
+}
+
+/// Looks at an account so many times, at one of the nodes.
+async fn looks(plane: &Plane, url: &str, token: &str, (account, times): (&str, usize)) {
+    for _ in 0..times {
+        crate::approvals::tool_at(plane, url, token, ("get_statement", json!({ "account": account }))).await;
+    }
+}
+
+async fn nothing_is_found(plane: &Plane) {
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let found = findings(plane, 0).await;
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_calls_fail_and_fail_is_found_while_it_goes_on_and_a_few_failures_are_nothing() {
+    let plane = looker().await;
+    let (_, token) = plane.task().await;
+    // The charter allows it, and the bank has no such account.
+    looks(&plane, &plane.url, &token, ("lost", 10)).await;
+    nothing_is_found(&plane).await;
+    looks(&plane, &plane.url, &token, ("lost", 25)).await;
+    let found = findings(&plane, 1).await;
+    let [finding] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(finding.key, "invoice-clerk/troubles/run");
+    assert!(
+        finding.what.contains("of its calls failed or were refused, more than usual"),
+        "{}",
+        finding.what
+    );
+    let allowed = DecisionFilter { verdict: Some("allow".to_owned()), max: 100, ..Default::default() };
+    assert_eq!(
+        plane.store.decisions(&allowed).await.unwrap().decisions.len(),
+        35,
+        "nothing of it was refused"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_tries_again_and_again_what_is_refused_is_found_with_no_past_at_all() {
+    let plane = Plane::start(charter(json!({}))).await;
+    let (_, token) = plane.task().await;
+    for _ in 0..10 {
+        plane.call(&token, "transfer", crate::approvals::pay(900)).await;
+    }
+    nothing_is_found(&plane).await;
+    for _ in 0..20 {
+        plane.call(&token, "transfer", crate::approvals::pay(900)).await;
+    }
+    assert_eq!(findings(&plane, 1).await[0].key, "invoice-clerk/troubles/run");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_no_past_a_node_that_comes_later_knows_what_was_refused_before_it_came() {
+    let plane = Plane::start(charter(json!({}))).await;
+    let (_, token) = plane.task().await;
+    let refused = async |url: &str, times| {
+        for _ in 0..times {
+            crate::approvals::tool_at(&plane, url, &token, ("transfer", crate::approvals::pay(900))).await;
+        }
+    };
+    refused(&plane.url, 15).await;
+    let again = crate::approvals::another_node(&plane).await;
+    refused(&again, 1).await;
+    nothing_is_found(&plane).await;
+    refused(&again, 14).await;
+    assert_eq!(findings(&plane, 1).await[0].key, "invoice-clerk/troubles/run");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_comes_later_or_again_counts_what_the_run_did_before_and_each_call_once() {
+    let plane = looker().await;
+    let (_, token) = plane.task().await;
+    looks(&plane, &plane.url, &token, ("savings", 14)).await;
+    let again = crate::approvals::another_node(&plane).await;
+    looks(&plane, &again, &token, ("savings", 14)).await;
+    nothing_is_found(&plane).await;
+    looks(&plane, &again, &token, ("savings", 1)).await;
+    let found = findings(&plane, 1).await;
+    assert!(found[0].what.contains("29 of its calls failed or were refused"), "{}", found[0].what);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_over_two_nodes_is_measured_as_one_although_neither_alone_sees_anything() {
+    let plane = looker().await;
+    let other = crate::approvals::another_node(&plane).await;
+    let (_, token) = plane.task().await;
+    // Both have met the task by now; what comes is decided here and there.
+    looks(&plane, &plane.url, &token, ("savings", 1)).await;
+    looks(&plane, &other, &token, ("savings", 1)).await;
+    looks(&plane, &plane.url, &token, ("savings", 14)).await;
+    looks(&plane, &other, &token, ("savings", 13)).await;
+    nothing_is_found(&plane).await;
+    for _ in 0..10 {
+        // A second after the last look, a call looks again: with 26 at most of its own, it must have seen the others.
+        tokio::time::sleep(Duration::from_millis(1_050)).await;
+        looks(&plane, &other, &token, ("savings", 1)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if !findings(&plane, 0).await.is_empty() {
+            break;
+        }
+    }
+    let found = findings(&plane, 1).await;
+    assert_eq!(found[0].key, "invoice-clerk/troubles/run", "{found:?}");
 }

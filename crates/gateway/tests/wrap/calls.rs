@@ -5,7 +5,8 @@ use crate::{
     plane::{Behind, Plane, filesystem_server},
 };
 use provost_cli::Exit;
-use serde_json::json;
+use provost_domain::Digest;
+use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,6 +26,27 @@ async fn an_allowed_call_reaches_the_bank_and_its_outcome_is_on_record_before_th
     assert!(plane.store.task_state(task).await.unwrap().labels.contains(&"confidential".parse().unwrap()));
     assert_eq!(client.close().await, Exit::Ok);
     assert_eq!(plane.running_tasks(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_of_what_the_agent_is_made_of_is_said_when_its_task_starts_and_nothing_unasked() {
+    let plane = Plane::start(Behind::Bank).await;
+    let mut settings = plane.settings(Behind::Bank);
+    let run = async |settings| {
+        let mut client = Mcp::open(settings).await;
+        client.call("get_statement", json!({"account": "operations"})).await;
+        client.close().await;
+    };
+    run(settings.clone()).await;
+    settings.made_of.parts.push(("model".to_owned(), "m-1".to_owned()));
+    settings.made_of.bill = true;
+    run(settings).await;
+    let shell = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+        .map(|folder| folder.join("sh"))
+        .find(|path| path.exists());
+    let server = Digest::of(&std::fs::read(shell.unwrap()).unwrap()).to_string();
+    let bills = plane.bills.lock().unwrap().clone();
+    assert_eq!(bills, [Value::Null, json!({ "model": "m-1", "server": server })]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,6 +43,8 @@ pub struct Plane {
     /// How long the tokens it issues are good for.
     pub token_seconds: Arc<AtomicI64>,
     pub tokens_issued: Arc<AtomicI64>,
+    /// What agents said they are made of, task by task.
+    pub bills: Arc<Mutex<Vec<Value>>>,
     key: Arc<SigningKey>,
     follows: watch::Sender<bool>,
     runtime: Mutex<Option<Runtime>>,
@@ -58,6 +60,7 @@ struct Desk {
     key: Arc<SigningKey>,
     token_seconds: Arc<AtomicI64>,
     tokens_issued: Arc<AtomicI64>,
+    bills: Arc<Mutex<Vec<Value>>>,
 }
 
 /// Which server is behind the wrapper.
@@ -125,6 +128,7 @@ impl Plane {
         }));
         let token_seconds = Arc::new(AtomicI64::new(300));
         let tokens_issued = Arc::new(AtomicI64::new(0));
+        let bills = Arc::new(Mutex::new(Vec::new()));
         let desk = Desk {
             url: url.clone(),
             store: Arc::clone(&store),
@@ -132,6 +136,7 @@ impl Plane {
             key: Arc::clone(&key),
             token_seconds: Arc::clone(&token_seconds),
             tokens_issued: Arc::clone(&tokens_issued),
+            bills: Arc::clone(&bills),
         };
         let hosts = Arc::new(Hosts::new([]));
         let asked_after = held::router(Arc::clone(&pipeline), Arc::clone(&hosts));
@@ -141,7 +146,7 @@ impl Plane {
             axum::serve(listener, router).await.unwrap();
         });
         let runtime = Mutex::new(Some(runtime));
-        Self { url, store, replica, token_seconds, tokens_issued, key, follows, runtime, dir }
+        Self { url, store, replica, token_seconds, tokens_issued, bills, key, follows, runtime, dir }
     }
 
     /// Ends the plane's process, as far as anybody outside can tell.
@@ -166,6 +171,7 @@ impl Plane {
             system: Some(behind.system().parse().unwrap()),
             purpose: "a test".into(),
             duration: None,
+            made_of: provost_cli::wrap::MadeOf::default(),
             command: command(behind, &self.log()).into_iter().map(Into::into).collect(),
             hidden: vec!["PROVOST_TOKEN".into(), "HOME".into()],
         }
@@ -289,6 +295,7 @@ impl Desk {
 
     async fn start(State(desk): State<Self>, Json(wanted): Json<Value>) -> Json<Value> {
         let system = wanted["system"].as_str().unwrap();
+        desk.bills.lock().unwrap().push(wanted["bill"].clone());
         let mut task = new_task();
         let scope =
             TaskScope { system: system.parse().unwrap(), tools: Arc::default(), args: Default::default() };

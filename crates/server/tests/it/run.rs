@@ -167,3 +167,41 @@ fn a_signal_to_the_supervisor_ends_the_program() {
     assert!(told.success());
     assert_eq!(under.ended().0, Some(143));
 }
+
+#[test]
+fn a_program_says_what_it_is_and_another_one_in_its_place_does_not_start() {
+    let plane = plane();
+    let folder = tempfile::tempdir().unwrap();
+    let (own, ran) = (folder.path().join("agent"), folder.path().join("ran"));
+    let write = |what: &str| {
+        std::fs::write(&own, format!("#!/bin/sh\n# {what}\ntouch '{}'\n", ran.display())).unwrap();
+        std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        provost_domain::Digest::of(&std::fs::read(&own).unwrap()).to_string()
+    };
+    let run = |options: &[&str]| {
+        let _gone = std::fs::remove_file(&ran);
+        let mut command = provost();
+        command.args(["run", "--agent", "invoice-clerk", "--url", &plane.url]).args(options);
+        command.arg("--data").arg(&plane.data).arg("--").arg(&own).output().unwrap()
+    };
+    let digest = write("as it was reviewed");
+    assert_eq!(run(&[]).status.code(), Some(0));
+    let made_of = || plane.json(&["agent", "show", "invoice-clerk"])["made_of"].to_string();
+    assert!(!made_of().contains("program"), "nobody asked for it: {}", made_of());
+    let first = run(&["--bill"]);
+    assert_eq!(first.status.code(), Some(0), "{}", complaint(&first));
+    assert!(made_of().contains(&digest) && ran.exists(), "{}", made_of());
+    let known = run(&[]);
+    assert_eq!(
+        known.status.code(),
+        Some(0),
+        "it is waited for now, and comes by itself: {}",
+        complaint(&known)
+    );
+    write("as somebody else has it");
+    let refused = run(&[]);
+    assert_eq!(refused.status.code(), Some(1), "{}", complaint(&refused));
+    assert!(complaint(&refused).contains("is not made of what was approved"), "{}", complaint(&refused));
+    assert!(!ran.exists(), "it did not start");
+    assert_eq!(plane.json(&["agent", "show", "invoice-clerk"])["status"], "pending-reapproval");
+}

@@ -257,6 +257,7 @@ pub async fn unfinished_finds_exactly_the_open_ones(ground: impl Ground) {
 pub async fn decisions_page_through_every_row_once(ground: impl Ground) {
     let store = ground.open(&Limits::default()).await;
     let tasks = [task_id(), task_id()];
+    let another = NodeId::from_bytes([7; 16]);
     let mut all: Vec<Decision> = Vec::new();
     for n in 0..60_usize {
         let mut decision = decision([allow(), deny(), hold()][n % 3].clone());
@@ -264,6 +265,9 @@ pub async fn decisions_page_through_every_row_once(ground: impl Ground) {
         decision.subject.id = ["clerk", "bot"][n % 2].to_owned();
         decision.system = name(["bank", "mail"][usize::from(n % 5 == 0)]);
         decision.subject.task = (n % 4 != 0).then_some(tasks[n % 2]);
+        if n % 7 == 0 {
+            decision.node = another;
+        }
         store.record(plain(decision.clone())).await.unwrap();
         all.push(decision);
     }
@@ -277,6 +281,8 @@ pub async fn decisions_page_through_every_row_once(ground: impl Ground) {
         DecisionFilter { verdict: Some("allow".to_owned()), agent: Some(name("clerk")), ..base() },
         DecisionFilter { since: Some(NOON.plus(DurationMs(3))), ..base() },
         DecisionFilter { agent: Some(name("nobody")), ..base() },
+        DecisionFilter { other_than: Some(node()), ..base() },
+        DecisionFilter { other_than: Some(another), task: Some(tasks[1]), ..base() },
     ];
     for filter in filters {
         let fits = |decision: &&Decision| {
@@ -285,6 +291,7 @@ pub async fn decisions_page_through_every_row_once(ground: impl Ground) {
                 && filter.system.as_ref().is_none_or(|system| decision.system == *system)
                 && filter.verdict.as_ref().is_none_or(|verdict| decision.verdict.as_str() == verdict)
                 && filter.since.is_none_or(|since| decision.at >= since)
+                && filter.other_than.is_none_or(|node| decision.node != node)
         };
         let expected: Vec<DecisionId> = all.iter().filter(fits).rev().map(|decision| decision.id).collect();
         for max in [1, 7, 30, 1_000] {

@@ -1,7 +1,9 @@
-//! A plane on a real socket, over a real SQLite store, for tests.
+//! A plane on a real socket, over a real store, for tests: SQLite, or PostgreSQL where a whole file of them is run over that too.
 
 pub mod decided;
 pub mod interop;
+#[path = "../../../store-postgres/tests/support/mod.rs"]
+mod support;
 
 use provost_connect::{SealingKey, Upstreams};
 use provost_control::{
@@ -10,6 +12,7 @@ use provost_control::{
 use provost_domain::{Clock, DurationMs, NodeId, Timestamp, limits::Limits};
 use provost_replica::Replica;
 use provost_store::{Store, SystemClock};
+use provost_store_postgres::PostgresStore;
 use provost_store_sqlite::SqliteStore;
 use provost_token::Algorithm;
 use provost_web::{App, Hosts, router};
@@ -24,6 +27,7 @@ pub struct Served {
     pub client: reqwest::Client,
     pub data: TempDir,
     serving: tokio::task::JoinHandle<()>,
+    _database: Option<support::Database>,
 }
 
 impl Drop for Served {
@@ -107,10 +111,9 @@ pub async fn serve_beside(beside: axum::Router) -> Served {
 
 async fn served(beside: axum::Router, follows: bool, signals: Algorithm) -> Served {
     let data = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&data.path().join("provost.db"), &Limits::default()).unwrap();
+    let (store, database) = store(data.path()).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let store: Arc<dyn Store> = Arc::new(store);
     let mut plane = plane_over(Arc::clone(&store), data.path(), format!("http://{address}")).await;
     if signals != Algorithm::Es256 {
         let mut own = Arc::into_inner(plane).unwrap();
@@ -138,8 +141,35 @@ async fn served(beside: axum::Router, follows: bool, signals: Algorithm) -> Serv
         }
     });
     let token = std::fs::read_to_string(data.path().join("token")).unwrap().trim().to_owned();
-    Served { plane, address, token, client: reqwest::Client::new(), data, serving }
+    Served { plane, address, token, client: reqwest::Client::new(), data, serving, _database: database }
 }
+
+async fn store(data: &Path) -> (Arc<dyn Store>, Option<support::Database>) {
+    let limits = Limits::default();
+    if std::env::var_os(OVER_POSTGRES).is_none() {
+        return (Arc::new(SqliteStore::open(&data.join("provost.db"), &limits).unwrap()), None);
+    }
+    let database = support::Database::fresh().await;
+    let store = PostgresStore::connect(&database.url, &limits, node()).await.unwrap();
+    (Arc::new(store), Some(database))
+}
+
+/// Runs every test of this file once more, over PostgreSQL.
+pub fn all_over_postgres() {
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    let again = again
+        .env(OVER_POSTGRES, "1")
+        .args(["--skip", "over_postgresql", "--test-threads", "2"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(
+        again.status.success() && said.contains("test result: ok") && !said.contains(" 0 passed"),
+        "{said}"
+    );
+}
+
+const OVER_POSTGRES: &str = "PROVOST_TEST_OVER_POSTGRES";
 
 /// A plane over the same store whose clock is ahead.
 pub async fn later(served: &Served, by: DurationMs) -> Arc<Plane> {

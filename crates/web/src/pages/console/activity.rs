@@ -40,10 +40,11 @@ struct Page {
 pub(super) async fn show(looker: Looker, Query(form): Query<Form>) -> Shown {
     looker.may(Action::DecisionRead)?;
     let mut faults = Faults::default();
+    let (system, tool) = operation(&mut faults, &form.system, &form.tool);
     let query = DecisionQuery {
         agent: faults.read("name of an agent", &form.agent),
-        system: faults.read("name of a system", &form.system),
-        tool: operation(&mut faults, &form.tool),
+        system,
+        tool,
         verdict: faults.read("verdict", &form.verdict),
         severity: faults.read("severity", &form.severity),
         limit: Some(SHOWN),

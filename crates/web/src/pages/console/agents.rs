@@ -112,7 +112,9 @@ pub(super) async fn show(looker: Looker, Path(name): Path<String>) -> Shown {
     let graph = graph::of(&agent, &tools);
     let (frame, offers) = (looker.frame("/console/agents"), offers(&looker, &agent));
     let baselines = baseline::list(&looker.op, &agent.summary.name).map_err(failed)?;
-    let waiting = baselines.iter().any(|row| row.waits.is_some() || row.aside.runs > 0);
+    // What all agents with its purpose do waits for nobody.
+    let mut own = baselines.iter().filter(|row| row.agent.is_some());
+    let waiting = own.any(|row| row.waits.is_some() || row.aside.runs > 0);
     let may_agree =
         !baselines.is_empty() && allows_on(&looker.op, Action::BaselineAgree, &agent.summary.name);
     Ok(looker.page(&One {

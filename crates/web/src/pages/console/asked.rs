@@ -21,6 +21,11 @@ impl Faults {
         value
     }
 
+    /// Something else that was left out, and why.
+    pub(super) fn say(&mut self, what: String) {
+        self.0.push(what);
+    }
+
     /// All of them.
     pub(super) fn into_lines(self) -> Vec<String> {
         self.0

@@ -56,11 +56,12 @@ pub(super) async fn list(looker: Looker, Query(form): Query<Form>) -> Shown {
     let mut faults = Faults::default();
     let back = SINCE.iter().find(|(word, ..)| *word == form.since).and_then(|(_, _, back)| *back);
     let now = looker.plane().now();
+    let (system, tool) = operation(&mut faults, &form.system, &form.tool);
     let query = DecisionQuery {
         agent: faults.read("name of an agent", &form.agent),
         task: faults.read("id of a task", &form.task),
-        system: faults.read("name of a system", &form.system),
-        tool: operation(&mut faults, &form.tool),
+        system,
+        tool,
         verdict: faults.read("verdict", &form.verdict),
         severity: faults.read("severity", &form.severity),
         since: back.map(|back| before(now, back).into()),
@@ -108,18 +109,24 @@ pub(super) async fn show(looker: Looker, Path(id): Path<String>) -> Shown {
     Ok(looker.page(&One { frame: looker.frame("/console/decisions"), why, args, input }))
 }
 
-/// An operation as it is typed: `system/tool`.
-pub(super) fn operation(faults: &mut Faults, text: &str) -> Option<String> {
-    let text: Option<String> = faults.read("operation", text);
-    let known =
-        |text: &String| text.split_once('/').is_some_and(|(system, _)| system.parse::<Name>().is_ok());
-    match text {
-        Some(text) if known(&text) => Some(text),
-        // Said as any other word that is none.
-        Some(text) => {
-            faults.read::<Name>("operation: it is written system/tool", &format!("/{text}")).map(|_| text)
+/// A system and an operation (`system/tool`) as they are typed. A system that is not the operation's is left out: nothing is about
+/// both.
+pub(super) fn operation(faults: &mut Faults, system: &str, tool: &str) -> (Option<Name>, Option<String>) {
+    let system: Option<Name> = faults.read("name of a system", system);
+    let tool: Option<String> = faults.read("operation", tool);
+    let of = |text: &String| text.split_once('/').and_then(|(system, _)| system.parse::<Name>().ok());
+    match (tool.as_ref().and_then(of), system) {
+        (Some(own), Some(system)) if own != system => {
+            faults.say(format!("An operation of {own} is asked for, so the system {system} was left out."));
+            (None, tool)
         }
-        None => None,
+        (None, system) if tool.is_some() => {
+            // Said as any other word that is none.
+            let text = tool.unwrap_or_default();
+            faults.read::<Name>("operation: it is written system/tool", &format!("/{text}"));
+            (system, None)
+        }
+        (_, system) => (system, tool),
     }
 }
 

@@ -145,7 +145,9 @@ async fn act(looker: &Looker, name: &str, word: &str) -> Result<(Act, AgentView)
         }
         _ => "",
     };
-    let mut means = means(word, &agent);
+    let organisation = looker.plane().replica.latest().directory.organisation.clone();
+    let earned = organisation.is_some_and(|row| row.autonomy.graduated);
+    let mut means = means(word, &agent, earned);
     if word == "promote" {
         let standing = autonomy::standing(&looker.op, &name).await.map_err(|error| looker.failed(&error))?;
         means.extend(gates(&standing));
@@ -166,8 +168,8 @@ async fn act(looker: &Looker, name: &str, word: &str) -> Result<(Act, AgentView)
     Ok((act, agent))
 }
 
-/// What it means, in words.
-fn means(word: &str, agent: &AgentView) -> Vec<String> {
+/// What it means, in words; where trust is earned, no file gives it.
+fn means(word: &str, agent: &AgentView, earned: bool) -> Vec<String> {
     let worst = format!(
         "What it holds already outlives this by {} at worst, most of it set by {}.",
         bits::length(agent.bound.worst.0),
@@ -206,6 +208,11 @@ fn means(word: &str, agent: &AgentView) -> Vec<String> {
         "restrict" => &[
             "It holds from the next call on, in every task, and until somebody sets it to normal again.",
             "Approvals given before do not get around it.",
+        ],
+        _ if earned => &[
+            "It becomes a new revision of the charter that says nothing else than before.",
+            "Approvals given for the revision before are worth nothing any more.",
+            "No file raises it again: it earns that, and is promoted.",
         ],
         _ => &[
             "It becomes a new revision of the charter that says nothing else than before.",

@@ -21,7 +21,9 @@ pub(in crate::pages::console) async fn make(Path((name, word)): Path<(String, St
     let (act, agent) = act(looker, &name, &word)?;
     let reason = sent.text("reason").to_owned();
     let outcome = match word.as_str() {
-        "reset" => baseline::reset(&looker.op, &agent, BaselineReset { kind: None, reason }).await,
+        "reset" => {
+            baseline::reset(&looker.op, &agent, BaselineReset { kind: None, peers: false, reason }).await
+        }
         word => {
             let wanted = BaselineAgree { kind: None, new: word == "approve", reason };
             baseline::agree(&looker.op, &agent, wanted).await
