@@ -173,6 +173,24 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_is_remade_by_another_manifest_or_bill_and_not_by_saying_more_of_the_same() {
+        let with = |manifest: &str, parts: &[(&str, &str)]| {
+            let bill = if parts.is_empty() { Bill::default() } else { presented(parts).bill };
+            agent(json!({ "model": manifest })).living(|life| life.bill = bill)
+        };
+        let (m1, m2) = ([("model", "m1")], [("model", "m2")]);
+        for (before, after, remade) in [
+            (with("m1", &[]), with("m1", &[]), false),
+            (with("m1", &[]), with("m1", &m1), false),
+            (with("m1", &m1), with("m1", &m2), true),
+            (with("m1", &m1), with("m2", &[]), true),
+            (with("m1", &m1), with("m1", &m1), false),
+        ] {
+            assert_eq!(is_remade(&before, &after), remade, "{:?} {:?}", before.bill(), after.bill());
+        }
+    }
+
+    #[test]
     fn what_was_not_approved_stops_the_agent_and_says_how_it_differs() {
         let rules = AutonomyRules { graduated: true, ..AutonomyRules::default() };
         let clerk = agent(json!({"model": "m1"}));

@@ -243,6 +243,10 @@ async fn an_agent_that_does_other_things_than_those_with_its_purpose_is_told_of_
     assert_eq!(found[0]["about"]["agent"], "clerk");
     let what = found[0]["what"].as_str().unwrap();
     assert!(what.contains("than the 2 agents with its purpose: 100 in 100"), "{what}");
+    // What is said of its ways is nothing that was found about a run.
+    run(&served, &["list_accounts"]).await;
+    baseline::once(&soon(&served).await).await.unwrap();
+    assert_eq!(known(&served).await[0]["aside"]["runs"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

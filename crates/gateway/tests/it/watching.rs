@@ -268,7 +268,7 @@ async fn who_tries_again_and_again_what_is_refused_is_found_with_no_past_at_all(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_no_past_a_node_that_comes_later_knows_what_was_refused_before_it_came() {
+async fn with_no_past_a_node_that_was_started_again_knows_what_was_refused_before() {
     let plane = Plane::start(charter(json!({}))).await;
     let (_, token) = plane.task().await;
     let refused = async |url: &str, times| {
@@ -276,7 +276,8 @@ async fn with_no_past_a_node_that_comes_later_knows_what_was_refused_before_it_c
             crate::approvals::tool_at(&plane, url, &token, ("transfer", crate::approvals::pay(900))).await;
         }
     };
-    refused(&plane.url, 15).await;
+    // Of the same name as the one before it.
+    refused(&crate::approvals::another_node(&plane).await, 15).await;
     let again = crate::approvals::another_node(&plane).await;
     refused(&again, 1).await;
     nothing_is_found(&plane).await;
