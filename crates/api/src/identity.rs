@@ -74,6 +74,26 @@ pub struct LoginChange {
     pub reason: String,
 }
 
+/// A subject of a provider that is to be somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginLink {
+    /// The provider.
+    #[schema(value_type = String)]
+    pub issuer: Name,
+    /// `sub`, exactly as the provider writes it.
+    pub subject: String,
+    /// Why, for the record.
+    pub reason: String,
+    /// Whose change it is, where the local administrator passes it on; whoever signed in, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+    /// Without those who must agree that somebody who can sign in already may in another way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
+}
+
 /// A workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WorkloadView {

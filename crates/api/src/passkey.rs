@@ -100,6 +100,13 @@ pub struct InviteMake {
     pub lasts: Option<Span>,
     /// Why, for the record.
     pub reason: String,
+    /// Whose change it is, where the local administrator passes it on; whoever signed in, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub person: Option<Name>,
+    /// Without those who must agree that somebody who can sign in already may in another way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 /// A link with which one person registers one passkey, once. Shown here and kept nowhere.
@@ -113,6 +120,9 @@ pub struct InviteView {
     pub person: Option<Name>,
     /// From then on it is no longer good.
     pub expires: Moment,
+    /// The person can sign in already: the link is good once those who must have agreed to this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Box<crate::proposal::ProposalView>>,
 }
 
 /// A link in a debug print would be a link in a log.

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use provost_api::{
     Because, Page, PageQuery, Span,
     approval::AwaySet,
-    identity::{LoginChange, PersonView, WorkloadToken, WorkloadView},
+    identity::{LoginChange, LoginLink, PersonView, WorkloadToken, WorkloadView},
     passkey::{InviteMake, InviteView},
 };
 use provost_domain::Name;
@@ -29,7 +29,14 @@ pub enum PersonCommand {
         name: Name,
     },
     /// Say that a subject of an identity provider is this person
-    Link(LoginArgs),
+    Link {
+        /// Which.
+        #[command(flatten)]
+        login: LoginArgs,
+        /// Whose change it is.
+        #[command(flatten)]
+        author: AuthorArgs,
+    },
     /// Say that a subject of an identity provider is this person no more
     Unlink(LoginArgs),
     /// Say who stands in for a person who is away, and for how long; or that they are back
@@ -44,6 +51,9 @@ pub enum PersonCommand {
         /// Why, for the record
         #[arg(long, default_value = "invited from the command line")]
         reason: String,
+        /// Whose change it is.
+        #[command(flatten)]
+        author: AuthorArgs,
     },
     /// Passkeys of a person
     #[command(subcommand, visible_alias = "passkeys")]
@@ -129,13 +139,20 @@ pub async fn run_person(command: PersonCommand, client: &Client, out: Out) -> Re
                 table(&["name", "display", "mail", "manager", "roles", ""], page.items.iter().map(row), style)
             });
         }
-        PersonCommand::Invite { name, lasts, reason } => {
-            let wanted = InviteMake { lasts: Some(lasts), reason };
+        PersonCommand::Invite { name, lasts, reason, author: AuthorArgs { person, break_glass } } => {
+            let wanted = InviteMake { lasts: Some(lasts), reason, person, break_glass };
             let link: InviteView =
                 client.post(&format!("people/{}/invite", part(name.as_str())), &wanted).await?;
             out.show(&link, |link, style| {
+                let when = match &link.proposal {
+                    Some(proposal) => format!(
+                        "{name} can sign in already, so this is good once {} is agreed to: provost proposal show {}\nGood once",
+                        proposal.summary.id, proposal.summary.id
+                    ),
+                    None => "Good once".to_owned(),
+                };
                 format!(
-                    "{}\nGood once, until {}. Whoever opens it first is {name}: hand it over as you would a key.",
+                    "{}\n{when}, until {}. Whoever opens it first is {name}: hand it over as you would a key.",
                     style.bold(&link.url),
                     when::long(link.expires)
                 )
@@ -146,10 +163,11 @@ pub async fn run_person(command: PersonCommand, client: &Client, out: Out) -> Re
             let person: PersonView = client.get(&path(&name, "")).await?;
             out.show(&person, show_person);
         }
-        PersonCommand::Link(args) => {
-            let (path, change) = login_change(args);
-            let person: PersonView = client.post(&path, &change).await?;
-            out.show(&person, show_person);
+        PersonCommand::Link { login, author: AuthorArgs { person, break_glass } } => {
+            let (path, LoginChange { issuer, subject, reason }) = login_change(login);
+            let wanted = LoginLink { issuer, subject, reason, person, break_glass };
+            let outcome: Outcome<PersonView> = client.post(&path, &wanted).await?;
+            return Ok(outcome.show(out, show_person));
         }
         PersonCommand::Unlink(args) => {
             let (path, change) = login_change(args);

@@ -85,9 +85,11 @@ pub async fn remove(
     let (_seq, row) = authorised
         .change(&keys, &wanted.reason, |seen| {
             let row = find(seen.directory, person, id)?;
-            if !wanted.even_if_last && !has_other_way(seen.directory, person, id) {
+            let leaves = has_other_way(seen.directory, person, id);
+            if !wanted.even_if_last && !leaves {
                 return Err(last_way(person));
             }
+            check_leaves_way(op, person, leaves)?;
             let by = op.subject.to_string();
             let row = Passkey { removed: Some(Removed { at: op.plane.now(), by }), ..row.clone() };
             let ended = sessions_of(seen.directory, person, id)
@@ -161,6 +163,24 @@ pub(crate) fn good_name(text: &str) -> Result<String, ControlError> {
 fn sessions_of<'d>(directory: &'d Directory, person: &Name, id: &str) -> impl Iterator<Item = &'d Session> {
     let of = move |session: &&Session| session.person == *person && session.passkey.as_deref() == Some(id);
     directory.sessions.values().map(AsRef::as_ref).filter(of)
+}
+
+/// Whether somebody can sign in already: what lets them in another way is then a gain, and agreed to like one. Not even an
+/// administrator's word alone makes a second somebody of them.
+pub(crate) fn has_way_in(directory: &Directory, person: &Name) -> bool {
+    let logins = directory.people.get(person).is_some_and(|row| !row.logins.is_empty());
+    directory.passkeys_of(person).next().is_some() || logins || has_other_way(directory, person, "")
+}
+
+/// The token of the machine leaves everybody a way in: whoever it took the last from, it could invite as somebody new.
+pub(crate) fn check_leaves_way(op: &Op, person: &Name, leaves: bool) -> Result<(), ControlError> {
+    if leaves || op.subject != Operator::LocalAdministrator {
+        return Ok(());
+    }
+    Err(last_way(person).cure(
+        "an administrator who signed in takes it; or let them in another way first, then take this one: \
+         `provost person invite` (with --break-glass, if nobody can agree)",
+    ))
 }
 
 /// Another passkey that is good, a subject of a provider that people sign in with, or a mail address that one vouches for.

@@ -5,12 +5,15 @@ use crate::{
     change::{Change, Draft},
     inventory::Sought,
     page::page,
+    passkey,
+    plan::{Author, Outcome, make_rows},
+    reason::reason,
 };
 use provost_api::{
     Page, PageQuery,
-    identity::{AwayView, LoginChange, LoginView, PersonView},
+    identity::{AwayView, LoginChange, LoginLink, LoginView, PersonView},
 };
-use provost_domain::{Agent, Directory, Kind, Name, Object, ObjectKey, Person, person::Login};
+use provost_domain::{Agent, Directory, Kind, Name, Object, ObjectKey, Person, Timestamp, person::Login};
 use std::sync::Arc;
 
 /// People, in order of their names.
@@ -38,41 +41,68 @@ pub async fn show(op: &Op, name: &Name) -> Result<PersonView, ControlError> {
     Ok(view_of(person, owned_names(op, name).await?, op.plane.now()))
 }
 
-/// Says that a subject of an identity provider is this person.
+/// Says that a subject of an identity provider is this person; or proposes it, where the person can sign in already, to those who
+/// must agree.
 ///
 /// # Errors
 /// When the operator may not, nobody here has that name, the provider's word about people is not taken, or the subject is
 /// somebody's already.
-pub async fn link(op: &Op, name: &Name, wanted: &LoginChange) -> Result<PersonView, ControlError> {
+pub async fn link(op: &Op, name: &Name, wanted: &LoginLink) -> Result<Outcome<PersonView>, ControlError> {
     let authorised = op.authorize(Action::PersonLink)?;
     let subject = wanted.subject.trim();
     if subject.is_empty() || subject.len() > SUBJECT_BYTES_MAX || subject.chars().any(char::is_control) {
         return Err(ControlError::caller("`subject` is empty, too long, or not plain text")
             .cure("give it exactly as the provider writes `sub`"));
     }
+    let what = format!("{name} signs in at {}", wanted.issuer);
+    let linked = |directory: &Directory| linked(directory, name, (&wanted.issuer, subject), op.plane.now());
+    op.plane.replica.catch_up().await?;
+    if passkey::has_way_in(&op.plane.replica.latest().directory, name) {
+        let author = Author::of(op, wanted.person.clone(), wanted.break_glass)?;
+        let made = make_rows(&authorised, &author, (&what, reason(&wanted.reason)?), |directory| {
+            let text = format!(
+                "{name} can sign in already, and whoever {} says is {} can sign in as {name}, too",
+                wanted.issuer,
+                subject.escape_debug()
+            );
+            let row = linked(directory)?.map(|person| (Draft::Put(Object::Person(person)), text));
+            Ok(row.into_iter().collect())
+        });
+        return made.await?.outcome(op, async || shown(op, name).await).await;
+    }
     authorised
         .change(&[key(name)], &wanted.reason, |seen| {
-            let person = here(seen.directory, name)?;
-            let issuer = seen.directory.issuers.get(&wanted.issuer);
-            if issuer.is_none_or(|issuer| issuer.people.is_none()) {
-                return Err(ControlError::caller(format!(
-                    "no issuer `{}` says who people are",
-                    wanted.issuer
-                ))
-                .cure("name one of `provost issuer list` that vouches for people"));
-            }
-            let known = |login: &Login| login.issuer == wanted.issuer && login.subject == subject;
-            if person.logins.iter().any(known) {
+            let Some(person) = linked(seen.directory)? else {
                 return Ok(Change { drafts: Vec::new(), what: String::new(), answer: () });
+            };
+            if passkey::has_way_in(seen.directory, name) {
+                return Err(ControlError::conflict(format!("{name} can sign in since a moment ago")));
             }
-            let mut person = person.clone();
-            let (issuer, subject) = (wanted.issuer.clone(), subject.to_owned());
-            person.logins.push(Login { issuer, subject, added: op.plane.now() });
             let drafts = vec![Draft::Put(Object::Person(person))];
-            Ok(Change { drafts, what: format!("{name} signs in at {}", wanted.issuer), answer: () })
+            Ok(Change { drafts, what: what.clone(), answer: () })
         })
         .await?;
-    shown(op, name).await
+    Ok(Outcome::Done(shown(op, name).await?))
+}
+
+/// The person with one login more; nothing, if it is theirs already.
+fn linked(
+    directory: &Directory,
+    name: &Name,
+    (issuer, subject): (&Name, &str),
+    now: Timestamp,
+) -> Result<Option<Person>, ControlError> {
+    let person = here(directory, name)?;
+    if directory.issuers.get(issuer).is_none_or(|issuer| issuer.people.is_none()) {
+        return Err(ControlError::caller(format!("no issuer `{issuer}` says who people are"))
+            .cure("name one of `provost issuer list` that vouches for people"));
+    }
+    if person.logins.iter().any(|login| login.issuer == *issuer && login.subject == subject) {
+        return Ok(None);
+    }
+    let mut person = person.clone();
+    person.logins.push(Login { issuer: issuer.clone(), subject: subject.to_owned(), added: now });
+    Ok(Some(person))
 }
 
 /// Says that a subject of an identity provider is this person no more. Sessions that it began go on until they are ended.
@@ -89,6 +119,9 @@ pub async fn unlink(op: &Op, name: &Name, wanted: &LoginChange) -> Result<Person
             if person.logins.len() == before {
                 return Err(ControlError::unknown("login of theirs", &wanted.subject));
             }
+            let leaves =
+                !person.logins.is_empty() || seen.directory.passkeys_of(name).any(|row| row.is_good());
+            passkey::check_leaves_way(op, name, leaves)?;
             let drafts = vec![Draft::Put(Object::Person(person))];
             Ok(Change { drafts, what: format!("{name} signs in at {} no more", wanted.issuer), answer: () })
         })
@@ -127,7 +160,7 @@ async fn owned_names(op: &Op, person: &Name) -> Result<Vec<Name>, ControlError> 
     Ok(owned.iter().map(|agent| agent.name.clone()).collect())
 }
 
-fn view_of(person: &Person, owns: Vec<Name>, now: provost_domain::Timestamp) -> PersonView {
+fn view_of(person: &Person, owns: Vec<Name>, now: Timestamp) -> PersonView {
     let away = person.away.as_ref().filter(|away| now < away.until);
     PersonView {
         name: person.name.clone(),

@@ -1,7 +1,7 @@
 //! People and workloads.
 
 use crate::{
-    app::Answer,
+    app::{Answer, Proposed},
     asked::Asked,
     input::{Asking, At, Said},
     problem::Problems,
@@ -9,7 +9,8 @@ use crate::{
 use axum::Json;
 use provost_api::{
     Because, Page, PageQuery,
-    identity::{LoginChange, PersonView, WorkloadToken, WorkloadView},
+    identity::{LoginChange, LoginLink, PersonView, WorkloadToken, WorkloadView},
+    proposal::ProposalView,
 };
 use provost_control::{person, workload};
 use provost_domain::Name;
@@ -50,15 +51,19 @@ pub(crate) async fn person_show(Asked(op): Asked, At(name): At<Name>) -> Answer<
     tag = "identities",
     security(("token" = [])),
     params(("name" = String, Path, description = "The person")),
-    request_body = LoginChange,
-    responses((status = 200, body = PersonView), Problems)
+    request_body = LoginLink,
+    responses(
+        (status = 200, body = PersonView),
+        (status = 202, description = "They can sign in already: this waits for those who must agree", body = ProposalView),
+        Problems
+    )
 )]
 pub(crate) async fn person_link(
     Asked(op): Asked,
     At(name): At<Name>,
-    Said(wanted): Said<LoginChange>,
-) -> Answer<PersonView> {
-    Ok(Json(person::link(&op, &name, &wanted).await?))
+    Said(wanted): Said<LoginLink>,
+) -> Proposed<PersonView> {
+    Ok(person::link(&op, &name, &wanted).await?.into())
 }
 
 /// Says that a subject of an identity provider is this person no more.

@@ -4,9 +4,13 @@ use crate::{
     app::{Answer, App},
     asked::{Asked, session_of},
     input::{Asking, At, Said},
-    problem::Problems,
+    problem::{Problems, Refusal},
 };
-use axum::{Json, extract::State, http::HeaderMap};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use provost_api::{
     Because, Page,
     passkey::{
@@ -25,14 +29,20 @@ use provost_domain::Name;
     security(("token" = [])),
     params(("name" = String, Path, description = "The person")),
     request_body = InviteMake,
-    responses((status = 200, body = InviteView), Problems)
+    responses(
+        (status = 200, body = InviteView),
+        (status = 202, description = "They can sign in already: the link is good once those who must have agreed", body = InviteView),
+        Problems
+    )
 )]
 pub(crate) async fn person_invite(
     Asked(op): Asked,
     At(name): At<Name>,
     Said(wanted): Said<InviteMake>,
-) -> Answer<InviteView> {
-    Ok(Json(passkey::invite::make(&op, &name, &wanted).await?))
+) -> Result<(StatusCode, Json<InviteView>), Refusal> {
+    let made = passkey::invite::make(&op, &name, &wanted).await?;
+    let status = if made.proposal.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok((status, Json(made)))
 }
 
 /// The passkeys of a person, oldest first.

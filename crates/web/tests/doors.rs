@@ -222,10 +222,13 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     let asked = served.post(&at(2, "statement"), yes.clone()).await.ok();
     yes["signed"] = json!(common::signed(&served, "maria", &serde_json::from_value(asked).unwrap()).await);
     let session = signed_in(&served).await;
+    // He has another way in, which is a gain that somebody answers for.
+    common::device(&served, "jonas").await;
+    let another = json!({ "reason": "because of the test", "person": "maria", "break_glass": true });
     let passkey = json!({ "name": "phone", "reason": "because of the test" });
     let remove = json!({ "reason": "because of the test", "even_if_last": true });
     let calls: Vec<(&str, &str, String, Option<Value>)> = vec![
-        ("person_invite", "POST", "/people/jonas/invite".into(), Some(why.clone())),
+        ("person_invite", "POST", "/people/jonas/invite".into(), Some(another.clone())),
         ("passkey_rename", "POST", "/people/jonas/passkeys/k1/rename".into(), Some(passkey)),
         ("passkey_remove", "POST", "/people/jonas/passkeys/k1/remove".into(), Some(remove)),
         ("session_end", "POST", format!("/sessions/{session}/end"), Some(why.clone())),
@@ -259,7 +262,8 @@ async fn every_change_leaves_a_record_of_who_and_why() {
         ("person_away", "POST", "/people/jonas/away".into(), Some(json!({
             "to": "maria", "lasts": "1d", "reason": "because of the test", "person": "maria", "break_glass": true }))),
         ("person_link", "POST", "/people/jonas/logins".into(), Some(json!({
-            "issuer": "okta", "subject": "00u1", "reason": "because of the test" }))),
+            "issuer": "okta", "subject": "00u1", "reason": "because of the test", "person": "maria",
+            "break_glass": true }))),
         (
             "person_unlink",
             "DELETE",

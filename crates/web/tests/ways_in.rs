@@ -11,7 +11,7 @@
 mod common;
 
 use common::{Served, serve};
-use provost_control::{Op, Operator, approval, plan::Outcome, proposal};
+use provost_control::{Op, Operator, approval, passkey, plan::Outcome, proposal};
 use provost_domain::{Agent, AgentStatus, Object, person::Role};
 use serde_json::{Value, json};
 
@@ -164,4 +164,68 @@ async fn an_agent_that_waited_to_be_reapproved_waits_again_after_it_was_stopped_
         "pending-reapproval",
         "stopping is no way around those who must agree"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_way_in_for_somebody_who_can_sign_in_waits_for_those_who_must_agree_and_is_worth_nothing_before()
+ {
+    let served = plane("production").await;
+    let okta = "[issuer.okta]\ndescription = \"People\"\nissuer = \"https://okta.example\"\nkeys = \"discovery\"\n\
+                owner = \"maria\"\n[issuer.okta.people]\nclient_id = \"provost\"\nsign_in = true\n";
+    let files = json!([{ "path": "issuers.toml", "text": okta }]);
+    let apply = json!({ "files": files, "reason": "r", "person": "maria", "break_glass": true });
+    served.post("/apply", apply).await.ok();
+    let secret = |link: &Value| link["url"].as_str().unwrap().split_once('#').unwrap().1.to_owned();
+    let good = |link: &Value| passkey::invite::seen(&served.plane, &secret(link)).is_ok();
+    // Who never could gets the first at once: somebody has to begin.
+    let first = served.post("/people/jonas/invite", json!({ "reason": "he starts" })).await.ok();
+    assert!(good(&first) && first["proposal"].is_null(), "{first}");
+    common::device(&served, "jonas").await;
+    let link = json!({ "issuer": "okta", "subject": "00u1" });
+    for (path, body) in [("/people/jonas/invite", json!({})), ("/people/jonas/logins", link)] {
+        let anonymous = served.post(path, said(&body, json!({}))).await;
+        assert_eq!(anonymous.status, 422, "{path}: {:#}", anonymous.body);
+        let waits = served.post(path, said(&body, json!({ "person": "maria" }))).await;
+        assert_eq!(waits.status, 202, "{path}: {:#}", waits.body);
+        let invited = path.ends_with("invite");
+        let proposal = if invited { &waits.body["proposal"] } else { &waits.body };
+        let id = proposal["id"].as_str().unwrap();
+        assert!(proposal["steps"].to_string().contains("jonas can sign in already"), "{proposal:#}");
+        assert!(!proposal.to_string().contains(&secret(&first)), "no proposal shows a secret");
+        let relayed = served.post(&format!("/proposals/{id}/approve"), json!({ "person": "ada" })).await;
+        assert_eq!(relayed.status, 403, "{path}: {:#}", relayed.body);
+        let logins = async || served.get("/people/jonas").await.ok()["logins"].as_array().map_or(0, Vec::len);
+        assert!(if invited { !good(&waits.body) } else { logins().await == 0 }, "{path}: not before");
+        let ada = signed_in(&served, "ada", &[Role::Administrator]);
+        let yes = proposal::approve(&ada, id, Default::default()).await.unwrap();
+        assert_eq!(yes.summary.status, "applied", "{path}");
+        assert!(if invited { good(&waits.body) } else { logins().await == 1 }, "{path}: and then it is");
+    }
+    // An administrator alone makes no second somebody of another either.
+    let jonas = "jonas".parse().unwrap();
+    let ada = signed_in(&served, "ada", &[Role::Administrator]);
+    let wanted = serde_json::from_value(json!({ "reason": "r" })).unwrap();
+    let asked = passkey::invite::make(&ada, &jonas, &wanted).await.unwrap();
+    assert!(asked.proposal.is_some());
+    // What cannot wait is found, and reviewed.
+    let broken = json!({ "reason": "his phone is gone", "person": "maria", "break_glass": true });
+    let broken = served.post("/people/jonas/invite", broken).await.ok();
+    assert!(good(&broken));
+    let found = served.get("/findings?kind=break-glass").await.ok();
+    assert!(found["items"].to_string().contains("his phone is gone"), "{found:#}");
+    // The token takes nobody's last way in, after which it could invite them as somebody new.
+    let passkeys = served.get("/people/jonas/passkeys").await.ok();
+    let remove = format!("/people/jonas/passkeys/{}/remove", passkeys[0]["id"].as_str().unwrap());
+    let last = json!({ "reason": "r", "even_if_last": true });
+    assert_eq!(served.post(&remove, last.clone()).await.status, 200, "he has a login, too");
+    let unlink = "/people/jonas/logins?issuer=okta&subject=00u1&reason=r";
+    let refused = served.delete(unlink).await;
+    assert_eq!(refused.status, 403, "{:#}", refused.body);
+    let change = provost_api::identity::LoginChange {
+        issuer: "okta".parse().unwrap(),
+        subject: "00u1".to_owned(),
+        reason: "r".to_owned(),
+    };
+    let ada = signed_in(&served, "ada", &[Role::Administrator]);
+    assert!(provost_control::person::unlink(&ada, &jonas, &change).await.unwrap().logins.is_empty());
 }

@@ -8,8 +8,8 @@ use provost_connect::{
     scim::{ScimAccount, ScimFault, ScimSeen},
 };
 use provost_domain::{
-    Agent, AgentStatus, Containment, Delivery, Directory, Name, Object, ObjectKey, Restraint, System,
-    Timestamp,
+    Agent, AgentStatus, Containment, Delivery, Digest, Directory, DurationMs, Name, Object, ObjectKey,
+    Restraint, System, Timestamp,
     delivery::{DeliveryState, delivery_id},
     system::ScimUse,
 };
@@ -204,6 +204,9 @@ pub(super) async fn attempt(
         Ok(token) => token,
         Err(why) => return Ok(Came::Failed { why, wait: None }),
     };
+    // A node that died in the middle of an attempt marked nothing on the row, and a person who wants it tried again begins anew.
+    let (word, now) = (Digest::of(format!("scim {} begun", delivery.id).as_bytes()), plane.now());
+    let first = plane.store.remember(word, now.plus(BEGUN_FOR), now).await?;
     let asked = ScimAccount { url: &account.url, user, token: token.as_ref() };
     let active = delivery.kind == BACK;
     Ok(match plane.upstreams.set_active(&asked, active).await {
@@ -212,7 +215,7 @@ pub(super) async fn attempt(
             let how = match (active, before) {
                 (true, _) => "is active",
                 (false, false) => WAS_ACTIVE,
-                (false, true) if delivery.attempts == 0 => WAS_INACTIVE,
+                (false, true) if first => WAS_INACTIVE,
                 // An attempt before this one may have done it.
                 (false, true) => UNCLEAR,
             };
@@ -250,3 +253,5 @@ const WAS_ACTIVE: &str = "is not active, and was before";
 const WAS_INACTIVE: &str = "is not active, and was not before";
 const UNCLEAR: &str = "is not active";
 const ID_CHARS_MAX: usize = 80;
+/// Longer than an attempt that was begun is of any interest.
+const BEGUN_FOR: DurationMs = DurationMs::from_secs(90 * 24 * 3_600);

@@ -5,6 +5,8 @@ use super::ceremony;
 use crate::{
     Action, ControlError, Op, Operator, Plane, browser,
     change::{Change, Draft},
+    plan::{Author, Made, make_rows},
+    reason::reason,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use provost_api::passkey::{InviteBegin, InviteFinish, InviteMake, InviteSeen, InviteView, PasskeyCreation};
@@ -23,7 +25,39 @@ pub async fn make(op: &Op, name: &Name, wanted: &InviteMake) -> Result<InviteVie
     if lasts.0 == 0 || lasts > LASTS_MAX {
         return Err(ControlError::caller("a link is good for a week at most").cure("write it like 24h"));
     }
+    op.plane.replica.catch_up().await?;
+    if super::has_way_in(&op.plane.replica.latest().directory, name) {
+        return another_way(op, name, lasts, wanted).await;
+    }
     write(op, Some(name.clone()), lasts, &wanted.reason).await
+}
+
+/// A link for somebody who can sign in already. It is given out at once and is good once those who must have agreed: whoever
+/// holds it is that person from then on.
+async fn another_way(
+    op: &Op,
+    name: &Name,
+    lasts: DurationMs,
+    wanted: &InviteMake,
+) -> Result<InviteView, ControlError> {
+    let authorised = op.authorize(Action::PersonInvite)?;
+    let why = reason(&wanted.reason)?;
+    let author = Author::of(op, wanted.person.clone(), wanted.break_glass)?;
+    let (secret, row, origin) = drawn(op, Some(name.clone()), lasts)?;
+    let what = format!("{name} invited to register another passkey");
+    let made = make_rows(&authorised, &author, (&what, why), |directory| {
+        check_here(directory, name)?;
+        let text = format!(
+            "{name} can sign in already, and whoever opens a link of {} within {lasts} can sign in as {name}, too",
+            row.by
+        );
+        Ok(vec![(Draft::Put(Object::Invite(row.clone())), text)])
+    });
+    let proposal = match made.await? {
+        Made::Waits(row, _checked) => Some(Box::new(crate::proposal::view(op, &row).await?)),
+        Made::Done(..) => None,
+    };
+    Ok(InviteView { proposal, ..shown(&origin, &secret, &row) })
 }
 
 /// The first administrator's link, when nobody could sign in otherwise: no passkey, no provider, no link that is still good.
@@ -139,32 +173,59 @@ async fn write(
     why: &str,
 ) -> Result<InviteView, ControlError> {
     let authorised = op.authorize(Action::PersonInvite)?;
-    let origin = super::party(&op.plane)?.origin;
-    let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(op.plane.random::<32>()));
-    let made = op.plane.now();
-    let row = Invite {
-        id: Digest::of(secret.as_bytes()),
-        person: person.clone(),
-        by: op.subject.to_string(),
-        made,
-        expires: made.plus(lasts),
-        used: None,
-    };
+    let (secret, row, origin) = drawn(op, person.clone(), lasts)?;
     authorised
         .change(&[ObjectKey::invite(&row.id)], why, |seen| {
-            if let Some(name) = &person
-                && seen.directory.people.get(name).is_none_or(|person| !person.active)
-            {
-                return Err(ControlError::unknown("person", name.as_str()).cure(format!(
-                    "write [person.{name}] into the organisation's files and apply them, then invite them"
-                )));
+            if let Some(name) = &person {
+                check_here(seen.directory, name)?;
+                if super::has_way_in(seen.directory, name) {
+                    return Err(ControlError::conflict(format!("{name} can sign in since a moment ago")));
+                }
             }
             let whom = person.as_ref().map_or("the first administrator".to_owned(), ToString::to_string);
             let drafts = vec![Draft::Put(Object::Invite(row.clone()))];
             Ok(Change { drafts, what: format!("{whom} invited to register a passkey"), answer: () })
         })
         .await?;
-    Ok(InviteView { url: format!("{origin}/invite#{}", *secret), person, expires: row.expires.into() })
+    Ok(shown(&origin, &secret, &row))
+}
+
+/// A link that nobody has seen, and its row.
+fn drawn(
+    op: &Op,
+    person: Option<Name>,
+    lasts: DurationMs,
+) -> Result<(Zeroizing<String>, Invite, String), ControlError> {
+    let origin = super::party(&op.plane)?.origin;
+    let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(op.plane.random::<32>()));
+    let made = op.plane.now();
+    let row = Invite {
+        id: Digest::of(secret.as_bytes()),
+        person,
+        by: op.subject.to_string(),
+        made,
+        expires: made.plus(lasts),
+        used: None,
+    };
+    Ok((secret, row, origin))
+}
+
+fn shown(origin: &str, secret: &str, row: &Invite) -> InviteView {
+    InviteView {
+        url: format!("{origin}/invite#{secret}"),
+        person: row.person.clone(),
+        expires: row.expires.into(),
+        proposal: None,
+    }
+}
+
+fn check_here(directory: &Directory, name: &Name) -> Result<(), ControlError> {
+    if directory.people.get(name).is_some_and(|person| person.active) {
+        return Ok(());
+    }
+    Err(ControlError::unknown("person", name.as_str()).cure(format!(
+        "write [person.{name}] into the organisation's files and apply them, then invite them"
+    )))
 }
 
 fn open<'d>(plane: &Plane, directory: &'d Directory, secret: &str) -> Result<&'d Invite, ControlError> {

@@ -170,12 +170,13 @@ fn environment(row: Option<&Object>) -> Option<Environment> {
     }
 }
 
-/// Rows that files declare and that belong to no environment.
+/// Rows that files declare and that belong to no environment; and what makes somebody who they are.
 pub(super) fn is_declared(row: &Object) -> bool {
     matches!(
         row,
         Object::Organisation(_)
             | Object::Person(_)
+            | Object::Invite(_)
             | Object::Workload(_)
             | Object::Policy(_)
             | Object::Application(_)

@@ -14,6 +14,7 @@ mod contain;
 mod death;
 mod demo;
 mod gone;
+mod outward;
 mod passkeys;
 mod program;
 mod rules;

@@ -7,7 +7,7 @@ use crate::demo::{
     tell::Teller,
 };
 use provost_api::{
-    containment::{ContainmentAnswer, ContainmentOrder, ContainmentView},
+    containment::{ContainmentAnswer, ContainmentOrder, ContainmentSummary, ContainmentView},
     drill::{DrillRun, DrillView},
     passkey::StatementView,
 };
@@ -46,7 +46,9 @@ pub(crate) async fn one_order(stage: &Stage, teller: &mut Teller) -> Result<(), 
         ..ContainmentOrder::default()
     };
     let order: ContainmentView = stage.plane.post("containments", &wanted).await?;
-    teller.answers(&format!("{} {} at level {}", order.summary.id, order.summary.scope, order.summary.level));
+    let ContainmentSummary { id, scope, level, by, reason, .. } = &order.summary;
+    teller.answers(id);
+    teller.answers(&format!("{scope} at level {level}, ordered by {by}: {reason}"));
     let after = call(teller, &clerk, "list_accounts", json!({})).await;
     teller.answered(&after, |_| String::new());
     teller.promise(

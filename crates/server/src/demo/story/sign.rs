@@ -91,8 +91,13 @@ impl Device {
         let party = Party::of(stage.url())
             .map_err(|error| Failure::new("passkeys do not work here").because(error))?;
         let reason = format!("{person} signs in the demo");
-        let link: InviteView =
-            stage.plane.post(&format!("people/{person}/invite"), &InviteMake { lasts: None, reason }).await?;
+        let link: InviteView = stage
+            .plane
+            .post(
+                &format!("people/{person}/invite"),
+                &InviteMake { lasts: None, reason, person: None, break_glass: false },
+            )
+            .await?;
         let failed = |error: ControlError| Failure::new("the passkey was not registered").because(error);
         let secret = link.url.split_once('#').map(|(_page, secret)| secret.to_owned()).unwrap_or_default();
         let begin = InviteBegin { secret: secret.clone(), person: None, display: None };

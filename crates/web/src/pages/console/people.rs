@@ -97,7 +97,12 @@ pub(super) async fn invite(looker: Looker, Path(name): Path<String>, headers: He
         return Err(looker.failed(&ControlError::refused("this was not asked for on a page of this plane")));
     }
     let Ok(person) = name.parse::<Name>() else { return Err(looker.no_such("person", &name)) };
-    let wanted = InviteMake { lasts: None, reason: "invited from the console".to_owned() };
+    let wanted = InviteMake {
+        lasts: None,
+        reason: "invited from the console".to_owned(),
+        person: None,
+        break_glass: false,
+    };
     let link = passkey::invite::make(&looker.op, &person, &wanted).await;
     let link = link.map_err(|error| looker.failed(&error))?;
     Ok(looker.page(&Invited { frame: looker.frame("/console/people"), name, link }))

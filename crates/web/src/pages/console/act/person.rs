@@ -3,8 +3,12 @@
 use super::{Act, Field, Sent};
 use crate::pages::console::look::{Looker, Shown, Stopped};
 use axum::extract::{Path, Query};
-use provost_api::{Span, approval::AwaySet, identity::LoginChange};
-use provost_control::{Action, ControlError, approval, person};
+use provost_api::{
+    Span,
+    approval::AwaySet,
+    identity::{LoginChange, LoginLink},
+};
+use provost_control::{Action, ControlError, approval, person, plan::Outcome};
 use provost_domain::Name;
 use serde::Deserialize;
 
@@ -38,17 +42,17 @@ pub(in crate::pages::console) async fn make(
         "link" | "unlink" => {
             let subject = sent.text("subject").to_owned();
             let outcome = match sent.text("issuer").parse::<Name>() {
+                Ok(issuer) if word == "link" => {
+                    let wanted = LoginLink { issuer, subject, reason, person: None, break_glass: false };
+                    person::link(op, &name, &wanted).await
+                }
                 Ok(issuer) => {
                     let wanted = LoginChange { issuer, subject, reason };
-                    if word == "link" {
-                        person::link(op, &name, &wanted).await
-                    } else {
-                        person::unlink(op, &name, &wanted).await
-                    }
+                    person::unlink(op, &name, &wanted).await.map(Outcome::Done)
                 }
                 Err(_none) => Err(ControlError::caller("choose a provider")),
             };
-            act.over(looker, &sent, outcome, if word == "link" { "linked" } else { "unlinked" })
+            act.over_or_waits(looker, &sent, outcome, if word == "link" { "linked" } else { "unlinked" })
         }
         "away" => {
             let outcome = match away(&sent, reason) {
@@ -102,6 +106,7 @@ fn act(looker: &Looker, name: &str, word: &str, about: &About) -> Result<(Act, N
             means = vec![
                 "Whoever the provider says is this subject signs in as them, with their roles.",
                 "No two people ever share one.",
+                "If they can sign in already, it waits for those who must agree.",
             ];
             danger = false;
             command = format!("provost person link {name} --issuer ISSUER --subject SUB --reason …");
