@@ -31,6 +31,10 @@ pub struct PersonView {
     /// Who answers for the person while they are away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub away: Option<AwayView>,
+    /// The connector that says whether they are here and in which groups, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub connector: Option<Name>,
     /// The agents owned, at most 1,000; empty in a listing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]

@@ -18,6 +18,7 @@ pub mod approval;
 pub mod autonomy;
 pub mod baseline;
 pub mod channel;
+pub mod connector;
 pub mod containment;
 pub mod credential;
 pub mod decision;

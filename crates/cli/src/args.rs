@@ -1,9 +1,9 @@
 //! What can be typed: the commands, and the flags every command has.
 
 use crate::{
-    access_review, activity, agent, approval, baseline, care, channel, credential, decision, drill, finding,
-    identity, issuer, key, kill, ledger, node, passkey, plan, policy, proposal, rule, run, search, shell,
-    system, task, wrap,
+    access_review, activity, agent, approval, baseline, care, channel, connector, credential, decision,
+    drill, finding, identity, issuer, key, kill, ledger, node, passkey, plan, policy, proposal, rule, run,
+    search, shell, system, task, wrap,
 };
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -94,6 +94,9 @@ pub enum Command {
     /// Issuers the plane trusts: whose word it takes for who somebody is
     #[command(subcommand, visible_alias = "issuers")]
     Issuer(issuer::IssuerCommand),
+    /// Connectors: identity providers that say who comes, who leaves and who is in which group (SCIM)
+    #[command(subcommand, visible_alias = "connectors")]
+    Connector(connector::ConnectorCommand),
     /// Sealed credentials of systems; agents never see them
     #[command(subcommand, visible_alias = "credentials")]
     Credential(credential::CredentialCommand),

@@ -213,6 +213,7 @@ fn show_person(person: &PersonView, style: Style) -> String {
                 format!("{} answers until {}", away.to, when::local(away.until))
             }),
         ),
+        ("connector", person.connector.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("comes as", if logins.is_empty() { "nobody yet".to_owned() } else { logins.join("\n") }),
         ("owns", if owns.is_empty() { "no agents".to_owned() } else { owns.join("\n") }),
     ];

@@ -18,6 +18,7 @@ mod bill;
 pub mod care;
 pub mod channel;
 pub mod client;
+pub mod connector;
 pub mod credential;
 pub mod decision;
 pub mod drill;
@@ -116,6 +117,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, Failure> {
             Command::Session(command) => passkey::run_session(command, &client, out).await,
             Command::Issuer(command) => issuer::run(command, &client, out).await,
             Command::Workload(command) => identity::run_workload(command, &client, out).await,
+            Command::Connector(command) => connector::run(command, &client, out).await,
             Command::Credential(command) => credential::run(command, &client, out).await,
             Command::Channel(command) => channel::run(command, &client, out).await,
             Command::Delivery(command) => channel::run_delivery(command, &client, out).await,

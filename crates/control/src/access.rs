@@ -15,6 +15,8 @@ pub enum Operator {
     Workload(Name),
     /// An agent that proved itself: starts and ends its own tasks.
     Agent(Name),
+    /// A connector: says who comes and leaves, and nothing else.
+    Connector(Name),
     /// A person who signed in, with what they may do besides what everybody may: let agents act for them.
     Person(Name, BTreeSet<Role>),
 }
@@ -47,6 +49,9 @@ pub enum Action {
     ChannelRead,
     ChannelTest,
     BreakGlass,
+    ConnectorLink,
+    ConnectorRead,
+    ConnectorToken,
     ContainmentEnd,
     ContainmentLift,
     ContainmentOrder,
@@ -89,6 +94,7 @@ pub enum Action {
     ReviewOpen,
     ReviewRead,
     ReviewSettle,
+    ScimProvision,
     SessionEnd,
     SessionRead,
     SessionStart,
@@ -207,6 +213,8 @@ pub fn allows(subject: &Operator, action: Action) -> bool {
         Operator::Workload(_) => matches!(action, Action::Evaluate | Action::SignalReceive),
         // Of its own tasks; each operation sees to that.
         Operator::Agent(_) => matches!(action, Action::TaskStart | Action::TaskEnd | Action::TaskToken),
+        // Of what is its own; each operation sees to that.
+        Operator::Connector(_) => matches!(action, Action::ScimProvision),
         // Of their own: each operation sees to that.
         Operator::Person(_, roles) => own(action) || roles.iter().any(|role| of_role(*role, action)),
     }
@@ -292,6 +300,7 @@ const fn looks(action: Action) -> bool {
         action,
         Action::AgentRead
             | Action::ChannelRead
+            | Action::ConnectorRead
             | Action::CredentialRead
             | Action::DecisionRead
             | Action::DeliveryRead
@@ -318,7 +327,7 @@ impl Operator {
         match self {
             Self::LocalAdministrator | Self::Plane => true,
             Self::Person(_, roles) => roles.contains(&Role::Administrator),
-            Self::Workload(_) | Self::Agent(_) => false,
+            Self::Workload(_) | Self::Agent(_) | Self::Connector(_) => false,
         }
     }
 
@@ -326,7 +335,7 @@ impl Operator {
     #[must_use]
     pub fn may_administer(&self) -> bool {
         match self {
-            Self::Agent(_) => false,
+            Self::Agent(_) | Self::Connector(_) => false,
             Self::Person(..) => true,
             Self::LocalAdministrator | Self::Plane | Self::Workload(_) => {
                 let asks = |action: Action| matches!(action, Action::Evaluate | Action::SignalReceive);
@@ -343,6 +352,7 @@ impl fmt::Display for Operator {
             Self::Plane => f.write_str("plane"),
             Self::Workload(name) => write!(f, "workload {name}"),
             Self::Agent(name) => write!(f, "agent {name}"),
+            Self::Connector(name) => write!(f, "connector {name}"),
             Self::Person(name, _roles) => write!(f, "person {name}"),
         }
     }
@@ -389,6 +399,9 @@ actions! {
     ChannelRead = "channel read",
     ChannelTest = "channel test",
     BreakGlass = "break glass",
+    ConnectorLink = "connector link",
+    ConnectorRead = "connector read",
+    ConnectorToken = "connector token",
     ContainmentEnd = "containment end",
     ContainmentLift = "containment lift",
     ContainmentOrder = "containment order",
@@ -431,6 +444,7 @@ actions! {
     ReviewOpen = "review open",
     ReviewRead = "review read",
     ReviewSettle = "review settle",
+    ScimProvision = "scim provision",
     SessionEnd = "session end",
     SessionRead = "session read",
     SessionStart = "session start",

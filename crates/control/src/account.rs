@@ -209,16 +209,21 @@ pub async fn disconnect(
             })
         })
         .await?;
-    // From here on nobody uses it; what is left is to make it worthless.
-    let revoked = match revoke(plane, &account).await {
+    Ok(Disconnected { revoked: forget(plane, &account).await? })
+}
+
+/// Makes an account worthless that nobody uses any more. Gives whether the system took it back.
+pub(crate) async fn forget(plane: &Plane, account: &Account) -> Result<bool, ControlError> {
+    let revoked = match revoke(plane, account).await {
         Ok(revoked) => revoked,
         Err(error) => {
+            let (system, person) = (&account.system, &account.person);
             tracing::warn!(%system, %person, %error, "a disconnected account could not be revoked there");
             false
         }
     };
     plane.store.put_sealed(&account.sealed, &[]).await?;
-    Ok(Disconnected { revoked })
+    Ok(revoked)
 }
 
 async fn revoke(plane: &Plane, account: &Account) -> Result<bool, ControlError> {

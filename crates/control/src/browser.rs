@@ -34,6 +34,8 @@ pub struct Visitor {
     pub session: Arc<Session>,
     /// Who.
     pub person: Arc<Person>,
+    /// What the person's own row and groups of connectors give.
+    pub own: BTreeSet<Role>,
 }
 
 impl Visitor {
@@ -47,10 +49,10 @@ impl Visitor {
         }
     }
 
-    /// What the person may do here: what their row says, and what their provider said at sign-in.
+    /// What the person may do here: what their row and their groups say, and what their provider said at sign-in.
     #[must_use]
     pub fn roles(&self) -> BTreeSet<Role> {
-        self.person.roles.union(&self.session.roles).copied().collect()
+        self.own.union(&self.session.roles).copied().collect()
     }
 }
 
@@ -194,7 +196,11 @@ pub fn visitor(plane: &Plane, cookie: &str) -> Result<Option<Visitor>, ControlEr
     let session = view.directory.sessions.get(&Digest::of(cookie.as_bytes()));
     let Some(session) = session.filter(|session| session.is_live(plane.now())) else { return Ok(None) };
     let person = view.directory.people.get(&session.person).filter(|person| person.active);
-    Ok(person.map(|person| Visitor { session: Arc::clone(session), person: Arc::clone(person) }))
+    Ok(person.map(|person| Visitor {
+        session: Arc::clone(session),
+        person: Arc::clone(person),
+        own: view.directory.roles_of(person),
+    }))
 }
 
 /// Signs out.

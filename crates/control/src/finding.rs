@@ -222,7 +222,7 @@ fn may_see(op: &Op, row: &Finding, directory: &Directory) -> bool {
     match &op.subject {
         Operator::LocalAdministrator | Operator::Plane => true,
         Operator::Person(person, roles) => !roles.is_empty() || life::is_of(row, directory, person),
-        Operator::Workload(_) | Operator::Agent(_) => false,
+        Operator::Workload(_) | Operator::Agent(_) | Operator::Connector(_) => false,
     }
 }
 

@@ -190,6 +190,8 @@ fn keys(directory: &Directory) -> Vec<ObjectKey> {
     keys.extend(directory.containments.values().map(|order| ObjectKey::containment(&order.id)));
     keys.extend(directory.drills.keys().map(|id| ObjectKey::drill(id)));
     keys.extend(directory.reviews.keys().map(|id| ObjectKey::review(id)));
+    keys.extend(directory.connectors.keys().map(|name| named(Kind::Connector, name)));
+    keys.extend(directory.rosters.keys().map(|id| ObjectKey::roster(id)));
     keys.extend(directory.streams.keys().map(|id| ObjectKey::new(Kind::Stream, id.as_str())));
     keys
 }

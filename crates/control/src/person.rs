@@ -25,7 +25,7 @@ pub async fn list(op: &Op, query: PageQuery) -> Result<Page<PersonView>, Control
     let view = op.plane.replica.latest();
     let rows = view.directory.people.iter().map(|(name, person)| (name.as_str(), person)).collect();
     page(rows, query.cursor.as_deref(), query.limit, op.plane.limits.page_size_max, |person| {
-        view_of(person, Vec::new(), op.plane.now())
+        view_of(&view.directory, person, Vec::new(), op.plane.now())
     })
 }
 
@@ -38,7 +38,7 @@ pub async fn show(op: &Op, name: &Name) -> Result<PersonView, ControlError> {
     let view = op.plane.replica.latest();
     let person =
         view.directory.people.get(name).ok_or_else(|| ControlError::unknown("person", name.as_str()))?;
-    Ok(view_of(person, owned_names(op, name).await?, op.plane.now()))
+    Ok(view_of(&view.directory, person, owned_names(op, name).await?, op.plane.now()))
 }
 
 /// Says that a subject of an identity provider is this person; or proposes it, where the person can sign in already, to those who
@@ -138,7 +138,7 @@ fn here<'d>(directory: &'d Directory, name: &Name) -> Result<&'d Person, Control
 async fn shown(op: &Op, name: &Name) -> Result<PersonView, ControlError> {
     let view = op.plane.replica.latest();
     let person = here(&view.directory, name)?;
-    Ok(view_of(person, owned_names(op, name).await?, op.plane.now()))
+    Ok(view_of(&view.directory, person, owned_names(op, name).await?, op.plane.now()))
 }
 
 fn key(name: &Name) -> ObjectKey {
@@ -160,7 +160,7 @@ async fn owned_names(op: &Op, person: &Name) -> Result<Vec<Name>, ControlError> 
     Ok(owned.iter().map(|agent| agent.name.clone()).collect())
 }
 
-fn view_of(person: &Person, owns: Vec<Name>, now: Timestamp) -> PersonView {
+fn view_of(directory: &Directory, person: &Person, owns: Vec<Name>, now: Timestamp) -> PersonView {
     let away = person.away.as_ref().filter(|away| now < away.until);
     PersonView {
         name: person.name.clone(),
@@ -168,9 +168,10 @@ fn view_of(person: &Person, owns: Vec<Name>, now: Timestamp) -> PersonView {
         email: person.email.clone(),
         manager: person.manager.clone(),
         active: person.active,
-        roles: person.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+        roles: directory.roles_of(person).iter().map(|role| role.as_str().to_owned()).collect(),
         logins: person.logins.iter().map(login).collect(),
         away: away.map(|away| AwayView { to: away.to.clone(), until: away.until.into() }),
+        connector: person.provisioned().map(|said| said.connector.clone()),
         owns,
     }
 }

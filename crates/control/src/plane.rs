@@ -59,6 +59,8 @@ pub struct Plane {
     pub lifted: crate::containment::Lifted,
     /// Who asks for checks.
     pub checks: crate::check::Checks,
+    /// What connectors asked of this node.
+    pub connectors: crate::connector::Recent,
     /// Where this node's own faces are, once it listens.
     pub door: OnceLock<Arc<Door>>,
 }

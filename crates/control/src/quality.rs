@@ -115,7 +115,7 @@ fn sees_everybody(subject: &Operator) -> bool {
     match subject {
         Operator::LocalAdministrator | Operator::Plane => true,
         Operator::Person(_, roles) => roles.contains(&Role::Operator) || roles.contains(&Role::Administrator),
-        Operator::Workload(_) | Operator::Agent(_) => false,
+        Operator::Workload(_) | Operator::Agent(_) | Operator::Connector(_) => false,
     }
 }
 

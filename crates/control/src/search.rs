@@ -83,6 +83,11 @@ fn look<'d>(kind: &str, directory: &'d Directory, op: &Op, hits: &mut Hits<'d>) 
                 hits.take(issuer.name.as_str(), &[&issuer.description, &issuer.issuer], String::new);
             }
         }
+        "connector" => {
+            for connector in directory.connectors.values() {
+                hits.take(connector.name.as_str(), &[&connector.description], String::new);
+            }
+        }
         _ => {
             for policy in directory.policies.values() {
                 hits.take(policy.name.as_str(), &[&policy.text], String::new);
@@ -229,6 +234,7 @@ const KINDS: &[(&str, Action)] = &[
     ("person", Action::PersonRead),
     ("workload", Action::WorkloadRead),
     ("issuer", Action::IssuerRead),
+    ("connector", Action::ConnectorRead),
     ("policy", Action::PolicyRead),
 ];
 const QUERY_BYTES_MAX: usize = 200;

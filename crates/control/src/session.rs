@@ -1,4 +1,4 @@
-//! Who is behind a bearer token: the local administrator, or a workload. Tokens are 32 random bytes; the store holds
+//! Who is behind a bearer token: the local administrator, a workload, a connector. Tokens are 32 random bytes; the store holds
 //! their SHA-256 only.
 
 use crate::{
@@ -79,11 +79,35 @@ pub async fn ensure_local_token(
     Ok(())
 }
 
+/// The connector a token belongs to, as long as its word counts. What was taken back at any node is taken back here.
+///
+/// # Errors
+/// When the store cannot be asked.
+pub async fn connector_of(plane: &Plane, token: &str) -> Result<Option<Name>, StoreError> {
+    let named = token.strip_prefix(CONNECTOR_PREFIX).and_then(|rest| rest.split_once('.'));
+    let named = named.filter(|_named| token.len() <= TOKEN_BYTES_MAX);
+    let Some(Ok(name)) = named.map(|(name, _secret)| name.parse::<Name>()) else { return Ok(None) };
+    plane.replica.catch_up().await?;
+    let view = plane.replica.latest();
+    let digest = Digest::of(token.as_bytes());
+    let row = view.directory.connectors.get(&name).filter(|row| row.takes(&digest, plane.now()));
+    Ok(row.map(|row| row.name.clone()))
+}
+
 /// A new workload token and the digest to keep.
 pub(crate) fn new_workload_token(random: &dyn Random, workload: &Name) -> (String, Digest) {
+    new_token(random, WORKLOAD_PREFIX, workload)
+}
+
+/// A new token of a connector and the digest to keep.
+pub(crate) fn new_connector_token(random: &dyn Random, connector: &Name) -> (String, Digest) {
+    new_token(random, CONNECTOR_PREFIX, connector)
+}
+
+fn new_token(random: &dyn Random, prefix: &str, name: &Name) -> (String, Digest) {
     let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
     random.fill(bytes.as_mut_slice());
-    let token = format!("{WORKLOAD_PREFIX}{workload}.{}", URL_SAFE_NO_PAD.encode(bytes.as_slice()));
+    let token = format!("{prefix}{name}.{}", URL_SAFE_NO_PAD.encode(bytes.as_slice()));
     let digest = Digest::of(token.as_bytes());
     (token, digest)
 }
@@ -162,6 +186,7 @@ impl LocalTokenError {
 /// So that a secret scanner knows one when it sees one.
 const LOCAL_PREFIX: &str = "provost_local_";
 const WORKLOAD_PREFIX: &str = "provost_workload_";
+const CONNECTOR_PREFIX: &str = "provost_connector_";
 const SECRET_BYTES: usize = 32;
 const TOKEN_BYTES_MAX: usize = 256;
 const FILE_BYTES_MAX: u64 = 1_024;

@@ -223,23 +223,29 @@ pub(crate) fn unknown_groups(declared: &Declared, found: &Found, current: &Direc
         (None, Some(groups)) => groups.keys().collect(),
         _ => declared.groups.keys().collect(),
     };
+    let channels = declared
+        .channels
+        .values()
+        .flat_map(|row| row.groups.iter().map(|group| (Kind::Channel, &row.name, group)));
+    let given = declared.connectors.values().flat_map(|row| {
+        let groups = row.groups.values().filter_map(|gives| gives.group.as_ref());
+        groups.map(|group| (Kind::Connector, &row.name, group))
+    });
     let mut faults = Vec::new();
-    for channel in declared.channels.values() {
-        let key = ObjectKey::new(Kind::Channel, channel.name.as_str());
-        for group in channel.groups.iter().filter(|group| !known.contains(group)) {
-            let place =
-                found.parts.get(&(key.clone(), format!("groups.{group}"))).or_else(|| found.named.get(&key));
-            let Some(place) = place else { continue };
-            let near = nearest(group.as_str(), known.iter().map(|name| name.as_str()));
-            let cure = near
-                .map_or_else(|| format!("declare [group.{group}]"), |near| format!("did you mean `{near}`?"));
-            faults.push(declared.fault_at(
-                place.clone(),
-                crate::Severity::Error,
-                format!("there is no group `{group}`"),
-                cure,
-            ));
-        }
+    for (kind, name, group) in channels.chain(given).filter(|(_, _, group)| !known.contains(group)) {
+        let key = ObjectKey::new(kind, name.as_str());
+        let place =
+            found.parts.get(&(key.clone(), format!("groups.{group}"))).or_else(|| found.named.get(&key));
+        let Some(place) = place else { continue };
+        let near = nearest(group.as_str(), known.iter().map(|name| name.as_str()));
+        let cure =
+            near.map_or_else(|| format!("declare [group.{group}]"), |near| format!("did you mean `{near}`?"));
+        faults.push(declared.fault_at(
+            place.clone(),
+            crate::Severity::Error,
+            format!("there is no group `{group}`"),
+            cure,
+        ));
     }
     faults
 }

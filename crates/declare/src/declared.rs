@@ -2,7 +2,7 @@
 
 use crate::{Fault, Place, Severity, source::Source};
 use provost_domain::{
-    Channel, Charter, Issuer, Name, ObjectKey, Person, System, Tool, ToolName, Workload,
+    Channel, Charter, Connector, Issuer, Name, ObjectKey, Person, System, Tool, ToolName, Workload,
     application::Application,
     drill::DrillPlan,
     organisation::{Group, Organisation},
@@ -30,6 +30,8 @@ pub struct Declared {
     pub applications: BTreeMap<Name, Application>,
     /// Trusted issuers by name.
     pub issuers: BTreeMap<Name, Issuer>,
+    /// Connectors by name.
+    pub connectors: BTreeMap<Name, Connector>,
     /// Channels by name.
     pub channels: BTreeMap<Name, Channel>,
     /// Groups of people by name; they go into the organisation's row.
@@ -40,7 +42,7 @@ pub struct Declared {
     pub rules: BTreeMap<Name, Rule>,
     /// Agents by name.
     pub agents: BTreeMap<Name, DeclaredAgent>,
-    /// People and workloads whose file does not say whether they are active: what the plane says stays.
+    /// People, workloads and connectors whose file does not say whether they are active: what the plane says stays.
     pub(crate) silent_on_active: BTreeSet<ObjectKey>,
     /// People whose file does not mention logins: those that signing in has linked stay.
     pub(crate) silent_on_logins: BTreeSet<ObjectKey>,

@@ -13,6 +13,7 @@ pub mod cases;
 mod changes;
 mod channel;
 mod check;
+mod connector;
 mod credential;
 mod declared;
 mod desk;

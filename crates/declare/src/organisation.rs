@@ -157,6 +157,7 @@ pub(crate) fn person((name, at): Named, item: &Item<'_>, desk: &mut Desk<'_>, de
             roles,
             logins: logins.unwrap_or_default(),
             away: None,
+            provisioned: None,
         };
         declared.people.insert(name, person);
     }

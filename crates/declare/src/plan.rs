@@ -8,6 +8,7 @@ mod autonomy;
 mod changes;
 mod channel;
 mod charter;
+mod connector;
 mod issuer;
 mod lifecycle;
 mod render;
@@ -19,8 +20,8 @@ pub use render::render;
 
 use crate::{Declared, DeclaredAgent, Fault, Severity};
 use provost_domain::{
-    Agent, AgentStatus, Directory, Kind, Level, Name, Object, ObjectKey, Timestamp, agent::Provenance,
-    ids::AgentId, person::Login,
+    Agent, AgentStatus, Directory, Kind, Level, Name, Object, ObjectKey, Person, Timestamp,
+    agent::Provenance, ids::AgentId, person::Login,
 };
 use provost_lifecycle::access_review;
 use serde::Serialize;
@@ -192,6 +193,9 @@ impl Planner<'_> {
             person.logins = self.logins(&person.logins, known, silent);
             // Who stands in for somebody is said at the plane, never in files.
             person.away = current.people.get(&person.name).and_then(|now| now.away.clone());
+            let silent = self.silent(Kind::Person, person.name.as_str());
+            let now = current.people.get(&person.name).map(AsRef::as_ref);
+            connector::provisioned(&mut person, now, silent);
             Object::Person(person)
         });
         let workloads = declared.workloads.values().cloned().map(|mut workload| {
@@ -199,6 +203,15 @@ impl Planner<'_> {
                 workload.active = current.workloads.get(&workload.name).is_none_or(|now| now.active);
             }
             Object::Workload(workload)
+        });
+        let connectors = declared.connectors.values().cloned().map(|mut row| {
+            let now = current.connectors.get(&row.name);
+            if self.silent(Kind::Connector, row.name.as_str()) {
+                row.active = now.is_none_or(|now| now.active);
+            }
+            // Tokens are made at the plane, never in files.
+            row.tokens = now.map(|now| now.tokens.clone()).unwrap_or_default();
+            Object::Connector(row)
         });
         let rows: Vec<Object> = organisation
             .chain(people)
@@ -209,6 +222,7 @@ impl Planner<'_> {
             .chain(declared.applications.values().cloned().map(Object::Application))
             .chain(declared.issuers.values().cloned().map(Object::Issuer))
             .chain(declared.channels.values().cloned().map(Object::Channel))
+            .chain(connectors)
             .collect();
         for row in rows {
             let key = row.key();
@@ -353,13 +367,17 @@ impl Planner<'_> {
         };
         let mut keys: Vec<ObjectKey> = Vec::new();
         keys.extend(current.organisation.iter().map(|_| ObjectKey::organisation()));
-        keys.extend(current.people.keys().map(|name| key(Kind::Person, name)));
+        // Whoever a connector made is its own, and no business of files.
+        let made = |row: &std::sync::Arc<Person>| row.provisioned.as_deref().is_some_and(|said| said.made);
+        let people = current.people.values().filter(|row| !made(row));
+        keys.extend(people.map(|row| key(Kind::Person, &row.name)));
         keys.extend(current.workloads.keys().map(|name| key(Kind::Workload, name)));
         keys.extend(current.systems.keys().map(|name| key(Kind::System, name)));
         keys.extend(current.tools.keys().map(|(system, tool)| ObjectKey::tool(system, tool)));
         keys.extend(current.policies.keys().map(|name| key(Kind::Policy, name)));
         keys.extend(current.applications.keys().map(|name| key(Kind::Application, name)));
         keys.extend(current.issuers.keys().map(|name| key(Kind::Issuer, name)));
+        keys.extend(current.connectors.keys().map(|name| key(Kind::Connector, name)));
         keys.extend(current.channels.keys().map(|name| key(Kind::Channel, name)));
         keys.extend(current.agents.values().filter(live).map(|agent| key(Kind::Agent, &agent.name)));
         keys.retain(|key| !declared.named.contains_key(key));

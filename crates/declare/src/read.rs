@@ -1,7 +1,7 @@
 //! From files to what they declare: one pass over each file, then one look at what they say about each other.
 
 use crate::{
-    Declared, Fault, Severity, SourceFile, agent, application, changes, channel, check,
+    Declared, Fault, Severity, SourceFile, agent, application, changes, channel, check, connector,
     desk::{Desk, Found},
     drill, issuer, lifecycle,
     limits::{FAULTS_MAX, FILE_BYTES_MAX, FILES_BYTES_MAX, FILES_MAX},
@@ -126,6 +126,9 @@ fn read_toml(source: &Source, text: &str, folder: Folder<'_>, found: &mut Found,
         organisation::workload(name, item, desk, declared);
     });
     each(root.get("issuer"), desk, "issuer", |name, item, desk| issuer::named(name, item, desk, declared));
+    each(root.get("connector"), desk, "connector", |name, item, desk| {
+        connector::named(name, item, desk, declared);
+    });
     each(root.get("channel"), desk, "channel", |name, item, desk| {
         channel::named(name, item, desk, declared);
     });

@@ -189,6 +189,7 @@ fn what_only_the_plane_knows_may_be_mentioned_beside_it() {
     let mut plane = provost_domain::Directory::default();
     plane.put(provost_domain::Object::Person(provost_domain::Person {
         away: None,
+        provisioned: None,
         name: "maria".parse().unwrap(),
         display: "M".to_owned(),
         email: None,

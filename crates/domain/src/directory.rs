@@ -1,14 +1,17 @@
 //! Everything the plane knows at one position in its order of changes, in memory. Copies share structure, so that
 //! a change among a million identities costs microseconds, and whoever holds a copy sees it whole.
 
+mod get;
+mod rosters;
+
 use crate::{
-    AccessReview, Account, Agent, Approval, Baseline, BaselineOf, Channel, Containment, Delivery, Digest,
-    Drill, Envelope, Finding, Invite, Issuer, Kind, Minted, Name, Object, ObjectKey, Passkey, Person,
-    Proposal, Restraint, Restriction, Seq, Session, Stream, System, Task, TaskId, Tool, ToolName, Workload,
-    application::Application, containment::Orders, organisation::Organisation, policy_file::PolicyFile,
-    touched::Touched,
+    AccessReview, Account, Agent, Approval, Baseline, BaselineOf, Channel, Connector, Containment, Delivery,
+    Digest, Drill, Envelope, Finding, Invite, Issuer, Kind, Minted, Name, Object, ObjectKey, Passkey, Person,
+    Proposal, Restraint, Restriction, Roster, Seq, Session, Stream, System, Task, TaskId, Tool, ToolName,
+    Workload, application::Application, containment::Orders, organisation::Organisation,
+    policy_file::PolicyFile, touched::Touched,
 };
-use imbl::{HashMap, OrdMap};
+use imbl::{HashMap, OrdMap, OrdSet};
 use std::sync::Arc;
 
 /// The whole organisation at one position. Cloning costs a handful of pointers.
@@ -16,7 +19,7 @@ use std::sync::Arc;
 pub struct Directory {
     /// Position of the last change in it.
     pub seq: Seq,
-    /// Settings, once declared.
+    /// Settings, once declared; with the members that connectors say the groups have ([`Connector::groups`]).
     pub organisation: Option<Arc<Organisation>>,
     /// People by name.
     pub people: HashMap<Name, Arc<Person>>,
@@ -68,6 +71,14 @@ pub struct Directory {
     pub baselines: OrdMap<String, Arc<Baseline>>,
     /// Access reviews, by id; those that were done long ago leave.
     pub reviews: OrdMap<String, Arc<AccessReview>>,
+    /// Connectors by name, in order.
+    pub connectors: OrdMap<Name, Arc<Connector>>,
+    /// Groups of connectors, by id.
+    pub rosters: OrdMap<String, Arc<Roster>>,
+    /// The settings as their row says.
+    settings: Option<Arc<Organisation>>,
+    /// Who is in which group of a connector.
+    seats: OrdMap<Arc<str>, OrdSet<Name>>,
     /// Whose a subject of an issuer is, by the words that no two rows may claim ([`crate::Proof::claim`],
     /// [`crate::person::Login::claim`], [`Passkey::claim`]).
     subjects: OrdMap<Arc<str>, Name>,
@@ -79,11 +90,17 @@ impl Directory {
     /// Puts a row in, in place of the one under its key.
     pub fn put(&mut self, object: Object) {
         match object {
-            Object::Organisation(row) => self.organisation = Some(Arc::new(row)),
+            Object::Organisation(row) => {
+                self.settings = Some(Arc::new(row));
+                self.regroup();
+            }
             Object::Person(row) => {
-                let before = self.people.get(&row.name).map(|row| logins(row)).unwrap_or_default();
+                let known = self.people.get(&row.name).map(Arc::clone);
+                let before = known.as_ref().map(|row| logins(row)).unwrap_or_default();
                 self.index(&row.name, before, logins(&row));
-                insert(&mut self.people, row.name.clone(), row);
+                let (name, after) = (row.name.clone(), rosters::rosters(Some(&row)));
+                insert(&mut self.people, name.clone(), row);
+                self.seat(&name, &rosters::rosters(known.as_deref()), &after);
             }
             Object::Workload(row) => insert(&mut self.workloads, row.name.clone(), row),
             Object::Agent(mut row) => {
@@ -128,6 +145,8 @@ impl Directory {
             Object::Stream(row) => drop(self.streams.insert(row.id.clone(), Arc::new(row))),
             Object::Baseline(row) => drop(self.baselines.insert(row.key(), row.into())),
             Object::Review(row) => drop(self.reviews.insert(row.id.clone(), row.into())),
+            Object::Connector(row) => self.put_connector(row),
+            Object::Roster(row) => self.put_roster(row),
         }
     }
 
@@ -135,10 +154,14 @@ impl Directory {
     pub fn remove(&mut self, key: &ObjectKey) {
         let name = || key.key.parse::<Name>().ok();
         match key.kind {
-            Kind::Organisation => self.organisation = None,
+            Kind::Organisation => {
+                self.settings = None;
+                self.regroup();
+            }
             Kind::Person => name().map_or((), |name| {
-                let gone = self.people.remove(&name).map(|row| logins(&row)).unwrap_or_default();
-                self.index(&name, gone, Vec::new());
+                let row = self.people.remove(&name);
+                self.index(&name, row.as_ref().map(|row| logins(row)).unwrap_or_default(), Vec::new());
+                self.seat(&name, &rosters::rosters(row.as_deref()), &Default::default());
             }),
             Kind::Workload => name().map_or((), |name| drop(self.workloads.remove(&name))),
             Kind::Agent => name().map_or((), |name| {
@@ -172,75 +195,13 @@ impl Directory {
             Kind::Stream => drop(self.streams.remove(&key.key)),
             Kind::Baseline => drop(self.baselines.remove(&key.key)),
             Kind::Review => drop(self.reviews.remove(&key.key)),
-        }
-    }
-
-    /// The row under this key.
-    #[must_use]
-    pub fn get(&self, key: &ObjectKey) -> Option<Object> {
-        let name = || key.key.parse::<Name>().ok();
-        match key.kind {
-            Kind::Organisation => self.organisation.as_deref().cloned().map(Object::Organisation),
-            Kind::Person => self.people.get(&name()?).map(|row| Object::Person(row.as_ref().clone())),
-            Kind::Workload => self.workloads.get(&name()?).map(|row| Object::Workload(row.as_ref().clone())),
-            Kind::Agent => self.agents.get(&name()?).map(|row| Object::Agent(row.as_ref().clone())),
-            Kind::System => self.systems.get(&name()?).map(|row| Object::System(row.as_ref().clone())),
-            Kind::Policy => self.policies.get(&name()?).map(|row| Object::Policy(row.as_ref().clone())),
-            Kind::Application => {
-                self.applications.get(&name()?).map(|row| Object::Application(row.as_ref().clone()))
-            }
-            Kind::Tool => {
-                self.tools.get(&key.tool_parts().ok()?).map(|row| Object::Tool(row.as_ref().clone()))
-            }
-            Kind::Task => {
-                self.tasks.get(&key.key.parse::<TaskId>().ok()?).map(|row| Object::Task(row.as_ref().clone()))
-            }
-            Kind::Issuer => self.issuers.get(&name()?).map(|row| Object::Issuer(row.as_ref().clone())),
-            Kind::Session => {
-                let id: Digest = key.key.parse().ok()?;
-                self.sessions.get(&id).map(|row| Object::Session(row.as_ref().clone()))
-            }
-            Kind::Account => {
-                let parts = key.account_parts().ok()?;
-                self.accounts.get(&parts).map(|row| Object::Account(row.as_ref().clone()))
-            }
-            Kind::Minted => self.minted.get(&key.key).map(|row| Object::Minted(row.as_ref().clone())),
-            Kind::Proposal => {
-                self.proposals.get(&key.key).map(|row| Object::Proposal(Box::new(row.as_ref().clone())))
-            }
-            Kind::Approval => {
-                self.approvals.get(&key.key).map(|row| Object::Approval(Box::new(row.as_ref().clone())))
-            }
-            Kind::Envelope => {
-                let parts = key.envelope_parts().ok()?;
-                self.envelopes.get(&parts).map(|row| Object::Envelope(Box::new(row.as_ref().clone())))
-            }
-            Kind::Passkey => {
-                let parts = key.passkey_parts().ok()?;
-                self.passkeys.get(&parts).map(|row| Object::Passkey(Box::new(row.as_ref().clone())))
-            }
-            Kind::Invite => {
-                let id: Digest = key.key.parse().ok()?;
-                self.invites.get(&id).map(|row| Object::Invite(row.as_ref().clone()))
-            }
-            Kind::Finding => {
-                self.findings.get(&key.key).map(|row| Object::Finding(Box::new(row.as_ref().clone())))
-            }
-            Kind::Channel => self.channels.get(&name()?).map(|row| Object::Channel(row.as_ref().clone())),
-            Kind::Delivery => {
-                self.deliveries.get(&key.key).map(|row| Object::Delivery(Box::new(row.as_ref().clone())))
-            }
-            Kind::Containment => {
-                let row = self.containments.get(&key.key)?;
-                Some(Object::Containment(Box::new(row.as_ref().clone())))
-            }
-            Kind::Drill => self.drills.get(&key.key).map(|row| Object::Drill(Box::new(row.as_ref().clone()))),
-            Kind::Stream => self.streams.get(&key.key).map(|row| Object::Stream(row.as_ref().clone())),
-            Kind::Review => {
-                self.reviews.get(&key.key).map(|row| Object::Review(Box::new(row.as_ref().clone())))
-            }
-            Kind::Baseline => {
-                self.baselines.get(&key.key).map(|row| Object::Baseline(Box::new(row.as_ref().clone())))
+            Kind::Connector => name().map_or((), |name| {
+                self.connectors.remove(&name);
+                self.regroup();
+            }),
+            Kind::Roster => {
+                self.rosters.remove(&key.key);
+                self.regroup();
             }
         }
     }
@@ -409,7 +370,8 @@ fn subjects(agent: &Agent) -> Vec<String> {
 }
 
 fn logins(person: &Person) -> Vec<String> {
-    person.logins.iter().map(crate::person::Login::claim).collect()
+    let said = person.provisioned.iter().flat_map(|said| said.claims());
+    person.logins.iter().map(crate::person::Login::claim).chain(said).collect()
 }
 
 fn insert<K: Clone + Eq + std::hash::Hash, V>(map: &mut HashMap<K, Arc<V>>, key: K, row: V) {

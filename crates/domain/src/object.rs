@@ -1,10 +1,10 @@
 //! The rows of the plane: everything that a change can touch, each under one key.
 
 use crate::{
-    AccessReview, Account, Agent, Approval, Baseline, Channel, Containment, Delivery, Digest, Drill,
-    Envelope, Finding, Invite, Issuer, Minted, Name, NameError, Passkey, Person, Proposal, Session, Stream,
-    System, Task, TaskId, Tool, ToolName, Workload, application::Application, organisation::Organisation,
-    policy_file::PolicyFile,
+    AccessReview, Account, Agent, Approval, Baseline, Channel, Connector, Containment, Delivery, Digest,
+    Drill, Envelope, Finding, Invite, Issuer, Minted, Name, NameError, Passkey, Person, Proposal, Roster,
+    Session, Stream, System, Task, TaskId, Tool, ToolName, Workload, application::Application,
+    organisation::Organisation, policy_file::PolicyFile,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -40,6 +40,8 @@ pub enum Kind {
     Stream,
     Baseline,
     Review,
+    Connector,
+    Roster,
 }
 
 /// A row: one of the nouns, whole.
@@ -73,6 +75,8 @@ pub enum Object {
     Stream(Stream),
     Baseline(Box<Baseline>),
     Review(Box<AccessReview>),
+    Connector(Connector),
+    Roster(Roster),
 }
 
 /// What names a row for ever: its kind and a key inside the kind.
@@ -115,6 +119,8 @@ impl Object {
             Self::Stream(stream) => ObjectKey::new(Kind::Stream, stream.id.as_str()),
             Self::Baseline(baseline) => ObjectKey::new(Kind::Baseline, baseline.key()),
             Self::Review(review) => ObjectKey::review(&review.id),
+            Self::Connector(row) => ObjectKey::new(Kind::Connector, row.name.as_str()),
+            Self::Roster(row) => ObjectKey::roster(&row.id),
         }
     }
 
@@ -123,7 +129,9 @@ impl Object {
     #[must_use]
     pub fn given_up(&self, after: Option<&Self>) -> Vec<String> {
         let kept = after.map(Self::claims).unwrap_or_default();
-        let free = |claim: &String| claim.starts_with(LOGIN) || claim.starts_with(SUBJECT);
+        let free = |claim: &String| {
+            [LOGIN, SUBJECT, crate::connector::CLAIM].iter().any(|kind| claim.starts_with(kind))
+        };
         self.claims().into_iter().filter(|claim| free(claim) && !kept.contains(claim)).collect()
     }
 
@@ -154,10 +162,12 @@ impl Object {
         match self {
             Self::Person(person) => {
                 let logins = person.logins.iter().map(crate::person::Login::claim);
-                std::iter::once(identity(&person.name)).chain(logins).collect()
+                let said = person.provisioned.iter().flat_map(|said| said.claims());
+                std::iter::once(identity(&person.name)).chain(logins).chain(said).collect()
             }
             Self::Workload(Workload { name, .. }) => vec![identity(name)],
             Self::Passkey(passkey) => vec![passkey.claim()],
+            Self::Roster(row) => row.claims(),
             Self::Agent(agent) => {
                 let proofs = agent.proofs.iter().filter_map(crate::Proof::claim);
                 std::iter::once(identity(&agent.name)).chain(proofs).collect()
@@ -169,7 +179,7 @@ impl Object {
 
 impl Kind {
     /// Every kind, in the order in which rows may refer to earlier ones.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Organisation,
         Self::Person,
         Self::Workload,
@@ -196,12 +206,14 @@ impl Kind {
         Self::Stream,
         Self::Baseline,
         Self::Review,
+        Self::Connector,
+        Self::Roster,
     ];
 
     /// Whether rows of this kind can let go of claims.
     #[must_use]
     pub const fn lets_go(self) -> bool {
-        matches!(self, Self::Person | Self::Agent)
+        matches!(self, Self::Person | Self::Agent | Self::Roster)
     }
 
     /// Whether every decision may read rows of this kind; of the others only those it names.
@@ -259,6 +271,8 @@ impl Kind {
             Self::Stream => "stream",
             Self::Baseline => "baseline",
             Self::Review => "review",
+            Self::Connector => "connector",
+            Self::Roster => "roster",
         }
     }
 
@@ -358,6 +372,12 @@ impl ObjectKey {
     #[must_use]
     pub fn review(id: &str) -> Self {
         Self::new(Kind::Review, id)
+    }
+
+    /// A group of a connector.
+    #[must_use]
+    pub fn roster(id: &str) -> Self {
+        Self::new(Kind::Roster, id)
     }
 
     /// A drill.

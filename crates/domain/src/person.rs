@@ -1,6 +1,6 @@
 //! People: who owns agents, asks for tasks and answers for both.
 
-use crate::{Name, Timestamp};
+use crate::{Name, Timestamp, connector::Provisioned};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -28,6 +28,9 @@ pub struct Person {
     /// Who answers for the person who is away, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub away: Option<Away>,
+    /// What a connector says of the person, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioned: Option<Box<Provisioned>>,
 }
 
 /// Somebody is away, and somebody else answers.
@@ -77,6 +80,14 @@ impl Role {
             Self::Operator => "operator",
             Self::Administrator => "administrator",
         }
+    }
+}
+
+impl Person {
+    /// What a connector says of the person, as long as it has them.
+    #[must_use]
+    pub fn provisioned(&self) -> Option<&Provisioned> {
+        self.provisioned.as_deref().filter(|said| said.gone.is_none())
     }
 }
 

@@ -286,6 +286,29 @@ pub fn withdraw(approval: &Approval, why: &str, now: Timestamp) -> Option<Approv
     (!approval.is_over()).then(|| Approval { status, ..approval.clone() })
 }
 
+/// The approval without what somebody said who has left; what they had opened is shut. `None` when they said no yes to it, or it
+/// is over already.
+#[must_use]
+pub fn left(approval: &Approval, person: &Name, now: Timestamp) -> Option<Approval> {
+    let said = approval.votes.iter().any(|vote| is_theirs(vote, person));
+    match approval.status {
+        _ if !said => None,
+        ApprovalStatus::Granted { .. } => {
+            withdraw(approval, &format!("{person}, who said yes, has left"), now)
+        }
+        ApprovalStatus::Waiting => {
+            let votes = approval.votes.iter().filter(|vote| !is_theirs(vote, person)).cloned().collect();
+            Some(Approval { votes, ..approval.clone() })
+        }
+        _ => None,
+    }
+}
+
+/// Whether it is a yes of this person, or in their place.
+pub(crate) fn is_theirs(vote: &Vote, person: &Name) -> bool {
+    vote.yes && (vote.person == *person || vote.on_behalf_of.as_ref() == Some(person))
+}
+
 /// The approval after its use; `None` when that is on record already, or it was never granted.
 #[must_use]
 pub fn used(approval: &Approval, decision: Option<DecisionId>, now: Timestamp) -> Option<Approval> {
@@ -465,7 +488,7 @@ fn break_glass(
 
 fn is_administrator(directory: &Directory, person: &Name) -> bool {
     let row = directory.people.get(person);
-    row.is_some_and(|row| row.active && row.roles.contains(&Role::Administrator))
+    row.is_some_and(|row| row.active && directory.roles_of(row).contains(&Role::Administrator))
 }
 
 fn task_end(approval: &Approval, directory: &Directory) -> Timestamp {

@@ -10,8 +10,9 @@ mod charter;
 pub use charter::charter;
 
 use provost_domain::{
-    Agent, AgentStatus, Object, Person, System, Tool,
+    Agent, AgentStatus, Connector, Object, Person, System, Tool,
     autonomy::{AutonomyRules, Gates},
+    connector::Gives,
     organisation::{ApprovalRules, ChangeRules, Group, Organisation, Signed},
 };
 
@@ -33,6 +34,7 @@ pub fn gains_nothing(before: Option<&Object>, after: Option<&Object>) -> bool {
         (Some(Object::Person(before)), Some(Object::Person(after))) => person(before, after),
         (Some(Object::System(before)), Some(Object::System(after))) => system(before, after),
         (Some(Object::Tool(before)), Some(Object::Tool(after))) => tool(before, after),
+        (Some(Object::Connector(before)), Some(Object::Connector(after))) => connector(before, after),
         (Some(Object::Workload(before)), Some(Object::Workload(after))) => {
             *after == provost_domain::Workload { active: after.active && before.active, ..before.clone() }
         }
@@ -177,6 +179,17 @@ fn person(before: &Person, after: &Person) -> bool {
         ..before.clone()
     };
     *after == same && away && logins && (before.active || !after.active)
+}
+
+/// Its word counts no more, or its groups give less.
+fn connector(before: &Connector, after: &Connector) -> bool {
+    let less = |(name, is): (&String, &Gives)| {
+        before.groups.get(name).is_some_and(|was| {
+            is.roles.is_subset(&was.roles) && (is.group.is_none() || is.group == was.group)
+        })
+    };
+    let same = Connector { active: after.active, groups: after.groups.clone(), ..before.clone() };
+    *after == same && (before.active || !after.active) && after.groups.iter().all(less)
 }
 
 /// Results carry more labels than before.

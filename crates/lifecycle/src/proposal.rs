@@ -170,6 +170,17 @@ pub fn withdraw(proposal: &Proposal, by: &str, why: &str, now: Timestamp) -> Opt
     (!proposal.is_over()).then(|| Proposal { status, ..proposal.clone() })
 }
 
+/// The proposal without what somebody said who has left; `None` when they said nothing that counts, or it is over already.
+#[must_use]
+pub fn left(proposal: &Proposal, person: &Name) -> Option<Proposal> {
+    let theirs = |vote: &Vote| crate::approval::is_theirs(vote, person);
+    let said = !proposal.is_over() && proposal.votes.iter().any(theirs);
+    said.then(|| Proposal {
+        votes: proposal.votes.iter().filter(|vote| !theirs(vote)).cloned().collect(),
+        ..proposal.clone()
+    })
+}
+
 /// The proposal that nothing can come of any more; `None` when it is over already.
 #[must_use]
 pub fn stale(proposal: &Proposal, why: &str, now: Timestamp) -> Option<Proposal> {
@@ -312,7 +323,8 @@ fn or_above(
 
 /// Everybody who is one now: by their row, or by their identity provider's word in a session that is good.
 fn administrators(directory: &Directory, now: Timestamp) -> BTreeSet<Name> {
-    let by_row = directory.people.values().filter(|row| row.roles.contains(&Role::Administrator));
+    let by_row =
+        directory.people.values().filter(|row| directory.roles_of(row).contains(&Role::Administrator));
     let by_row = by_row.map(|row| row.name.clone());
     let sessions = directory.sessions.values();
     let by_word = sessions.filter(|row| row.is_live(now) && row.roles.contains(&Role::Administrator));

@@ -123,6 +123,7 @@ fn the_person_behind_a_task_who_left_takes_it_along() {
         roles: Default::default(),
         logins: Vec::new(),
         away: None,
+        provisioned: None,
     };
     let decide = |call: &Call, active| {
         let mut directory = call.organisation();

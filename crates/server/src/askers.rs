@@ -48,7 +48,8 @@ impl Askers for Tokens {
                 let workload = view.directory.workloads.get(&name).map(Arc::clone);
                 workload.map(Asker::Workload).ok_or(Refusal::NoToken)
             }
-            Some(Operator::Plane | Operator::Agent(_) | Operator::Person(..)) | None => Err(Refusal::NoToken),
+            Some(Operator::Plane | Operator::Agent(_) | Operator::Connector(_) | Operator::Person(..))
+            | None => Err(Refusal::NoToken),
         }
     }
 }

@@ -116,6 +116,7 @@ pub(crate) async fn open(config: &Config, data: &Data, listen: SocketAddr) -> Re
         metrics: Metrics::default(),
         quality: Default::default(),
         lifted: Default::default(),
+        connectors: Default::default(),
         checks: Default::default(),
         door: Default::default(),
     }))

@@ -1,11 +1,12 @@
 //! The routes, and what their handlers share.
 
 use crate::{
-    access_review, agent, approval, baseline, channel, containment, credential, decision, document, door,
+    access_review, agent, approval, baseline, channel, connector, containment, credential, decision,
+    document, door,
     door::Hosts,
     drill, finding, home, identity, issuer, ledger, oauth, pages, passkey, plan, plane, policy,
     problem::{Refusal, no_such_method, no_such_path},
-    proposal, quality, rule, search, ssf, system, task,
+    proposal, quality, rule, scim, search, ssf, system, task,
 };
 use axum::{
     Router,
@@ -51,6 +52,7 @@ pub fn router(app: App, hosts: Hosts, beside: Router) -> Router {
     let ours = ours
         .merge(pages::routes())
         .merge(ssf::routes())
+        .merge(scim::routes())
         .with_state(app)
         .method_not_allowed_fallback(no_such_method);
     door::door(ours.merge(beside).fallback(nowhere), hosts)
@@ -156,6 +158,11 @@ pub(crate) fn routes(body_bytes_max: usize) -> OpenApiRouter<App> {
         .routes(routes!(passkey::session_end))
         .routes(routes!(issuer::issuer_list))
         .routes(routes!(issuer::issuer_show))
+        .routes(routes!(connector::connector_list))
+        .routes(routes!(connector::connector_show))
+        .routes(routes!(connector::connector_token, connector::connector_revoke))
+        .routes(routes!(connector::connector_link))
+        .routes(routes!(connector::connector_unlink))
         .routes(routes!(identity::workload_list))
         .routes(routes!(identity::workload_show))
         .routes(routes!(identity::workload_token))

@@ -148,7 +148,8 @@ pub(crate) async fn introspect(
             Some(Operator::Workload(_) | Operator::LocalAdministrator) => {
                 oauth::introspect_any(&app.plane, &body)
             }
-            Some(Operator::Agent(_) | Operator::Person(..) | Operator::Plane) | None => Err(unknown()),
+            Some(Operator::Agent(_) | Operator::Connector(_) | Operator::Person(..) | Operator::Plane)
+            | None => Err(unknown()),
         }
     };
     told(answer.await)

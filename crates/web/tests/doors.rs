@@ -188,7 +188,8 @@ async fn every_change_leaves_a_record_of_who_and_why() {
     common::given_up(&served, "delivery_given_up").await;
     let channel = "[channel.nowhere]\ndescription = \"N\"\nkind = \"slack\"\naddress = \"nowhere\"\n";
     let okta = "[issuer.okta]\ndescription = \"People\"\nissuer = \"https://okta.example\"\nkeys = \"discovery\"\n\
-                owner = \"maria\"\n[issuer.okta.people]\nclient_id = \"provost\"\nsign_in = true\n";
+                owner = \"maria\"\n[issuer.okta.people]\nclient_id = \"provost\"\nsign_in = true\n\
+                [connector.entra]\ndescription = \"The directory\"\nowner = \"maria\"\n";
     let files =
         json!([{ "path": "channels.toml", "text": channel }, { "path": "issuers.toml", "text": okta }]);
     let wanted =
@@ -268,6 +269,21 @@ async fn every_change_leaves_a_record_of_who_and_why() {
             "person_unlink",
             "DELETE",
             "/people/jonas/logins?issuer=okta&subject=00u1&reason=because%20of%20the%20test".into(),
+            None,
+        ),
+        ("connector_token", "POST", "/connectors/entra/token".into(), Some(why.clone())),
+        (
+            "connector_revoke",
+            "DELETE",
+            "/connectors/entra/token?reason=because%20of%20the%20test".into(),
+            None,
+        ),
+        ("connector_link", "POST", "/connectors/entra/people".into(), Some(json!({
+            "person": "jonas", "user_name": "jonas", "reason": "because of the test" }))),
+        (
+            "connector_unlink",
+            "DELETE",
+            "/connectors/entra/people/jonas?reason=because%20of%20the%20test".into(),
             None,
         ),
         ("agent_attest", "POST", "/agents/clerk/attestation".into(), answer()),

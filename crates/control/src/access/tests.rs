@@ -14,6 +14,7 @@ fn the_table_is_the_committed_one() {
         ("plane", of(Operator::Plane)),
         ("workload", of(Operator::Workload(name("checkout")))),
         ("agent", of(Operator::Agent(name("clerk")))),
+        ("connector", of(Operator::Connector(name("entra")))),
         ("person", of(person(None))),
         // Of an agent they answer for.
         ("owner", Box::new(|action| own(action) || of_owner(action))),

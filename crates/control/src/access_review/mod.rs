@@ -229,7 +229,7 @@ fn may_see(op: &Op, directory: &Directory, row: &AccessReview) -> bool {
     match &op.subject {
         Operator::LocalAdministrator | Operator::Plane => true,
         Operator::Person(person, roles) => !roles.is_empty() || is_theirs(directory, row, person),
-        Operator::Workload(_) | Operator::Agent(_) => false,
+        Operator::Workload(_) | Operator::Agent(_) | Operator::Connector(_) => false,
     }
 }
 
@@ -240,8 +240,10 @@ fn is_theirs(directory: &Directory, row: &AccessReview, person: &Name) -> bool {
 }
 
 fn check_answers(directory: &Directory, row: &AccessReview, person: &Name) -> Result<(), ControlError> {
-    let administrator =
-        directory.people.get(person).is_some_and(|row| row.roles.contains(&Role::Administrator));
+    let administrator = directory
+        .people
+        .get(person)
+        .is_some_and(|row| directory.roles_of(row).contains(&Role::Administrator));
     if administrator || is_theirs(directory, row, person) {
         return Ok(());
     }

@@ -215,7 +215,7 @@ fn accountable(row: &Approval, directory: &Directory) -> std::collections::BTree
     let administrators = directory
         .people
         .values()
-        .filter(|person| person.active && person.roles.contains(&Role::Administrator));
+        .filter(|person| person.active && directory.roles_of(person).contains(&Role::Administrator));
     let owner = directory.agents.get(&row.agent).map(|agent| agent.charter.owner.clone());
     administrators.map(|person| person.name.clone()).chain(owner).collect()
 }

@@ -284,6 +284,7 @@ fn changed_person(
         roles: Default::default(),
         logins: Vec::new(),
         away: None,
+        provisioned: None,
     });
     person.roles.insert(Role::Administrator);
     Ok(Some(person))

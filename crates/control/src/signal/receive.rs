@@ -7,7 +7,7 @@ use super::event::{
 use crate::{
     Action, ControlError, Op, Operator,
     change::{Change, Draft},
-    finding,
+    finding, leaving,
     plane::Plane,
 };
 use provost_domain::{
@@ -98,7 +98,6 @@ async fn act(op: &Op, issuer: &Issuer, event: &ReceivedEvent) -> Result<(), Cont
         match event.event.as_str() {
             ACCOUNT_DISABLED | ACCOUNT_PURGED => {
                 leaves(op, person, &why).await?;
-                end_sessions(op, person, &why).await?;
             }
             SESSION_REVOKED | CREDENTIAL_COMPROMISE => end_sessions(op, person, &why).await?,
             _ => {}
@@ -113,22 +112,27 @@ async fn act(op: &Op, issuer: &Issuer, event: &ReceivedEvent) -> Result<(), Cont
     finding::raise(op, &sighting).await.map(drop)
 }
 
-/// The person has left, as the identity provider says.
+/// The person has left, as the identity provider says; what they had ends with it.
 async fn leaves(op: &Op, name: &Name, why: &str) -> Result<(), ControlError> {
     let authorised = op.authorize(Action::SignalHear)?;
-    let key = ObjectKey::new(Kind::Person, name.as_str());
+    let view = op.plane.replica.latest();
+    let accounts = leaving::accounts(&view.directory, name);
+    let mut keys = vec![ObjectKey::new(Kind::Person, name.as_str())];
+    keys.extend(leaving::keys(&view.directory, name, false));
     authorised
-        .change(&[key], why, |seen| {
+        .change(&keys, why, |seen| {
             let row = seen.directory.people.get(name).filter(|row| row.active);
-            let draft = row.map(|row| {
+            let mut drafts = Vec::new();
+            if let Some(row) = row {
                 let mut row = row.as_ref().clone();
-                row.active = false;
-                Draft::Put(Object::Person(row))
-            });
-            Ok(Change { drafts: draft.into_iter().collect(), what: format!("{name} leaves"), answer: () })
+                (row.active, row.away) = (false, None);
+                drafts.push(Draft::Put(Object::Person(row)));
+                drafts.extend(leaving::drafts(seen, name, &op.subject.to_string(), op.plane.now()));
+            }
+            Ok(Change { drafts, what: format!("{name} leaves"), answer: () })
         })
-        .await
-        .map(drop)
+        .await?;
+    leaving::rest(&authorised, name, accounts, why).await
 }
 
 async fn end_sessions(op: &Op, name: &Name, why: &str) -> Result<(), ControlError> {

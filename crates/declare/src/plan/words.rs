@@ -3,7 +3,8 @@
 use crate::{
     credential,
     plan::{
-        PlannedWrite, Reach, Step, StepKind, Words, autonomy, changes, channel, charter, issuer, lifecycle,
+        PlannedWrite, Reach, Step, StepKind, Words, autonomy, changes, channel, charter, connector, issuer,
+        lifecycle,
     },
     table::{clip, join},
 };
@@ -141,6 +142,7 @@ pub(crate) fn added(row: &Object) -> Said {
         Object::Agent(row) => return charter::added(&row.charter),
         Object::Issuer(row) => return issuer::added(row),
         Object::Channel(row) => return channel::added(row),
+        Object::Connector(row) => return connector::added(row),
         // Files declare none of these.
         Object::Task(_)
         | Object::Session(_)
@@ -157,7 +159,8 @@ pub(crate) fn added(row: &Object) -> Said {
         | Object::Drill(_)
         | Object::Stream(_)
         | Object::Baseline(_)
-        | Object::Review(_) => {}
+        | Object::Review(_)
+        | Object::Roster(_) => {}
     }
     said
 }
@@ -175,6 +178,7 @@ pub(crate) fn changed(from: &Object, to: &Object) -> Said {
         (Object::Application(from), Object::Application(to)) => application(&mut said, from, to),
         (Object::Issuer(from), Object::Issuer(to)) => said = issuer::changed(from, to),
         (Object::Channel(from), Object::Channel(to)) => said = channel::changed(from, to),
+        (Object::Connector(from), Object::Connector(to)) => said = connector::changed(from, to),
         (Object::Agent(from), Object::Agent(to)) => return charter::changed(&from.charter, &to.charter),
         _ => {}
     }
@@ -206,6 +210,9 @@ pub(crate) fn removed(row: &Object) -> Said {
         Object::Workload(_) => said.narrower("goes away: it may ask no more decisions"),
         Object::Application(_) => said.narrower("goes away: nothing is decided for it any more"),
         Object::Issuer(issuer) => return issuer::removed(issuer),
+        Object::Connector(_) => {
+            said.narrower("goes away: its people stay as they are, and its groups give nothing");
+        }
         Object::Channel(_) => said.narrower("goes away: nobody is told of anything there"),
         _ => said.narrower("goes away"),
     }
@@ -319,6 +326,10 @@ fn person(said: &mut Said, from: &Person, to: &Person) {
         _ => {}
     }
     issuer::person(said, Some(from), to);
+    let made = |row: &Person| row.provisioned().map(|of| (of.connector.clone(), of.made));
+    if let (Some((connector, true)), Some((_, false))) = (made(from), made(to)) {
+        said.neutral(format!("is described by files from now on, and no longer by connector {connector}"));
+    }
 }
 
 fn workload(said: &mut Said, from: &Workload, to: &Workload) {

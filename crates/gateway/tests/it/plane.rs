@@ -426,6 +426,7 @@ pub fn person(name: &str) -> Person {
         roles: Default::default(),
         logins: Vec::new(),
         away: None,
+        provisioned: None,
     }
 }
 

@@ -505,6 +505,7 @@ fn person() -> Person {
         roles: Default::default(),
         logins: Vec::new(),
         away: None,
+        provisioned: None,
     }
 }
 

@@ -146,7 +146,8 @@ impl Asking<'_> {
         let held = directory.agents.values().any(|row| row.charter.environment != Environment::Sandbox)
             || directory.systems.values().any(|row| row.environment != Environment::Sandbox)
             || directory.people.values().any(|row| !row.roles.is_empty())
-            || directory.issuers.values().any(|row| makes_roles(row));
+            || directory.issuers.values().any(|row| makes_roles(row))
+            || directory.connectors.values().any(|row| gives_roles(row));
         held || self.changes.iter().any(|made| match made.after {
             Some(Object::Agent(row)) => {
                 row.charter.environment != Environment::Sandbox && row.status != AgentStatus::Decommissioned
@@ -154,6 +155,7 @@ impl Asking<'_> {
             Some(Object::System(row)) => row.environment != Environment::Sandbox,
             Some(Object::Person(row)) => !row.roles.is_empty(),
             Some(Object::Issuer(row)) => makes_roles(row),
+            Some(Object::Connector(row)) => gives_roles(row),
             _ => false,
         })
     }
@@ -161,6 +163,10 @@ impl Asking<'_> {
 
 fn makes_roles(row: &provost_domain::Issuer) -> bool {
     row.people.as_ref().is_some_and(|people| !people.roles.is_empty())
+}
+
+fn gives_roles(row: &provost_domain::Connector) -> bool {
+    row.groups.values().any(|gives| !gives.roles.is_empty())
 }
 
 fn environment(row: Option<&Object>) -> Option<Environment> {
@@ -182,5 +188,6 @@ pub(super) fn is_declared(row: &Object) -> bool {
             | Object::Application(_)
             | Object::Issuer(_)
             | Object::Channel(_)
+            | Object::Connector(_)
     )
 }

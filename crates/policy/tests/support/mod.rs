@@ -151,6 +151,7 @@ pub fn put_people(directory: &mut Directory) {
         roles: Default::default(),
         logins: Vec::new(),
         away: None,
+        provisioned: None,
     };
     directory.put(Object::Person(person));
 }

@@ -171,6 +171,19 @@ fn an_answer_without_iss_of_a_server_that_announces_it_is_refused() {
 }
 
 #[test]
+fn scim2_tester_finds_nothing_wrong_with_the_scim_server() {
+    let world = World::start("");
+    let issued = world.plane.json(&["connector", "token", "entra", "--reason", "interop"]);
+    let (url, token) = (issued["url"].as_str().unwrap(), issued["token"].as_str().unwrap());
+    let seen = world.python("clients/scim_tester.py", &[("SCIM_URL", url), ("TOKEN", token)]);
+    let none: &[Value] = &[];
+    assert_eq!(seen["wrong"].as_array().map(Vec::as_slice), Some(none), "{seen:#}");
+    assert!(seen["success"].as_u64().unwrap() >= CHECKS_MIN, "{seen:#}");
+    let shown = world.plane.json(&["connector", "show", "entra"]);
+    assert_eq!((&shown["people"], &shown["groups"]), (&json!(0), &json!(0)), "it leaves nothing behind");
+}
+
+#[test]
 fn codes_tokens_and_grants_are_of_no_use_where_they_do_not_belong() {
     let world = World::start("");
     let seen = world.node(&["clients/attacks.mjs"], &[]);
@@ -225,4 +238,6 @@ fn a_client_that_is_refused_before_its_body_came_goes_on_on_the_same_connection(
 }
 
 /// So that a driver that stops in the middle is no success.
+/// Checks of scim2-tester that pass, fewer of which would mean that it stopped halfway.
+const CHECKS_MIN: u64 = 100;
 const ATTACKS_MIN: usize = 80;

@@ -78,6 +78,7 @@ pub async fn desk(store: &Arc<dyn Store>, clock: &Arc<HandClock>, number: u8) ->
         documents: Default::default(),
         quality: Default::default(),
         lifted: Default::default(),
+        connectors: Default::default(),
         checks: Default::default(),
         trusted: Default::default(),
         bound_tokens: Default::default(),

@@ -158,6 +158,22 @@ pub async fn a_subject_is_held_by_one_row_until_it_lets_go_and_a_key_for_ever(gr
     taken(store.commit(set(vec![put(agent_with("other", Some("k1")), 1)])).await);
 }
 
+/// What a connector calls a person or a group is held by one of them, whatever the case, until it says otherwise.
+pub async fn a_connectors_name_is_held_by_one_row_until_it_lets_go(ground: impl Ground) {
+    let store = ground.open(&Limits::default()).await;
+    let taken = |result: Result<_, CommitError>| assert!(matches!(result, Err(CommitError::Taken { .. })));
+    store.commit(set(vec![put(person_provisioned("ada", "Ada@x"), 0)])).await.unwrap();
+    taken(store.commit(set(vec![put(person_provisioned("ada-2", "aDA@X"), 0)])).await);
+    store.commit(set(vec![put(person_provisioned("ada", "countess@x"), 1)])).await.unwrap();
+    store.commit(set(vec![put(person_provisioned("ada-2", "aDA@X"), 0)])).await.unwrap();
+    taken(store.commit(set(vec![put(person_provisioned("ada", "ada@x"), 2)])).await);
+    store.commit(set(vec![put(roster("group-1", "Finance"), 0)])).await.unwrap();
+    taken(store.commit(set(vec![put(roster("group-2", "FINANCE"), 0)])).await);
+    let key = roster("group-1", "Finance").key();
+    store.commit(set(vec![Write::Remove { key, expected: 1 }])).await.unwrap();
+    store.commit(set(vec![put(roster("group-2", "FINANCE"), 0)])).await.unwrap();
+}
+
 /// A later write of a set stands on the earlier ones.
 pub async fn the_writes_of_one_set_see_each_other(ground: impl Ground) {
     let store = ground.open(&Limits::default()).await;
@@ -276,6 +292,15 @@ async fn story(store: &dyn Store) {
         vec![Write::Remove { key: tool("bank", "balance").key(), expected: 1 }],
         vec![put(person_displayed("maria", "Maria K."), 2)],
         vec![put(issuer("ci"), 0), put(account("bank", "maria"), 0)],
+        vec![
+            put(connector("entra"), 0),
+            put(roster("group-1", "Finance"), 0),
+            put(roster("group-2", "IT"), 0),
+        ],
+        vec![
+            put(person_provisioned("ada", "ada@x"), 0),
+            Write::Remove { key: roster("group-2", "IT").key(), expected: 1 },
+        ],
         vec![put(session(1, false), 0), put(session(2, false), 0), put(minted("r1", open, false), 0)],
         vec![put(session(2, true), 1), put(minted("r2", open, false), 0)],
         vec![put(minted("r1", open, true), 1)],

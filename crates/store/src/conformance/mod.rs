@@ -102,6 +102,7 @@ macro_rules! suite {
                 of_two_changes_on_one_version_one_wins,
                 a_name_is_claimed_once_across_the_classes_and_for_ever,
                 a_subject_is_held_by_one_row_until_it_lets_go_and_a_key_for_ever,
+                a_connectors_name_is_held_by_one_row_until_it_lets_go,
                 the_writes_of_one_set_see_each_other,
                 the_tail_has_no_gaps_under_eight_writers,
                 what_is_loaded_equals_the_tail_from_zero,

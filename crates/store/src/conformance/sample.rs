@@ -4,12 +4,14 @@ use crate::{
     Attribution, ChangeSet, Charge, Intent, Sequenced, Store, TaskExpectation, TileKey, WindowKey, Write,
 };
 use provost_domain::{
-    AccessReview, Account, Agent, Baseline, BaselineOf, Charter, Completion, Containment, Decision,
-    DecisionId, Delivery, Digest, Drill, DurationMs, Environment, Finding, Invite, Issuer, Label, Minted,
-    Name, NodeId, Object, ObjectKey, Outcome, Passkey, Person, Proof, Proposal, Restraint, Seq, Session,
-    Severity, Stream, System, Task, TaskId, Timestamp, Tool, Verdict, Workload,
+    AccessReview, Account, Agent, Baseline, BaselineOf, Charter, Completion, Connector, Containment,
+    Decision, DecisionId, Delivery, Digest, Drill, DurationMs, Environment, Finding, Invite, Issuer, Label,
+    Minted, Name, NodeId, Object, ObjectKey, Outcome, Passkey, Person, Proof, Proposal, Provisioned,
+    Restraint, Roster, Seq, Session, Severity, Stream, System, Task, TaskId, Timestamp, Tool, Verdict,
+    Workload,
     agent::{AgentStatus, Level, Provenance},
     approval::{Approval, ApprovalStatus, Bound, Envelope, EnvelopeStatus, approval_id},
+    connector::{ConnectorToken, Gives},
     containment::{ContainmentStatus, Scope, Who},
     decision::Subject,
     delivery::DeliveryState,
@@ -80,6 +82,7 @@ pub fn person(person: &str) -> Object {
         roles: Default::default(),
         logins: Vec::new(),
         away: None,
+        provisioned: None,
     })
 }
 
@@ -119,6 +122,56 @@ pub fn person_displayed(person: &str, display: &str) -> Object {
         roles: Default::default(),
         logins: Vec::new(),
         away: None,
+        provisioned: None,
+    })
+}
+
+/// A person whom a connector made, of this `userName`.
+#[must_use]
+pub fn person_provisioned(person: &str, user_name: &str) -> Object {
+    let Object::Person(mut row) = self::person(person) else { return self::person(person) };
+    row.provisioned = Some(Box::new(Provisioned {
+        connector: name("entra"),
+        user_name: user_name.to_owned(),
+        external_id: None,
+        active: true,
+        stopped: false,
+        made: true,
+        rosters: ["group-1".to_owned()].into(),
+        attributes: json!({"displayName": "x"}).as_object().cloned().unwrap_or_default(),
+        created: NOON,
+        changed: NOON,
+        gone: None,
+    }));
+    Object::Person(row)
+}
+
+/// A connector.
+#[must_use]
+pub fn connector(connector: &str) -> Object {
+    let gives = Gives { roles: Default::default(), group: Some(name("finance")) };
+    Object::Connector(Connector {
+        name: name(connector),
+        description: "a connector of the tests".to_owned(),
+        owner: name("maria"),
+        active: true,
+        logins: None,
+        groups: [("Finance".to_owned(), gives)].into(),
+        tokens: vec![ConnectorToken { digest: Digest::of(b"token"), issued: NOON, expires: NOON }],
+    })
+}
+
+/// A group of a connector.
+#[must_use]
+pub fn roster(id: &str, display: &str) -> Object {
+    Object::Roster(Roster {
+        id: id.to_owned(),
+        connector: name("entra"),
+        display: display.to_owned(),
+        external_id: None,
+        created: NOON,
+        changed: NOON,
+        edition: 1,
     })
 }
 

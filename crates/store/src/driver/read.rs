@@ -46,6 +46,8 @@ pub fn after(kind: Kind, record: &str) -> Result<Option<Object>, StoreError> {
         Kind::Stream => body(kind, record)?.map(Object::Stream),
         Kind::Baseline => body(kind, record)?.map(|row| Object::Baseline(Box::new(row))),
         Kind::Review => body(kind, record)?.map(|row| Object::Review(Box::new(row))),
+        Kind::Connector => body(kind, record)?.map(Object::Connector),
+        Kind::Roster => body(kind, record)?.map(Object::Roster),
     })
 }
 

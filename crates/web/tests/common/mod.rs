@@ -66,6 +66,7 @@ pub async fn plane_over(store: Arc<dyn Store>, data: &Path, issuer: String) -> A
         documents: Default::default(),
         quality: Default::default(),
         lifted: Default::default(),
+        connectors: Default::default(),
         checks: Default::default(),
         trusted: Default::default(),
         bound_tokens: [provost_domain::Environment::Production].into(),

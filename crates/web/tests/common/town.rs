@@ -387,6 +387,12 @@ roles = ["administrator"]
 purpose = "asks who may read what"
 owner = "maria"
 
+[connector.entra]
+description = "The directory of Town"
+owner = "maria"
+[connector.entra.groups]
+"Finance" = { roles = ["approver"] }
+
 [issuer.okta]
 description = "People of Acme"
 issuer = "https://okta.example"

@@ -3,6 +3,7 @@
 
 pub(super) mod agent;
 pub(super) mod baseline;
+pub(super) mod connector;
 pub(super) mod credential;
 pub(super) mod person;
 pub(super) mod plane;

@@ -133,7 +133,7 @@ impl Listener {
         let Some(session) = session.filter(|session| session.is_live(plane.now())) else { return false };
         let person = view.directory.people.get(&session.person).filter(|person| person.active);
         person.is_some_and(|person| {
-            let roles = person.roles.union(&session.roles).copied().collect();
+            let roles = view.directory.roles_of(person).union(&session.roles).copied().collect();
             allows(&Operator::Person(person.name.clone(), roles), Action::DecisionRead)
         })
     }

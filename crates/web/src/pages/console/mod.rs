@@ -37,6 +37,7 @@ mod approvals;
 mod asked;
 mod bits;
 mod channels;
+mod connectors;
 mod containments;
 mod credentials;
 mod decisions;
@@ -121,6 +122,9 @@ pub(super) fn routes() -> Router<App> {
         .route("/console/people/{name}", get(people::show))
         .route("/console/people/{name}/invite", post(people::invite))
         .route("/console/people/{name}/{act}", get(act::person::ask).post(act::person::make))
+        .route("/console/connectors", get(connectors::list))
+        .route("/console/connectors/{name}", get(connectors::show))
+        .route("/console/connectors/{name}/{act}", get(act::connector::ask).post(act::connector::make))
         .route("/console/workloads", get(people::workloads))
         .route("/console/issuers", get(trust::issuers))
         .route("/console/issuers/{name}", get(trust::issuer))

@@ -57,6 +57,7 @@ impl Page {
             },
             "person" => format!("/console/people/{key}"),
             "issuer" => format!("/console/issuers/{key}"),
+            "connector" => format!("/console/connectors/{key}"),
             "workload" => "/console/workloads".to_owned(),
             _ => "/console/policies".to_owned(),
         }
@@ -75,6 +76,7 @@ impl Page {
             "person" => ("People", "/console/people".to_owned()),
             "workload" => ("Workloads", "/console/workloads".to_owned()),
             "issuer" => ("Issuers", "/console/issuers".to_owned()),
+            "connector" => ("Connectors", "/console/connectors".to_owned()),
             _ => ("Policies", "/console/policies".to_owned()),
         }
     }
