@@ -9,7 +9,11 @@ use tokio_postgres::{Config, IsolationLevel, NoTls, Row, RowStream, types::ToSql
 
 /// Connections to the database.
 #[derive(Debug, Clone)]
-pub(crate) struct Connections(Pool);
+pub(crate) struct Connections {
+    pool: Pool,
+    /// A database that says nothing for longer is given up.
+    pub(crate) silence_max: Duration,
+}
 
 impl Connections {
     /// Prepares to connect; connects nowhere yet.
@@ -23,9 +27,8 @@ impl Connections {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_MAX);
         }
-        if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(SILENCE_MAX);
-        }
+        let silence_max = *config.get_tcp_user_timeout().unwrap_or(&SILENCE_MAX);
+        config.tcp_user_timeout(silence_max);
         let manager =
             Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let timeouts =
@@ -36,12 +39,12 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| backend("prepare its connections", error))?;
-        Ok(Self(pool))
+        Ok(Self { pool, silence_max })
     }
 
     /// A connection, given back when dropped.
     pub(crate) async fn get(&self) -> Result<Object, StoreError> {
-        self.0.get().await.map_err(|error| backend("connect", error))
+        self.pool.get().await.map_err(|error| backend("connect", error))
     }
 
     /// The rows of one question.
@@ -159,4 +162,5 @@ const PATIENT: &str =
 const CONNECTIONS_MAX: usize = 12;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Longer than a lock is waited for. `tcp_user_timeout` of the connection string says otherwise.
 const SILENCE_MAX: Duration = Duration::from_secs(15);

@@ -8,7 +8,7 @@ use crate::{
     connection::Connections,
     error::{backend, failed, is_answer},
 };
-use deadpool_postgres::Object;
+use deadpool_postgres::{ClientWrapper, Object};
 use plan::{Answer, Questions};
 use provost_domain::{Completion, TaskId, TaskState};
 use provost_store::{
@@ -16,7 +16,10 @@ use provost_store::{
     driver::{DecisionDraft, Draft, again},
 };
 use std::collections::{HashSet, VecDeque};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 use tokio_postgres::error::SqlState;
 
 /// A command on its way to the writer.
@@ -79,7 +82,8 @@ impl Command {
 pub(crate) struct Writer {
     connections: Connections,
     inbox: mpsc::Receiver<Command>,
-    client: Option<Object>,
+    /// Its own, so that one which hangs goes back to nobody.
+    client: Option<ClientWrapper>,
 }
 
 impl Writer {
@@ -156,9 +160,12 @@ impl Writer {
     async fn attempt(&mut self, group: &[Command]) -> Result<Vec<Answer>, Void> {
         let client = match self.client.take() {
             Some(client) if !client.is_closed() => client,
-            _ => self.connections.get().await.map_err(Void::Lost)?,
+            _ => Object::take(self.connections.get().await.map_err(Void::Lost)?),
         };
-        let (done, client) = transact(client, group).await;
+        let Ok((done, client)) = timeout(self.connections.silence_max, transact(client, group)).await else {
+            // Cut off, perhaps, with the wire still up: nobody is told that it happened, and nobody waits any longer.
+            return Err(Void::Uncertain);
+        };
         self.client = client;
         done
     }
@@ -182,7 +189,10 @@ fn take_group(waiting: &mut VecDeque<Command>) -> Vec<Command> {
 }
 
 /// Reads under locks, plans, writes and commits. Gives the connection back if it can be used again.
-async fn transact(client: Object, group: &[Command]) -> (Result<Vec<Answer>, Void>, Option<Object>) {
+async fn transact(
+    client: ClientWrapper,
+    group: &[Command],
+) -> (Result<Vec<Answer>, Void>, Option<ClientWrapper>) {
     let questions = Questions::of(group);
     // A crash or an error before the commit: nothing happened.
     let seen = match sql::ask(&client, &questions).await {
@@ -202,21 +212,12 @@ async fn transact(client: Object, group: &[Command]) -> (Result<Vec<Answer>, Voi
     match client.batch_execute("COMMIT").await {
         Ok(()) => (Ok(answers), Some(client)),
         Err(error) if is_answer(&error) => (Err(Void::new("commit")(error)), roll_back(client).await),
-        Err(_lost) => {
-            drop(Object::take(client));
-            (Err(Void::Uncertain), None)
-        }
+        Err(_lost) => (Err(Void::Uncertain), None),
     }
 }
 
-async fn roll_back(client: Object) -> Option<Object> {
-    match client.batch_execute("ROLLBACK").await {
-        Ok(()) => Some(client),
-        Err(_lost) => {
-            drop(Object::take(client));
-            None
-        }
-    }
+async fn roll_back(client: ClientWrapper) -> Option<ClientWrapper> {
+    client.batch_execute("ROLLBACK").await.is_ok().then_some(client)
 }
 
 /// Why a transaction is void.

@@ -74,6 +74,22 @@ async fn a_connection_lost_in_the_commit_is_uncertain_and_never_success() {
     }
 }
 
+/// The wire stays up and brings nothing: whether the write was made is open, and the next one is made over another connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_says_nothing_any_more_is_given_up_and_the_next_write_is_made() {
+    let database = Database::fresh().await;
+    let way = Way::to(&database.url).await;
+    let store = connect(&format!("{}?tcp_user_timeout=4", way.url)).await.unwrap();
+    store.record(conditional()).await.unwrap();
+    let intent = conditional();
+    way.breaks.store(QUIET, Ordering::SeqCst);
+    let lost = store.record(intent.clone()).await.unwrap_err();
+    assert!(matches!(lost, RecordError::Store(StoreError::Uncertain)), "{lost}");
+    assert!(store.decision(intent.decision.id).await.unwrap().is_none());
+    store.record(intent).await.unwrap();
+    assert_eq!(used(&store).await, 2, "it is charged once");
+}
+
 /// Over and over, under load; the same store goes on once the server is back.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_server_crashes() {
@@ -235,6 +251,8 @@ async fn nodes_that_take_the_same_budgets_in_other_orders_do_not_deadlock() {
 const NEVER: u8 = 0;
 const BEFORE: u8 = 1;
 const AFTER: u8 = 2;
+/// It does not break: nothing passes any more, and both ends stay open.
+const QUIET: u8 = 3;
 
 /// A way to the server that breaks once, at the next `COMMIT` that passes.
 struct Way {
@@ -281,8 +299,10 @@ async fn pass(client: TcpStream, server: TcpStream, breaks: Arc<AtomicU8>) {
     while let Ok(n @ 1..) = from_client.read(&mut bytes).await {
         let commits = bytes[..n].windows(7).any(|word| word == b"COMMIT\0");
         let breaks = if commits { breaks.swap(NEVER, Ordering::SeqCst) } else { NEVER };
-        if breaks == BEFORE {
-            break;
+        match breaks {
+            BEFORE => break,
+            QUIET => std::future::pending().await,
+            _ => {}
         }
         silent.store(breaks == AFTER, Ordering::SeqCst);
         if to_server.write_all(&bytes[..n]).await.is_err() {

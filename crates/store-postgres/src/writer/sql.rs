@@ -9,7 +9,7 @@ use crate::{
     error::{corrupt, signed, sixteen, unsigned},
     task::USED,
 };
-use deadpool_postgres::Object;
+use deadpool_postgres::ClientWrapper;
 use provost_domain::{TaskId, TaskState};
 use provost_store::{
     StoreError,
@@ -18,7 +18,7 @@ use provost_store::{
 use tokio_postgres::{Error, Row, Statement, types::ToSql};
 
 /// Begins a transaction, locks, and reads what the group depends on.
-pub(super) async fn ask(client: &Object, asked: &Questions) -> Result<Seen, Void> {
+pub(super) async fn ask(client: &ClientWrapper, asked: &Questions) -> Result<Seen, Void> {
     let locks: Vec<&str> = asked.locks.iter().map(String::as_str).collect();
     let tasks: Vec<&[u8]> = asked.tasks.iter().map(|task| task.as_bytes().as_slice()).collect();
     let keys: Vec<&str> = asked.windows.iter().map(|(key, _)| key.as_str()).collect();
@@ -49,7 +49,7 @@ pub(super) async fn ask(client: &Object, asked: &Questions) -> Result<Seen, Void
 }
 
 /// Writes everything, in the transaction that was begun.
-pub(super) async fn write(client: &Object, writes: &Writes<'_>) -> Result<(), Void> {
+pub(super) async fn write(client: &ClientWrapper, writes: &Writes<'_>) -> Result<(), Void> {
     let decisions = Decisions::of(writes);
     let completions = Drafts::of(writes.completions.iter().map(|(draft, _)| *draft));
     let completed: Vec<i64> = writes.completions.iter().map(|(_, row)| *row).collect();
@@ -93,14 +93,19 @@ type Params<'a, const N: usize> = [Param<'a>; N];
 struct Sent<'a>(Option<(Statement, &'a [Param<'a>])>);
 
 impl<'a> Sent<'a> {
-    async fn new(client: &Object, sql: &str, params: &'a [Param<'a>], wanted: bool) -> Result<Self, Error> {
+    async fn new(
+        client: &ClientWrapper,
+        sql: &str,
+        params: &'a [Param<'a>],
+        wanted: bool,
+    ) -> Result<Self, Error> {
         if !wanted {
             return Ok(Self(None));
         }
         Ok(Self(Some((client.prepare_cached(sql).await?, params))))
     }
 
-    async fn rows(&self, client: &Object) -> Result<Vec<Row>, Error> {
+    async fn rows(&self, client: &ClientWrapper) -> Result<Vec<Row>, Error> {
         match &self.0 {
             Some((statement, params)) => client.query(statement, params).await,
             None => Ok(Vec::new()),
