@@ -104,3 +104,37 @@ fn what_the_purpose_does_not_speak_of_weighs_more_when_content_steered_it_and_li
         assert!((found - wanted).abs() < 1e-9, "{purpose} {ended:?} {from}: {found}");
     }
 }
+
+#[test]
+fn a_heap_of_failures_and_refusals_is_notable_by_itself_and_a_few_are_next_to_nothing() {
+    let step = |ended| Step {
+        system: "bank".to_owned(),
+        tool: "bank/list".to_owned(),
+        effectful: false,
+        ended,
+        steered: BTreeSet::new(),
+        marks: BTreeSet::new(),
+        labels: BTreeSet::new(),
+    };
+    let usual = learned(&vec![vec![step(Ended::Done); 60]; 20]);
+    let score = |failures: usize, against: &Against<'_>| {
+        let refusals = failures / 2;
+        let mut steps = vec![step(Ended::Failed); failures - refusals];
+        steps.extend(vec![step(Ended::Refused); refusals]);
+        let found = drift(&Run { steps, hour: 9 }, "", against);
+        found
+            .reasons
+            .iter()
+            .find(|unusual| unusual.class == Class::Troubles)
+            .map_or(0.0, |unusual| unusual.weight)
+    };
+    let kind = Against { kind: Some(&usual), ..Against::default() };
+    for (failures, with_a_past, without) in
+        [(0, 0.0, 0.0), (5, 0.05, 0.0), (11, 0.2, 0.2), (29, 2.0, 2.0), (900, 2.6, 2.6)]
+    {
+        for (against, wanted) in [(&kind, with_a_past), (&Against::default(), without)] {
+            let found = score(failures, against);
+            assert!((found - wanted).abs() < 1e-9, "{failures}: {found} and not {wanted}");
+        }
+    }
+}
