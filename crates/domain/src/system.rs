@@ -131,6 +131,8 @@ mod tests {
             ("maria@acme.example", None),
             ("agent-@acme.example", None),
             ("agent-clerk@other.example", None),
+            ("other-clerk@acme.example", None),
+            ("agent-clerk@acme.exampel", None),
             ("agent", None),
             ("ägent-clerk@acme.example", None),
         ] {

@@ -243,8 +243,14 @@ async fn an_agent_that_does_other_things_than_those_with_its_purpose_is_told_of_
     assert_eq!(found[0]["about"]["agent"], "clerk");
     let what = found[0]["what"].as_str().unwrap();
     assert!(what.contains("than the 2 agents with its purpose: 100 in 100"), "{what}");
-    // What is said of its ways is nothing that was found about a run.
-    run(&served, &["list_accounts"]).await;
+    // What is said of its ways while it runs is nothing that was found about the run.
+    let task = served.task().await["task"]["id"].as_str().unwrap().to_owned();
+    let rows = served.plane.replica.latest().directory.findings.clone();
+    let mut row = rows.values().find(|row| row.kind == "baseline-unlike").unwrap().as_ref().clone();
+    row.last = served.plane.now();
+    console::put(&served, Object::Finding(Box::new(row))).await;
+    town::decide(&served, ["clerk", "bank", "list_accounts"], &task, json!({})).await;
+    served.post(&format!("/tasks/{task}/end"), json!({"reason": "done"})).await.ok();
     baseline::once(&soon(&served).await).await.unwrap();
     assert_eq!(known(&served).await[0]["aside"]["runs"], 0);
 }
@@ -259,6 +265,10 @@ async fn the_first_use_of_a_tool_and_another_model_open_a_review() {
     run(&served, &["list_accounts"]).await;
     baseline::once(&soon(&served).await).await.unwrap();
     assert_eq!(reviews().await, [] as [Value; 0], "of what is not known yet everything is new");
+    long_ago(&served, &counts(2, &[("bank/close", 2)]), &Counts::default()).await;
+    run(&served, &["list_accounts"]).await;
+    baseline::once(&soon(&served).await).await.unwrap();
+    assert_eq!(reviews().await, [] as [Value; 0], "nor is much known after two runs");
     long_ago(&served, &counts(9, &[("bank/list_accounts", 9)]), &Counts::default()).await;
     run(&served, &["list_accounts"]).await;
     baseline::once(&soon(&served).await).await.unwrap();

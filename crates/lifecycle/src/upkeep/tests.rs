@@ -77,6 +77,8 @@ fn who_follows_an_owner_is_asked_in_turn_and_the_agent_only_reads_until_one_acce
     let (row, steps) = settled(&gone, row, None, day(10));
     assert_eq!((steps.as_slice(), row.status), (&[Step::Ownerless][..], AgentStatus::Suspended));
     assert_eq!(settled(&gone, row, None, day(11)).1, [], "what is stopped waits for nobody");
+    let stopped = Agent { status: AgentStatus::Suspended, ..agent(json!({})) };
+    assert_eq!(settled(&gone, stopped, None, day(1)).1, [], "and nobody is asked for it");
 }
 
 #[test]
