@@ -16,6 +16,8 @@ pub struct Query {
     pub start: usize,
     /// How many at most.
     pub count: usize,
+    /// By a cursor instead: after which id, or from the first on (RFC 9865).
+    pub cursor: Option<Option<String>>,
     /// What of them.
     pub projection: Projection,
 }
@@ -29,6 +31,8 @@ pub struct Asked {
     pub start: Option<i64>,
     /// `count`.
     pub count: Option<i64>,
+    /// `cursor`; empty for the first page.
+    pub cursor: Option<String>,
     /// `attributes`.
     pub attributes: Option<Vec<String>>,
     /// `excludedAttributes`.
@@ -52,6 +56,7 @@ impl Asked {
                 "filter" => asked.filter = Some(text.to_owned()),
                 "startIndex" => asked.start = Some(number(name, text)?),
                 "count" => asked.count = Some(number(name, text)?),
+                "cursor" => asked.cursor = Some(text.to_owned()),
                 "attributes" => asked.attributes = Some(names(text)),
                 "excludedAttributes" => asked.excluded = names(text),
                 _ => {}
@@ -81,6 +86,7 @@ impl Asked {
             filter: body.get("filter").and_then(Value::as_str).map(str::to_owned),
             start: number("startIndex")?,
             count: number("count")?,
+            cursor: body.get("cursor").and_then(Value::as_str).map(str::to_owned),
             attributes: names("attributes"),
             excluded: names("excludedAttributes").unwrap_or_default(),
         })
@@ -89,7 +95,7 @@ impl Asked {
     /// What that means for one kind of resource. A start before the first is the first; fewer than none are none.
     ///
     /// # Errors
-    /// `invalidFilter`.
+    /// `invalidFilter`, `invalidCursor`.
     pub fn query(&self, kind: &ResourceType) -> Result<Query, Fault> {
         let filter = self.filter.as_deref().filter(|text| !text.trim().is_empty());
         let at_least = |number: i64, least: usize| usize::try_from(number).unwrap_or(least).max(least);
@@ -97,6 +103,7 @@ impl Asked {
             filter: filter.map(|text| Filter::parse(kind, text)).transpose()?,
             start: self.start.map_or(1, |start| at_least(start, 1)),
             count: self.count.map_or(COUNT_MAX, |count| at_least(count, 0)).min(COUNT_MAX),
+            cursor: self.cursor.as_deref().map(read_cursor).transpose()?,
             projection: self.projection(kind),
         })
     }
@@ -118,6 +125,40 @@ pub fn list(total: usize, start: usize, resources: Vec<Value>) -> Value {
         "startIndex": start,
         "itemsPerPage": resources.len(),
         "Resources": resources,
+    })
+}
+
+/// The page that is asked for of resources in order of their ids, with whatever is beside it. A cursor is the last id shown, so
+/// that resources which come and go meanwhile neither repeat nor hide others, and it never runs out.
+#[must_use]
+pub fn page<T>(found: Vec<T>, query: &Query, id: impl Fn(&T) -> &str, show: impl Fn(&T) -> Value) -> Value {
+    let total = found.len();
+    let Some(cursor) = &query.cursor else {
+        let shown = found.iter().skip(query.start.saturating_sub(1)).take(query.count);
+        return list(total, query.start, shown.map(show).collect());
+    };
+    let after = |resource: &&T| cursor.as_deref().is_none_or(|cursor| id(resource) > cursor);
+    let left: Vec<&T> = found.iter().filter(after).collect();
+    let shown: Vec<&&T> = left.iter().take(query.count).collect();
+    let next = shown.last().filter(|_last| left.len() > shown.len()).map(|last| hex::encode(id(last)));
+    let mut page = list(total, 1, shown.into_iter().map(|resource| show(resource)).collect());
+    if let Some(page) = page.as_object_mut() {
+        page.remove("startIndex");
+        if let Some(next) = next {
+            page.insert("nextCursor".to_owned(), next.into());
+        }
+    }
+    page
+}
+
+fn read_cursor(text: &str) -> Result<Option<String>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let read = hex::decode(text.get(..text.len().min(CURSOR_BYTES_MAX)).unwrap_or_default());
+    let read = read.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    read.filter(|_| text.len() <= CURSOR_BYTES_MAX).map(Some).ok_or_else(|| {
+        Fault::cursor("take `cursor` from `nextCursor` of the page before, or begin with an empty one")
     })
 }
 
@@ -189,6 +230,13 @@ pub fn service_provider(at: &str, documentation: &str) -> Value {
         "changePassword": { "supported": false },
         "sort": { "supported": false },
         "etag": { "supported": true },
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": COUNT_MAX,
+            "maxPageSize": COUNT_MAX,
+        },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Bearer token",
@@ -214,4 +262,5 @@ pub fn schemas(at: &str) -> Value {
 
 /// Resources in one answer.
 pub const COUNT_MAX: usize = 200;
+const CURSOR_BYTES_MAX: usize = 256;
 const VERSION_DIGITS: usize = 24;

@@ -39,6 +39,11 @@ impl Fault {
         Self::bad("invalidValue", detail)
     }
 
+    /// A cursor is none of this server's (RFC 9865 section 2.1).
+    pub fn cursor(detail: impl Into<String>) -> Self {
+        Self::bad("invalidCursor", detail)
+    }
+
     /// An operation is about nothing.
     pub fn no_target(detail: impl Into<String>) -> Self {
         Self::bad("noTarget", detail)

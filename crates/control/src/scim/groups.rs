@@ -123,13 +123,11 @@ pub async fn list(op: &Op, asked: &Asked) -> Result<Answer, Fault> {
         id.is_none_or(|id| row.id == id) && query.filter.as_ref().is_none_or(fits)
     };
     let found: Vec<&Arc<Roster>> = directory.rosters_of(&call.connector).filter(fits).collect();
-    let total = found.len();
-    let shown = found.into_iter().skip(query.start.saturating_sub(1)).take(query.count);
     let members = query.projection.wants("members");
-    let shown = shown
-        .map(|row| Value::Object(query.projection.apply(render(&op.plane, directory, row, members))))
-        .collect();
-    Ok(page(shown, total, query.start))
+    let show = |row: &&Arc<Roster>| {
+        Value::Object(query.projection.apply(render(&op.plane, directory, row, members)))
+    };
+    Ok(page(envelope::page(found, &query, |row| row.id.as_str(), show)))
 }
 
 /// Says anew what a group is.

@@ -109,8 +109,8 @@ pub fn base(plane: &Plane) -> String {
 }
 
 /// A page of what was found.
-fn page(found: Vec<Value>, total: usize, start: usize) -> Answer {
-    Answer { body: envelope::list(total, start, found), version: None, location: None }
+fn page(body: Value) -> Answer {
+    Answer { body, version: None, location: None }
 }
 
 /// A resource as it is answered.

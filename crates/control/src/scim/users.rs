@@ -122,10 +122,8 @@ pub async fn list(op: &Op, asked: &Asked) -> Result<Answer, Fault> {
         }
         None => candidates,
     };
-    let total = found.len();
-    let shown = found.into_iter().skip(query.start.saturating_sub(1)).take(query.count);
-    let shown = shown.map(|row| Value::Object(query.projection.apply(render(&op.plane, directory, row))));
-    Ok(page(shown.collect(), total, query.start))
+    let show = |row: &&Arc<Person>| Value::Object(query.projection.apply(render(&op.plane, directory, row)));
+    Ok(page(envelope::page(found, &query, |row| row.name.as_str(), show)))
 }
 
 /// Says anew who somebody is (RFC 7644 section 3.5.1). What is not said is gone, but for `active`: leaving it out brings nobody back.
