@@ -26,7 +26,15 @@ fn envelope(row: &Approval, count_max: u32, task: Option<TaskId>) -> Envelope {
         by: "ben".parse().unwrap(),
         on_behalf_of: None,
         shown_by: "test".into(),
-        signature: None,
+        // What it is of is control's to judge; where answers are signed, there is one.
+        signature: Some(Box::new(provost_domain::Signature {
+            stamp: provost_domain::Stamp { plane: String::new(), at: now, nonce: String::new() },
+            passkey: String::new(),
+            key: String::new(),
+            authenticator_data: String::new(),
+            client_data: String::new(),
+            signature: String::new(),
+        })),
         why: "the same every day".into(),
         approval: row.id.clone(),
         mark: row.mark,

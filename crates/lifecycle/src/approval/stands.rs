@@ -18,6 +18,10 @@ pub fn fallen(approval: &Approval, directory: &Directory) -> Option<String> {
 /// Why an envelope does not count any more, in words, if so.
 #[must_use]
 pub fn envelope_fallen(envelope: &Envelope, directory: &Directory) -> Option<String> {
+    let unsigned = envelope.signature.is_none() && asks_signature(&envelope.agent, directory);
+    if unsigned {
+        return Some(not_signed(&envelope.by));
+    }
     envelope.gates.iter().find_map(|gate| {
         let person = &envelope.by;
         let whom = envelope.on_behalf_of.as_ref().unwrap_or(person);

@@ -111,6 +111,7 @@ fn a_yes_without_a_signature_does_not_count_once_the_organisation_asks_for_one()
     organisation.approvals.signed = Signed::Production;
     directory.put(Object::Organisation(organisation));
     assert!(fallen(&said, &directory).unwrap().contains("without a signature"));
+    assert!(envelope_fallen(&open, &directory).unwrap().contains("without a signature"));
     assert_eq!(missing(&half, &world()), [("finance".to_owned(), 1)].into());
     assert_eq!(missing(&half, &directory), [("finance".to_owned(), 2)].into(), "as with a proposal");
     assert_eq!(fallen(&broken, &directory), None, "the broken glass is reviewed instead");
