@@ -202,16 +202,10 @@ async fn the_rsa_key_of_events_is_one_for_all_nodes_is_rotated_with_the_others_a
     // Sealed like every key: no table has it as it is.
     let kept = served.plane.store.meta("seed/token/rs256").await.unwrap().unwrap();
     assert!(!kept.windows(7).any(|bytes| bytes == b"\x2a\x86\x48\x86\xf7\x0d\x01"), "rsaEncryption in plain");
-    // An access token that this key signed is none.
-    let forged = provost_token::set::SecurityEvent {
-        iss: served.plane.issuer.clone(),
-        aud: served.plane.issuer.clone(),
-        iat: served.plane.now().as_seconds(),
-        jti: "1".to_owned(),
-        sub_id: json!({}),
-        events: Default::default(),
-        txn: None,
-    };
-    let forged = served.plane.token_keys.with_signals(|key| forged.issue(key)).unwrap().unwrap();
-    assert!(served.plane.token_keys.verifier().issued(&forged, served.plane.now()).is_err());
+    // The same claims under this key are no access token.
+    let (token, now) = (served.task().await["token"].as_str().unwrap().to_owned(), served.plane.now());
+    let verifier = served.plane.token_keys.verifier();
+    let claims = verifier.issued(&token, now).unwrap();
+    let forged = served.plane.token_keys.with_signals(|key| claims.issue(key)).unwrap().unwrap();
+    assert!(verifier.issued(&forged, now).is_err());
 }

@@ -211,3 +211,22 @@ async fn an_ended_task_is_told_of_as_a_session_of_its_agent() {
     assert_eq!(event.subject["session"], json!({"format": "opaque", "id": task}));
     assert_eq!(event.subject["application"]["sub"], "clerk");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_acknowledges_what_is_its_own_and_nothing_of_anybody_else() {
+    let (served, [siem, other, _plain]) = plane().await;
+    let made = stream(&served, &siem, json!({})).await;
+    let id = made["stream_id"].as_str().unwrap().to_owned();
+    let made = stream(&served, &other, json!({})).await;
+    let others = made["stream_id"].as_str().unwrap().to_owned();
+    suspend(&served).await;
+    let owed =
+        |fetched: &Value| -> Vec<String> { fetched["sets"].as_object().unwrap().keys().cloned().collect() };
+    let theirs = owed(&fetch(&served, &siem, &id, json!({})).await);
+    assert_eq!(theirs.len(), 2);
+    let (first, second) = (&theirs[0], &theirs[1]);
+    let says = json!({ "ack": [first], "setErrs": { (second): { "err": "invalid_request" } } });
+    fetch(&served, &other, &others, says.clone()).await;
+    assert_eq!(owed(&fetch(&served, &siem, &id, json!({})).await), theirs, "it is none of theirs");
+    assert!(owed(&fetch(&served, &siem, &id, says).await).is_empty());
+}
