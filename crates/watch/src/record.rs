@@ -216,11 +216,15 @@ mod tests {
                 call(i64::try_from(at).unwrap() * 3, tools[*tool], *ended)
             };
             let mut one = Recorded::default();
-            calls.iter().enumerate().for_each(|row| drop(one.push(of(row))));
+            for row in calls.iter().enumerate() {
+                one.push(of(row));
+            }
             let (mut own, mut others) = (Recorded::default(), Vec::new());
             for (at, row) in calls.iter().enumerate() {
                 match row.2 {
-                    true => drop(own.push(of((at, row)))),
+                    true => {
+                        own.push(of((at, row)));
+                    }
                     false => others.push(of((at, row))),
                 }
                 // Now and then it looks, again at what it has seen already.

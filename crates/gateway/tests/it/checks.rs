@@ -155,7 +155,7 @@ async fn nothing_comes_of_a_check_even_if_its_row_says_that_it_is_granted() {
         why: "test".into(),
         approval: id.clone(),
         mark: waiting.mark,
-        signature: None,
+        signature: crate::approvals::signature(),
         granted: now,
         until,
         status: EnvelopeStatus::Open,

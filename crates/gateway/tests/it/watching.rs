@@ -110,7 +110,10 @@ async fn a_call_far_from_what_is_usual_waits_for_a_person_who_hears_why_and_an_o
 #[tokio::test(flavor = "multi_thread")]
 async fn an_organisation_holds_sooner_than_the_guardrail_what_is_unlike_the_kind_of_task() {
     let plane = plane().await;
-    usual(&plane, 8, |counts| drop(counts.tools.insert("bank/list_accounts".to_owned(), 8))).await;
+    usual(&plane, 8, |counts| {
+        counts.tools.insert("bank/list_accounts".to_owned(), 8);
+    })
+    .await;
     let sent = async || {
         let (_, token) = plane.task().await;
         why(&plane.call(&token, "send_message", message("The-November-Invoices")).await.1)

@@ -144,7 +144,7 @@ impl Scene {
         let url = format!("http://{}", listener.local_addr().unwrap());
         runtime.spawn(async move { axum::serve(listener, app).await.unwrap() });
         let folder = tempfile::tempdir().unwrap();
-        let mut scene = Self { outside, plane: None, folder, port: free_port(), runtime: runtime };
+        let mut scene = Self { outside, plane: None, folder, port: free_port(), runtime };
         scene.start();
         scene.organise(&url);
         scene
@@ -158,7 +158,9 @@ impl Scene {
     fn start(&mut self) {
         let public = format!("http://127.0.0.1:{}", self.port);
         let data = self.folder.path().join("data");
-        let plane = Plane::start_with(&data, |command| drop(command.args(["--public-url", &public])));
+        let plane = Plane::start_with(&data, |command| {
+            command.args(["--public-url", &public]);
+        });
         self.plane = Some(plane.unwrap_or_else(|output| panic!("{output:?}")));
     }
 

