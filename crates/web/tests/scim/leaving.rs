@@ -123,7 +123,8 @@ async fn whoever_is_not_active_any_more_loses_what_they_had_in_the_same_change_a
     assert_eq!(kinds, ["person", "session", "task", "approval"], "in one change");
     for record in &records {
         assert_eq!(record.by.actor, "connector entra");
-        assert!(record.by.why.contains("ada leaves"), "{}", record.by.why);
+        // What is only ended afterwards says so.
+        assert_eq!(record.by.why, "ada leaves: connector entra says so", "{}", record.key);
     }
     life.is_over().await;
     let started = json!({"agent": "clerk", "purpose": "look", "requester": "ada"});
