@@ -3,6 +3,7 @@
 
 use super::{Answer, Asker, Authzen, asker::AGENTS, presented::Presented, read};
 use crate::{
+    act,
     approval::{Uses, when},
     decide::Attempt,
     identify::{self, Caller},
@@ -146,7 +147,20 @@ impl Authzen {
         let presented = self.presented(asker, question).await?;
         let attempt = attempt(question, view, presented.uses(), self.pipeline.now())?;
         let recorded = self.pipeline.record(&attempt).await?;
+        self.still(&attempt, recorded.decision())?;
         Ok((Arc::clone(recorded.decision()), presented))
+    }
+
+    /// Refuses to tell a yes that was overtaken while its record was waited for: by a stop, or by the end of the lease. Nobody
+    /// heard of it, so nothing came of it; a call through the plane is watched in the same way (`act.rs`).
+    fn still(&self, attempt: &Attempt, decision: &Decision) -> Result<(), Refusal> {
+        if !matches!(decision.verdict, Verdict::Allow { .. }) {
+            return Ok(());
+        }
+        let view = self.pipeline.replica.fresh(self.pipeline.limits.staleness_max)?;
+        let about = (&attempt.system.name, attempt.tool.as_deref());
+        let stopped = act::stopped(&attempt.caller, about, &view.directory, self.pipeline.now());
+        stopped.map_or(Ok(()), |why| Err(Refusal::Cut(why)))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Containment orders at the gateway: what a call that starts after the acknowledgement meets, what is left at each level, and
 //! which calls in flight are cut.
 
-use crate::plane::{Plane, charter, text};
+use crate::{
+    desk::Desk,
+    plane::{Plane, charter, text},
+};
 use provost_store::DecisionFilter;
 use serde_json::{Value, json};
 use std::{
@@ -139,4 +142,25 @@ async fn nothing_is_listened_to_or_listed_under_an_order() {
         listening["error"]["message"].as_str().unwrap_or_default().contains("contained by"),
         "{status} {listening}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_whose_record_was_waited_for_while_an_order_came_is_told_to_nobody() {
+    let desk = Desk::open().await;
+    let question = json!({
+        "subject": {"type": "agent", "id": "invoice-clerk"}, "context": {"task": desk.task},
+        "action": {"name": "list_accounts", "properties": {"arguments": {}}},
+        "resource": {"type": "system", "id": "bank"},
+    });
+    assert_eq!(desk.evaluate("gateway", &question).await["decision"], true);
+    let faults = Arc::clone(&desk.pdp.plane.store_faults);
+    let held = faults.recording.write().await;
+    let (told, ()) =
+        tokio::join!(desk.send("gateway", "POST", "/access/v1/evaluation", None, Some(&question)), async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            desk.pdp.plane.contain(json!({"agent": "invoice-clerk"}), json!({"is": "off"})).await;
+            drop(held);
+        });
+    assert_ne!(told.body["decision"], true, "{}", told.body);
+    assert!(told.body.to_string().contains("contained by"), "{} {}", told.status, told.body);
 }

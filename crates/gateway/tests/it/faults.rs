@@ -22,6 +22,8 @@ pub struct Faults {
     pub reads: AtomicBool,
     /// Recording decisions.
     pub record: AtomicBool,
+    /// Decisions are recorded once nobody holds this.
+    pub recording: tokio::sync::RwLock<()>,
     /// Recording outcomes.
     pub complete: AtomicBool,
     /// Marking approvals as used: what a crash right after the record leaves undone.
@@ -109,6 +111,7 @@ impl Store for FaultyStore {
 
     async fn record(&self, intent: Intent) -> Result<Receipt, RecordError> {
         self.faults.check(&self.faults.record)?;
+        let _free = self.faults.recording.read().await;
         self.inner.record(intent).await
     }
 
