@@ -229,7 +229,7 @@ impl From<provost_broker::BrokerError> for ControlError {
 }
 
 /// What there is a list of, and the command that shows it.
-const LISTED: [(&str, &str); 18] = [
+const LISTED: [(&str, &str); 19] = [
     ("agent", "agent list"),
     ("task", "task list"),
     ("person", "person list"),
@@ -237,6 +237,7 @@ const LISTED: [(&str, &str); 18] = [
     ("system", "system list"),
     ("issuer", "issuer list"),
     ("channel", "channel list"),
+    ("connector", "connector list"),
     ("delivery", "delivery list"),
     ("session", "session list"),
     ("credential", "credential list"),
